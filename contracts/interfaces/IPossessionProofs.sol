@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+/// @title Proofs of possession: inventory, periods, proofs and misses
+/// @notice Each provider has one number line, the *line*; each of its slots takes an interval as long as its pay per period in
+/// gwei, appended at the end. After period p closes, a seed throws `SAMPLES` points on the line; the provider answers all of
+/// them in one transaction during p+1. Interval length is pay, so what is paid more is asked more.
+///
+/// Draw d (0, 1, …): point = keccak256(seed, providerId, p, d) mod length; leaf = keccak256(seed, providerId, p, d, "leaf")
+/// mod leafCount (ABI-packed: bytes32, uint32, uint32, uint32, and "leaf" as 4 bytes). A point in a hole (a slot not live in p) is redrawn; the
+/// prover names the hole. Nothing of the caller enters.
+/// @dev No loop over slots anywhere. Invariants:
+/// P1 prove(p) is accepted only in p+1, once; P2 the length for p is what it was at the close of p;
+/// P3 a miss is recorded only in order, at most once per period, never for a void period;
+/// P4 live <= length; P5 owners' part of a slash = Σ pay of slots in the inventory x `wei per gwei`, the rest is the fund's.
+interface IPossessionProofs {
+    struct Sample {
+        bytes32 dealId;
+        uint8 slotIndex;
+        /// Empty for a hole; else the 64-byte leaf followed by the siblings, bottom up, 32 bytes each.
+        bytes proof;
+    }
+
+    struct Inventory {
+        /// Length of the line and the part still in the inventory, in gwei of pay per period.
+        uint64 lengthGwei;
+        uint64 liveGwei;
+        /// The line's length at the close of `recordedPeriod`, written by the first change after it.
+        uint64 recordedLengthGwei;
+        uint32 recordedPeriod;
+        /// Next period whose miss may be recorded.
+        uint32 cursor;
+    }
+
+    event PeriodProven(uint32 indexed providerId, uint32 indexed period, address prover);
+    event PeriodVoided(uint32 indexed period);
+    event PeriodMissed(
+        uint32 indexed providerId, uint32 indexed period, uint8 tier, uint32 consecutive, uint256 slashedWei, address reporter
+    );
+    /// A slash that was split: `weiPerGwei` x (pay in gwei) goes to the owner of each slot live in `period`.
+    event SlashSplit(
+        uint32 indexed providerId, uint32 indexed period, uint256 fundWei, uint256 reporterWei, uint256 ownersWei, uint256 weiPerGwei
+    );
+
+    error NotAuthorized(address caller);
+    error WrongPeriod(uint32 period, uint32 current);
+    error AlreadyProven(uint32 providerId, uint32 period);
+    error ProviderGone(uint32 providerId, uint32 evictedAtPeriod);
+    error SeedUnavailable(uint32 period, uint64 round);
+    error SeedAvailable(uint32 period);
+    error EmptyInventory(uint32 providerId);
+    error WrongSampleCount(uint256 actual, uint256 answered);
+    error NotTheProvidersSlot(bytes32 dealId, uint8 slotIndex, uint32 providerId);
+    error PointOutsideSlot(uint256 draw, uint256 point, uint256 start, uint256 end);
+    error SlotIsAHole(bytes32 dealId, uint8 slotIndex);
+    error SlotIsLive(bytes32 dealId, uint8 slotIndex);
+    error InvalidProofLength(uint256 actual, uint256 expected);
+    error InvalidProof(uint256 draw, bytes32 dealId, uint8 slotIndex);
+    error TooManyDraws(uint256 draws);
+    error PeriodIsVoid(uint32 period);
+    error NotLive(bytes32 dealId, uint8 slotIndex, uint32 period);
+    error OutOfOrder(uint32 providerId, uint32 period, uint32 earlier);
+
+    /// @notice Answers the samples of `period`; anyone may send it for the provider.
+    function prove(uint32 providerId, uint32 period, Sample[] calldata samples) external;
+
+    /// @notice `prove`, carrying the beacon round itself (ignored when already known).
+    function proveWithBeacon(uint32 providerId, uint32 period, Sample[] calldata samples, uint64 round, bytes calldata signature)
+        external;
+
+    /// @notice Records that nobody proved `period`, from period + 2 on; the named slot must have been live in it. Earlier periods
+    /// must be proven, void, recorded, or older than `reportWindowPeriods`. The caller gets the reporter's part.
+    function reportMiss(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) external;
+
+    /// @notice Marks a period void when its beacon did not come in time. Anyone, once the window has passed.
+    function voidPeriod(uint32 period) external;
+
+    /// @notice Appends an interval. Market only. @return startGwei its start @return accWeiPerGwei accumulator at that moment
+    function append(uint32 providerId, uint64 payGwei) external returns (uint64 startGwei, uint256 accWeiPerGwei);
+
+    /// @notice Takes an interval out; it stays a hole. Market only. Returns what the accumulator gained since `accAtAppend`
+    /// (`totalWeiPerGwei`) and the part of it for misses in [fromPeriod, toPeriod) (`ownerWeiPerGwei`).
+    function remove(uint32 providerId, uint64 payGwei, uint256 accAtAppend, uint32 fromPeriod, uint32 toPeriod)
+        external
+        returns (uint256 totalWeiPerGwei, uint256 ownerWeiPerGwei);
+
+    function currentPeriod() external view returns (uint32);
+    function periodOf(uint256 timestamp) external view returns (uint32);
+    /// @notice [open, close) of a period in Unix seconds.
+    function periodBounds(uint32 period) external view returns (uint256 open, uint256 close);
+    function genesisTime() external view returns (uint64);
+    function periodSeconds() external view returns (uint64);
+    /// @notice Seconds between a period's close and the earliest time of its seed's round.
+    function seedDelaySeconds() external view returns (uint64);
+    function reportWindowPeriods() external view returns (uint32);
+    function samplesPerProof() external view returns (uint8);
+    /// @notice The drand round that seeds `period`.
+    function seedRound(uint32 period) external view returns (uint64);
+    /// @notice The seed: the round's randomness; reverts when it did not come in time.
+    function seedOf(uint32 period) external view returns (bytes32);
+    function isProven(uint32 providerId, uint32 period) external view returns (bool);
+    /// @notice Void: marked, or its beacon can no longer come in time.
+    function isVoid(uint32 period) external view returns (bool);
+    /// @notice Proven and not void periods in [from, to).
+    function provenCount(uint32 providerId, uint32 from, uint32 to) external view returns (uint256);
+    /// @notice Periods before this one are final for the provider: proven, void, recorded as missed, or too old to be reported.
+    function finalBefore(uint32 providerId) external view returns (uint32);
+    function inventory(uint32 providerId) external view returns (Inventory memory);
+    /// @notice The line's length at the close of `period`; exact for current - 1 and for later periods.
+    function lengthAt(uint32 providerId, uint32 period) external view returns (uint64);
+    function penaltyRecord(uint32 providerId)
+        external
+        view
+        returns (uint32 incidentMisses, uint32 incidents, uint32 lastMissPeriod, uint256 incidentCollateralWei);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+/// @title Who the providers are, and what they have at risk
+/// @notice A provider is a number, `providerId`, apart from any address: its owner (cold key) may hand daily work to an
+/// operator (hot key) and change it at any time. Signatures name the operator's epoch, so that an offer signed by an
+/// operator stays checkable after a rotation, and no operator of another epoch can use it.
+/// @dev Money: this contract holds collateral and nothing else.
+/// Invariants:
+/// R1 the token balance is at least the sum of all providers' `collateralWei`;
+/// R2 `lockedWei` is the sum of the collateral of the provider's slots in the inventory;
+/// R3 free collateral is max(0, collateral - locked); only free collateral can be asked back;
+/// R4 an address is the operator of at most one provider at a time.
+interface IProviderRegistry {
+    struct Provider {
+        address owner;
+        /// Period in which the provider was evicted; 0 while it is not. Final for this `providerId`.
+        uint32 evictedAtPeriod;
+        uint32 operatorEpoch;
+        address operator;
+        uint256 collateralWei;
+        uint256 lockedWei;
+        /// Collateral asked back; slashable until withdrawn.
+        uint256 unbondingWei;
+        uint64 unbondingUntil;
+        uint256 pricePerGibPeriodWei;
+        uint64 capacityBytes;
+        bytes32 failureDomain;
+        string endpoint;
+    }
+
+    event ProviderRegistered(uint32 indexed providerId, address indexed owner, address indexed operator);
+    event ProviderUpdated(
+        uint32 indexed providerId,
+        string endpoint,
+        uint256 pricePerGibPeriodWei,
+        uint64 capacityBytes,
+        bytes32 failureDomain
+    );
+    event OperatorRotated(uint32 indexed providerId, uint32 epoch, address operator);
+    event CollateralDeposited(uint32 indexed providerId, address from, uint256 amountWei);
+    event UnbondingStarted(uint32 indexed providerId, uint256 amountWei, uint64 until);
+    event CollateralWithdrawn(uint32 indexed providerId, address to, uint256 amountWei);
+    event CollateralLocked(uint32 indexed providerId, uint256 amountWei);
+    event CollateralReleased(uint32 indexed providerId, uint256 amountWei);
+    event CollateralSlashed(uint32 indexed providerId, uint256 amountWei, uint256 remainingWei);
+    event ProviderEvicted(uint32 indexed providerId, uint32 period);
+
+    error NotOwner(uint32 providerId, address caller);
+    error NotAuthorized(address caller);
+    error UnknownProvider(uint32 providerId);
+    error OperatorTaken(address operator, uint32 providerId);
+    error ZeroAddress();
+    error InsufficientFreeCollateral(uint32 providerId, uint256 freeWei, uint256 neededWei);
+    error AlreadyEvicted(uint32 providerId);
+    error StillUnbonding(uint64 until);
+    error NothingToWithdraw(uint32 providerId);
+
+    /// @notice Registers the caller as owner of a new provider. @return providerId counts from 1.
+    function register(
+        address operator,
+        string calldata endpoint,
+        uint256 pricePerGibPeriodWei,
+        uint64 capacityBytes,
+        bytes32 failureDomain
+    ) external returns (uint32 providerId);
+
+    /// @notice New endpoint, price and capacity; owner or operator. Never touches running deals.
+    function update(
+        uint32 providerId,
+        string calldata endpoint,
+        uint256 pricePerGibPeriodWei,
+        uint64 capacityBytes,
+        bytes32 failureDomain
+    ) external;
+
+    /// @notice New hot key; the old one keeps its epoch in the history. Owner only.
+    function rotateOperator(uint32 providerId, address operator) external;
+
+    /// @notice Adds collateral out of the caller's tokens; anyone may.
+    function depositCollateral(uint32 providerId, uint256 amountWei) external;
+
+    /// @notice `depositCollateral` after an EIP-2612 permit, in one transaction.
+    function depositCollateralWithPermit(
+        uint32 providerId,
+        uint256 amountWei,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
+
+    /// @notice Asks `amountWei` of free collateral back; slashable until withdrawn. Restarts the delay. Owner only.
+    function startUnbonding(uint32 providerId, uint256 amountWei) external;
+
+    /// @notice Pays out what was asked back and is still free, after the delay. Owner only.
+    function withdrawCollateral(uint32 providerId) external returns (uint256 amountWei);
+
+    /// @notice Locks free collateral for a slot. Market only.
+    function lockCollateral(uint32 providerId, uint256 amountWei) external;
+
+    /// @notice Releases a slot's collateral. Market only.
+    function releaseCollateral(uint32 providerId, uint256 amountWei) external;
+
+    /// @notice Takes min(`amountWei`, collateral) and sends it to the market, which splits it. Proofs only.
+    function slash(uint32 providerId, uint256 amountWei) external returns (uint256 takenWei);
+
+    /// @notice Ends the provider for good from `period` on. Proofs only.
+    function evict(uint32 providerId, uint32 period) external;
+
+    function provider(uint32 providerId) external view returns (Provider memory);
+    function providerCount() external view returns (uint32);
+    /// @notice 0 when the address operates no provider.
+    function providerOfOperator(address operator) external view returns (uint32);
+    /// @notice The hot key of an epoch, also of past ones; the zero address when there was none.
+    function operatorAt(uint32 providerId, uint32 epoch) external view returns (address);
+    function ownerOf(uint32 providerId) external view returns (address);
+    function evictedAtPeriod(uint32 providerId) external view returns (uint32);
+    function collateralOf(uint32 providerId) external view returns (uint256 collateralWei);
+    function freeCollateral(uint32 providerId) external view returns (uint256);
+    function unbondingSeconds() external view returns (uint64);
+}

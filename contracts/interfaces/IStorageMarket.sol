@@ -185,7 +185,14 @@ interface IStorageMarket {
     /// @notice Puts another provider on a Vacant slot (or one whose provider is evicted), with the same commitment and pay. The new
     /// tenure pays from the next period. The offer is signed with the deal's own terms but
     /// startBy >= next period and startBy + periods >= deal end. Anyone may send it.
-    function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, uint32 startBy, uint32 periods) external;
+    function refill(
+        bytes32 dealId,
+        bytes32 dealSalt,
+        uint8 slotIndex,
+        SlotOffer calldata offer,
+        uint32 startBy,
+        uint32 periods
+    ) external;
 
     /// @notice Ends a deal early, orderly: the present period is still paid, what is after it goes back to the payer. Owner only.
     function terminate(bytes32 dealId) external;
@@ -221,7 +228,10 @@ interface IStorageMarket {
             uint32 fromPeriod,
             uint32 liveUntil
         );
-    /// @notice EIP-712 digest that a provider's operator signs (Offer of DESIGN section 5).
+    /// @notice EIP-712 digest that a provider's operator signs, of
+    /// Offer(uint32 providerId,uint32 operatorEpoch,address owner,address payer,bytes32 dealSalt,uint8 slotIndex,uint8 k,uint8 n,
+    /// bytes32 headerHash,bytes32 root,uint64 leafCount,uint256 payPerPeriodWei,uint256 collateralWei,uint32 startBy,uint32 periods,
+    /// uint32 renewUntil,uint64 expiry); domain name "PPIO StorageMarket", version "1", chain id, this contract.
     function offerDigest(DealTerms calldata terms, uint8 slotIndex) external view returns (bytes32);
     function creditOf(address account) external view returns (uint256);
     function nonceOf(address account) external view returns (uint256);

@@ -1,1 +1,6 @@
 export * from "./errors.ts";
+export * from "./chain/typed-data.ts";
+export * from "./chain/challenge.ts";
+export * from "./chain/address-book.ts";
+export * from "./wire/api.ts";
+export * from "./wire/answer.ts";

@@ -120,13 +120,18 @@ export interface TypedMessage<T extends object> {
   recover(domain: SigningDomain, value: T, signature: string): string | undefined;
 }
 
+/** ethers wants an index signature, which an interface does not have. */
+function fields(value: object): Record<string, unknown> {
+  return { ...value };
+}
+
 function typedMessage<T extends object>(types: Types): TypedMessage<T> {
   return {
-    digest: (domain, value) => TypedDataEncoder.hash(marketDomain(domain), types, { ...value }),
-    sign: (domain, value, signer) => signer.signTypedData(marketDomain(domain), types, { ...value }),
+    digest: (domain, value) => TypedDataEncoder.hash(marketDomain(domain), types, fields(value)),
+    sign: (domain, value, signer) => signer.signTypedData(marketDomain(domain), types, fields(value)),
     recover: (domain, value, signature) => {
       try {
-        return verifyTypedData(marketDomain(domain), types, { ...value }, signature);
+        return verifyTypedData(marketDomain(domain), types, { ...value } as Record<string, unknown>, signature);
       } catch {
         return undefined;
       }

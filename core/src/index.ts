@@ -4,3 +4,4 @@ export * from "./chain/challenge.ts";
 export * from "./chain/address-book.ts";
 export * from "./wire/api.ts";
 export * from "./wire/answer.ts";
+export * from "./tree/index.ts";

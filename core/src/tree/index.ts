@@ -1,0 +1,3 @@
+export { LEAF_BYTES, NODE_BYTES, treeDepth, zeroNode, equalBytes } from "./nodes.ts";
+export * from "./range-proof.ts";
+export * from "./slot-tree.ts";

@@ -1,0 +1,7 @@
+/** SHA-256 over pairs, many at once: the native build of `@chainsafe/hashtree` (0.7 GB/s on one core). */
+import { hashInto } from "@chainsafe/hashtree";
+
+/** Hashes each 64-byte piece of `input` to 32 bytes of `output`. */
+export function hashPairs(input: Uint8Array, output: Uint8Array): void {
+  if (input.length > 0) hashInto(input, output);
+}

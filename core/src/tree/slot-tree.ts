@@ -1,0 +1,176 @@
+/**
+ * The tree of a slot: cells side by side, each a subtree. A slot of one cell is only as high as that cell needs; otherwise a short
+ * last cell is filled up to full cell height with zero nodes, and so is the row of cell roots. Only cell roots are ever stored;
+ * what lies below is recomputed from the data.
+ */
+import { PpioError } from "../errors.ts";
+import { buildRangeProof, rootFromRange } from "./range-proof.ts";
+import { LEAF_BYTES, NODE_BYTES, buildLevels, equalBytes, hashNodes, leafHashes, nodeAt, rootOf, treeDepth, zeroNode } from "./nodes.ts";
+
+/** Reads are runs of these. */
+export const UNIT_BYTES = 128;
+
+export interface SlotShape {
+  /** A power of two. */
+  readonly cellBytes: number;
+  readonly lastCellBytes: number;
+  readonly rows: number;
+}
+
+export interface SlotCommitment {
+  readonly root: Uint8Array;
+  readonly leafCount: number;
+}
+
+export function slotBytes(shape: SlotShape): number {
+  return (shape.rows - 1) * shape.cellBytes + shape.lastCellBytes;
+}
+
+export function leafCountOf(shape: SlotShape): number {
+  return slotBytes(shape) / LEAF_BYTES;
+}
+
+/** Bytes of the cell in `row`. */
+export function cellLength(shape: SlotShape, row: number): number {
+  return row === shape.rows - 1 ? shape.lastCellBytes : shape.cellBytes;
+}
+
+/** Height of a cell's subtree. */
+export function cellHeight(shape: SlotShape): number {
+  return shape.rows === 1 ? treeDepth(shape.lastCellBytes / LEAF_BYTES) : Math.log2(shape.cellBytes / LEAF_BYTES);
+}
+
+/** Levels above the cell roots. */
+export function upperHeight(shape: SlotShape): number {
+  return treeDepth(shape.rows);
+}
+
+/** Root of one cell's subtree. */
+export function cellRoot(shape: SlotShape, cell: Uint8Array): Uint8Array {
+  return rootOf(leafHashes(cell), cellHeight(shape), 0);
+}
+
+/** Root of a slot from all its cell roots, 32 bytes each. */
+export function slotRoot(shape: SlotShape, cellRoots: Uint8Array): Uint8Array {
+  if (cellRoots.length !== shape.rows * NODE_BYTES) throw new PpioError("BAD_FORMAT", "A slot has one root for each of its cells.");
+  return rootOf(cellRoots, upperHeight(shape), cellHeight(shape));
+}
+
+/** Builds a slot's root while its cells pass by; memory grows with the logarithm of the rows. */
+export class SlotTreeBuilder {
+  readonly #shape: SlotShape;
+  readonly #height: number;
+  /** Roots of complete subtrees, largest first; `#count` in binary says which sizes are there. */
+  readonly #stack: Uint8Array[] = [];
+  #count = 0;
+
+  constructor(shape: SlotShape) {
+    this.#shape = shape;
+    this.#height = cellHeight(shape);
+  }
+
+  /** Takes the next cell and returns its root. */
+  push(cell: Uint8Array): Uint8Array {
+    if (this.#count >= this.#shape.rows || cell.length !== cellLength(this.#shape, this.#count)) {
+      throw new PpioError("BAD_FORMAT", `Cell ${this.#count} has ${cell.length} bytes, which the deal header does not allow.`);
+    }
+    const root = cellRoot(this.#shape, cell);
+    let node = root;
+    for (let carry = this.#count; carry % 2 === 1; carry = Math.floor(carry / 2)) node = hashNodes(this.#pop(), node);
+    this.#stack.push(node);
+    this.#count += 1;
+    return root;
+  }
+
+  /** The commitment, once every cell was pushed. */
+  finish(): SlotCommitment {
+    if (this.#count !== this.#shape.rows) throw new PpioError("TRUNCATED", `Only ${this.#count} of ${this.#shape.rows} cells were given.`);
+    const depth = upperHeight(this.#shape);
+    let size = this.#count;
+    let node: Uint8Array | undefined;
+    for (let level = 0; level < depth; level += 1, size = Math.floor(size / 2)) {
+      const zero = zeroNode(this.#height + level);
+      if (size % 2 === 1) node = node === undefined ? hashNodes(this.#pop(), zero) : hashNodes(this.#pop(), node);
+      else if (node !== undefined) node = hashNodes(node, zero);
+    }
+    return { root: node ?? this.#pop(), leafCount: leafCountOf(this.#shape) };
+  }
+
+  #pop(): Uint8Array {
+    const node = this.#stack.pop();
+    if (node === undefined) throw new PpioError("INTERNAL", "The tree builder lost a subtree.");
+    return node;
+  }
+}
+
+/** Siblings that lead from the roots of cells [firstCell, firstCell + count) to the slot root. */
+export function cellRunProof(shape: SlotShape, cellRoots: Uint8Array, firstCell: number, count: number): Uint8Array[] {
+  return buildRangeProof(cellRoots, upperHeight(shape), cellHeight(shape), { first: firstCell, count });
+}
+
+/** Siblings that lead from bytes [offset, offset + length) of a cell to the cell's root. Both are multiples of 128. */
+export function cellPartProof(shape: SlotShape, cell: Uint8Array, offset: number, length: number): Uint8Array[] {
+  checkUnits(offset, length);
+  if (offset === 0 && length === cell.length) return [];
+  return buildRangeProof(leafHashes(cell), cellHeight(shape), 0, { first: offset / LEAF_BYTES, count: length / LEAF_BYTES });
+}
+
+/** Checks a run of cell roots against the slot's root; throws `CORRUPT`. */
+export function verifyCellRun(shape: SlotShape, root: Uint8Array, firstCell: number, roots: Uint8Array, siblings: readonly Uint8Array[]): void {
+  if (!equalBytes(rootFromRange(roots, upperHeight(shape), firstCell, siblings), root)) {
+    throw new PpioError("CORRUPT", "A provider's cells do not belong to the slot on the chain; another provider is asked.");
+  }
+}
+
+/** Checks bytes at `offset` of the cell in `row` against the cell's root; throws `CORRUPT`. A whole cell has no siblings. */
+export function verifyCellPart(
+  shape: SlotShape,
+  row: number,
+  root: Uint8Array,
+  offset: number,
+  bytes: Uint8Array,
+  siblings: readonly Uint8Array[],
+): void {
+  checkUnits(offset, bytes.length);
+  const whole = offset === 0 && bytes.length === cellLength(shape, row);
+  const actual = whole && siblings.length === 0 ? cellRoot(shape, bytes) : rootFromRange(leafHashes(bytes), cellHeight(shape), offset / LEAF_BYTES, siblings);
+  if (!equalBytes(actual, root)) throw new PpioError("CORRUPT", "A provider's bytes do not match the slot; another provider is asked.");
+}
+
+function checkUnits(offset: number, length: number): void {
+  if (offset % UNIT_BYTES !== 0 || length % UNIT_BYTES !== 0 || length === 0) {
+    throw new PpioError("BAD_FORMAT", `Ranges start and end at multiples of ${UNIT_BYTES} bytes.`);
+  }
+}
+
+export interface LeafProof {
+  readonly leaf: Uint8Array;
+  /** Bottom up; as many as the slot's tree is high. */
+  readonly siblings: readonly Uint8Array[];
+}
+
+/** Answer to a challenge of one leaf, from its cell's bytes and all cell roots. */
+export function buildLeafProof(shape: SlotShape, cellRoots: Uint8Array, cell: Uint8Array, leafIndex: number): LeafProof {
+  const leavesPerCell = shape.cellBytes / LEAF_BYTES;
+  const row = Math.floor(leafIndex / leavesPerCell);
+  const leafInCell = leafIndex - row * leavesPerCell;
+  const lower = path(buildLevels(leafHashes(cell), cellHeight(shape), 0), leafInCell, 0);
+  const upper = path(buildLevels(cellRoots, upperHeight(shape), cellHeight(shape)), row, cellHeight(shape));
+  return { leaf: cell.slice(leafInCell * LEAF_BYTES, (leafInCell + 1) * LEAF_BYTES), siblings: [...lower, ...upper] };
+}
+
+function path(levels: readonly Uint8Array[], index: number, baseLevel: number): Uint8Array[] {
+  return levels.slice(0, -1).map((level, step) => nodeAt(level, Math.floor(index / 2 ** step) ^ 1, baseLevel + step));
+}
+
+/** Whether a leaf proof holds against a commitment; false for any malformed one. */
+export function verifyLeafProof(commitment: SlotCommitment, leafIndex: number, proof: LeafProof): boolean {
+  const { root, leafCount } = commitment;
+  if (leafIndex < 0 || leafIndex >= leafCount || proof.leaf.length !== LEAF_BYTES) return false;
+  if (proof.siblings.length !== treeDepth(leafCount) || proof.siblings.some((sibling) => sibling.length !== NODE_BYTES)) return false;
+  let node: Uint8Array = leafHashes(proof.leaf);
+  proof.siblings.forEach((sibling, step) => {
+    node = Math.floor(leafIndex / 2 ** step) % 2 === 1 ? hashNodes(sibling, node) : hashNodes(node, sibling);
+  });
+  return equalBytes(node, root);
+}

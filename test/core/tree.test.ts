@@ -1,14 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
+import type { SlotShape } from "@ppio/core";
 import {
-  LEAF_BYTES,
-  NODE_BYTES,
-  SlotTreeBuilder,
   buildLeafProof,
   cellPartProof,
   cellRoot,
   cellRunProof,
   isPpioError,
+  LEAF_BYTES,
   leafCountOf,
+  NODE_BYTES,
+  SlotTreeBuilder,
   slotBytes,
   slotRoot,
   treeDepth,
@@ -17,7 +18,6 @@ import {
   verifyLeafProof,
   zeroNode,
 } from "@ppio/core";
-import type { SlotShape } from "@ppio/core";
 import { expect } from "chai";
 import fc from "fast-check";
 
@@ -34,7 +34,9 @@ function naiveRoot(bytes: Uint8Array): Uint8Array {
   const size = 2 ** treeDepth(level.length);
   while (level.length < size) level.push(zeroNode(0));
   while (level.length > 1) {
-    level = Array.from({ length: level.length / 2 }, (_, index) => sha(level[2 * index] ?? zeroNode(0), level[2 * index + 1] ?? zeroNode(0)));
+    level = Array.from({ length: level.length / 2 }, (_, index) =>
+      sha(level[2 * index] ?? zeroNode(0), level[2 * index + 1] ?? zeroNode(0)),
+    );
   }
   return level[0] ?? zeroNode(0);
 }

@@ -2,9 +2,10 @@
  * Proof that a run of neighbouring nodes lies under a root (docs/protocol/tree.md, "Range proofs"). Siblings go bottom up; on each
  * level first the left one, when the run starts at an odd index, then the right one, when it ends at an even index.
  */
-import { PpioError } from "../errors.ts";
+
 import { hashPairs } from "#sha";
-import { buildLevels, nodeAt, NODE_BYTES } from "./nodes.ts";
+import { PpioError } from "../errors.ts";
+import { buildLevels, NODE_BYTES, nodeAt } from "./nodes.ts";
 
 export interface Range {
   readonly first: number;

@@ -4,8 +4,8 @@
  * what lies below is recomputed from the data.
  */
 import { PpioError } from "../errors.ts";
+import { buildLevels, equalBytes, hashNodes, LEAF_BYTES, leafHashes, NODE_BYTES, nodeAt, rootOf, treeDepth, zeroNode } from "./nodes.ts";
 import { buildRangeProof, rootFromRange } from "./range-proof.ts";
-import { LEAF_BYTES, NODE_BYTES, buildLevels, equalBytes, hashNodes, leafHashes, nodeAt, rootOf, treeDepth, zeroNode } from "./nodes.ts";
 
 /** Reads are runs of these. */
 export const UNIT_BYTES = 128;
@@ -116,7 +116,13 @@ export function cellPartProof(shape: SlotShape, cell: Uint8Array, offset: number
 }
 
 /** Checks a run of cell roots against the slot's root; throws `CORRUPT`. */
-export function verifyCellRun(shape: SlotShape, root: Uint8Array, firstCell: number, roots: Uint8Array, siblings: readonly Uint8Array[]): void {
+export function verifyCellRun(
+  shape: SlotShape,
+  root: Uint8Array,
+  firstCell: number,
+  roots: Uint8Array,
+  siblings: readonly Uint8Array[],
+): void {
   if (!equalBytes(rootFromRange(roots, upperHeight(shape), firstCell, siblings), root)) {
     throw new PpioError("CORRUPT", "A provider's cells do not belong to the slot on the chain; another provider is asked.");
   }
@@ -133,7 +139,10 @@ export function verifyCellPart(
 ): void {
   checkUnits(offset, bytes.length);
   const whole = offset === 0 && bytes.length === cellLength(shape, row);
-  const actual = whole && siblings.length === 0 ? cellRoot(shape, bytes) : rootFromRange(leafHashes(bytes), cellHeight(shape), offset / LEAF_BYTES, siblings);
+  const actual =
+    whole && siblings.length === 0
+      ? cellRoot(shape, bytes)
+      : rootFromRange(leafHashes(bytes), cellHeight(shape), offset / LEAF_BYTES, siblings);
   if (!equalBytes(actual, root)) throw new PpioError("CORRUPT", "A provider's bytes do not match the slot; another provider is asked.");
 }
 

@@ -1,0 +1,10 @@
+export { createErasureCoder, type ErasureCoder } from "./coder.ts";
+export {
+  CANTOR_BASIS,
+  inverse as fieldInverse,
+  multiply as fieldMultiply,
+  point as fieldPoint,
+  storedToStandard,
+  TOWER_BASIS,
+} from "./field.ts";
+export { CELLS_MAX, checkParams, type ErasureParams, generatorMatrix } from "./matrix.ts";

@@ -116,6 +116,7 @@ interface IProviderRegistry {
     function operatorAt(uint32 providerId, uint32 epoch) external view returns (address);
     function ownerOf(uint32 providerId) external view returns (address);
     function evictedAtPeriod(uint32 providerId) external view returns (uint32);
+    function operatorEpochOf(uint32 providerId) external view returns (uint32);
     function collateralOf(uint32 providerId) external view returns (uint256 collateralWei);
     function freeCollateral(uint32 providerId) external view returns (uint256);
     function unbondingSeconds() external view returns (uint64);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.34;
+
+/// @title One bit per period, 256 to a word
+library PeriodBitmap {
+    struct Bitmap {
+        mapping(uint256 word => uint256 bits) words;
+    }
+
+    function get(Bitmap storage self, uint32 period) internal view returns (bool) {
+        return (self.words[period >> 8] >> (period & 255)) & 1 == 1;
+    }
+
+    function set(Bitmap storage self, uint32 period) internal {
+        self.words[period >> 8] |= 1 << (period & 255);
+    }
+
+    /// @notice Bits in [from, to) that are set in `self` and not in `except`.
+    function countExcept(Bitmap storage self, Bitmap storage except, uint32 from, uint32 to) internal view returns (uint256 count) {
+        if (from >= to) return 0;
+        uint256 last = (to - 1) >> 8;
+        for (uint256 word = from >> 8; word <= last; ++word) {
+            uint256 bits = self.words[word] & ~except.words[word];
+            if (word == from >> 8) bits &= type(uint256).max << (from & 255);
+            if (word == last) bits &= type(uint256).max >> (255 - ((to - 1) & 255));
+            count += popcount(bits);
+        }
+    }
+
+    /// @notice Number of set bits.
+    function popcount(uint256 v) internal pure returns (uint256) {
+        unchecked {
+            // Counts per 2, 4 and 8 bits side by side; then bytes are summed by a multiplication in two halves, since 256 does not
+            // fit one byte.
+            v -= (v >> 1) & 0x5555555555555555555555555555555555555555555555555555555555555555;
+            v = (v & 0x3333333333333333333333333333333333333333333333333333333333333333)
+                + ((v >> 2) & 0x3333333333333333333333333333333333333333333333333333333333333333);
+            v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f;
+            v = (v & 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff)
+                + ((v >> 8) & 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff);
+            return (v * 0x0001000100010001000100010001000100010001000100010001000100010001) >> 240;
+        }
+    }
+}

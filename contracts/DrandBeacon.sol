@@ -2,9 +2,9 @@
 pragma solidity 0.8.34;
 
 import {IDrandBeacon} from "./interfaces/IDrandBeacon.sol";
-import {DrandBls} from "./libraries/DrandBls.sol";
+import {Bls12381} from "./libraries/Bls12381.sol";
 
-/// @title See IDrandBeacon, the manual.
+/// @inheritdoc IDrandBeacon
 contract DrandBeacon is IDrandBeacon {
     /// @inheritdoc IDrandBeacon
     uint64 public immutable override genesisTime;
@@ -13,7 +13,7 @@ contract DrandBeacon is IDrandBeacon {
     /// @inheritdoc IDrandBeacon
     uint64 public immutable override maxLagSeconds;
 
-    /// The key as code-resident words: cheaper to read than storage.
+    /// The public key, word by word: immutables cost no storage read in every verification.
     bytes32 private immutable _key0;
     bytes32 private immutable _key1;
     bytes32 private immutable _key2;
@@ -25,14 +25,16 @@ contract DrandBeacon is IDrandBeacon {
 
     /// @inheritdoc IDrandBeacon
     mapping(uint64 round => bytes32) public override randomness;
-    /// Written for late rounds only, so that a punctual one costs one word.
+    /// Only written for rounds that came late, so that a round in time costs one word.
     mapping(uint64 round => bool) private _late;
 
     constructor(bytes memory publicKey_, uint64 genesisTime_, uint64 roundSeconds_, uint64 maxLagSeconds_) {
-        if (!DrandBls.isPublicKey(publicKey_) || roundSeconds_ == 0) revert InvalidPublicKey();
-        bytes32[8] memory words = abi.decode(publicKey_, (bytes32[8]));
-        (_key0, _key1, _key2, _key3) = (words[0], words[1], words[2], words[3]);
-        (_key4, _key5, _key6, _key7) = (words[4], words[5], words[6], words[7]);
+        if (publicKey_.length != Bls12381.G2_BYTES) revert InvalidLength(publicKey_.length, Bls12381.G2_BYTES);
+        if (!Bls12381.isPublicKey(publicKey_)) revert InvalidPublicKey();
+        if (roundSeconds_ == 0) revert InvalidLength(roundSeconds_, 1);
+        bytes32[8] memory key = abi.decode(publicKey_, (bytes32[8]));
+        (_key0, _key1, _key2, _key3) = (key[0], key[1], key[2], key[3]);
+        (_key4, _key5, _key6, _key7) = (key[4], key[5], key[6], key[7]);
         genesisTime = genesisTime_;
         roundSeconds = roundSeconds_;
         maxLagSeconds = maxLagSeconds_;
@@ -41,22 +43,15 @@ contract DrandBeacon is IDrandBeacon {
     /// @inheritdoc IDrandBeacon
     function submit(uint64 round, bytes calldata signature) external {
         if (randomness[round] != 0) return;
-        uint256 roundTime = timeOfRound(round);
-        if (block.timestamp < roundTime) revert RoundInFuture(round, roundTime, block.timestamp);
-        if (signature.length != DrandBls.G1_BYTES) revert InvalidLength(signature.length, DrandBls.G1_BYTES);
-        if (!DrandBls.verify(publicKey(), round, signature)) revert InvalidSignature(round);
-
-        bytes32 value = DrandBls.randomness(signature);
-        bool late = block.timestamp > roundTime + maxLagSeconds;
-        randomness[round] = value;
+        if (round == 0) revert InvalidSignature(round);
+        uint256 due = timeOfRound(round);
+        if (block.timestamp < due) revert RoundInFuture(round, due, block.timestamp);
+        (bool valid, bytes32 randomness_) = verify(round, signature);
+        if (!valid) revert InvalidSignature(round);
+        bool late = block.timestamp > due + maxLagSeconds;
+        randomness[round] = randomness_;
         if (late) _late[round] = true;
-        emit BeaconSubmitted(round, value, late);
-    }
-
-    /// @inheritdoc IDrandBeacon
-    function verify(uint64 round, bytes calldata signature) external view returns (bool valid, bytes32 randomness_) {
-        valid = DrandBls.verify(publicKey(), round, signature);
-        if (valid) randomness_ = DrandBls.randomness(signature);
+        emit BeaconSubmitted(round, randomness_, late);
     }
 
     /// @inheritdoc IDrandBeacon
@@ -67,17 +62,24 @@ contract DrandBeacon is IDrandBeacon {
     /// @inheritdoc IDrandBeacon
     function firstRoundAfter(uint256 timestamp) external view returns (uint64) {
         if (timestamp < genesisTime) return 1;
+        // Round 1 is due at genesis itself.
         return uint64((timestamp - genesisTime) / roundSeconds + 2);
     }
 
     /// @inheritdoc IDrandBeacon
+    function verify(uint64 round, bytes calldata signature) public view returns (bool valid, bytes32 randomness_) {
+        if (signature.length != Bls12381.G1_BYTES) revert InvalidLength(signature.length, Bls12381.G1_BYTES);
+        valid = Bls12381.verify(publicKey(), abi.encodePacked(sha256(abi.encodePacked(round))), signature);
+        if (valid) randomness_ = sha256(Bls12381.compress(signature));
+    }
+
+    /// @inheritdoc IDrandBeacon
     function timeOfRound(uint64 round) public view returns (uint256) {
-        // Round 1 is due at genesis; round 0 does not exist.
-        return round == 0 ? type(uint256).max : genesisTime + uint256(round - 1) * roundSeconds;
+        return uint256(genesisTime) + uint256(round - 1) * roundSeconds;
     }
 
     /// @inheritdoc IDrandBeacon
     function publicKey() public view returns (bytes memory) {
-        return bytes.concat(_key0, _key1, _key2, _key3, _key4, _key5, _key6, _key7);
+        return abi.encodePacked(_key0, _key1, _key2, _key3, _key4, _key5, _key6, _key7);
     }
 }

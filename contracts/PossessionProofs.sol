@@ -2,7 +2,6 @@
 pragma solidity 0.8.34;
 
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IDrandBeacon} from "./interfaces/IDrandBeacon.sol";
 import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
 import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
@@ -11,17 +10,16 @@ import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {PeriodBitmap} from "./libraries/PeriodBitmap.sol";
 import {Sha256Merkle} from "./libraries/Sha256Merkle.sol";
 
-/// @title See IPossessionProofs, the manual.
+/// @inheritdoc IPossessionProofs
 contract PossessionProofs is IPossessionProofs {
     using Checkpoints for Checkpoints.Trace208;
     using PeriodBitmap for PeriodBitmap.Bitmap;
-    using SafeCast for uint256;
 
     struct Config {
-        address registry;
-        address market;
-        address policy;
-        address beacon;
+        IProviderRegistry registry;
+        IStorageMarket market;
+        IPenaltyPolicy policy;
+        IDrandBeacon beacon;
         uint64 genesisTime;
         uint64 periodSeconds;
         uint64 seedDelaySeconds;
@@ -29,19 +27,40 @@ contract PossessionProofs is IPossessionProofs {
         uint8 samplesPerProof;
     }
 
-    /// One word: length 56 | live 56 | recorded length 56 | recorded period 32 | cursor 32 (232 bits).
+    /// One word: 56 | 56 | 56 | 32 | 32 | 8 = 240 bits.
     struct Line {
         uint56 lengthGwei;
         uint56 liveGwei;
         uint56 recordedLengthGwei;
         uint32 recordedPeriod;
         uint32 cursor;
+        /// Whether the accumulator is nonzero: spares reading it on every append.
+        bool slashed;
     }
 
-    /// Bounds the loops over periods.
-    uint32 private constant REPORT_WINDOW_MAX = 256;
-    /// Bounds redraws; with half of the line alive, missing 5 samples in 256 draws is beyond chance.
-    uint256 private constant DRAWS_MAX = 256;
+    /// One word: 32 | 32 | 32 | 96 = 192 bits. The registry bounds collateral to 96 bits.
+    struct MissRecord {
+        uint32 incidentMisses;
+        uint32 incidents;
+        uint32 lastMissPeriod;
+        uint96 incidentCollateralWei;
+    }
+
+    /// What one `prove` call works on.
+    struct Challenge {
+        bytes32 seed;
+        uint32 providerId;
+        uint32 period;
+        uint64 lengthGwei;
+    }
+
+    /// Longest line, so that a slot's start fits the 52 bits that the market gives it.
+    uint256 public constant MAX_LENGTH_GWEI = (1 << 52) - 1;
+    /// Samples in one proof, holes included. With half of the line alive 256 draws fail once in 2^200.
+    uint256 public constant MAX_DRAWS = 256;
+    /// Proven periods looked at when incidents decay; older ones no longer change the result for any sane policy.
+    uint32 public constant MAX_DECAY_SPAN = 4096;
+    uint32 private constant MAX_REPORT_WINDOW = 256;
 
     IProviderRegistry private immutable _registry;
     IStorageMarket private immutable _market;
@@ -59,25 +78,24 @@ contract PossessionProofs is IPossessionProofs {
     uint8 public immutable override samplesPerProof;
 
     mapping(uint32 providerId => Line) private _lines;
+    mapping(uint32 providerId => MissRecord) private _records;
     mapping(uint32 providerId => PeriodBitmap.Bitmap) private _proven;
-    mapping(uint32 providerId => IPenaltyPolicy.Record) private _records;
-    /// Owners' part of slashes per gwei of pay, summed up, keyed by the missed period.
-    mapping(uint32 providerId => Checkpoints.Trace208) private _slashedPerGwei;
     PeriodBitmap.Bitmap private _void;
-
-    error InvalidConfig(string field);
+    /// Owners' wei per gwei of pay, summed over misses up to and including the key.
+    mapping(uint32 providerId => Checkpoints.Trace208) private _accWeiPerGwei;
 
     constructor(Config memory config) {
-        if (config.periodSeconds == 0) revert InvalidConfig("periodSeconds");
-        if (config.seedDelaySeconds >= config.periodSeconds) revert InvalidConfig("seedDelaySeconds");
-        if (config.samplesPerProof == 0 || config.samplesPerProof > 16) revert InvalidConfig("samplesPerProof");
-        if (config.reportWindowPeriods < 4 || config.reportWindowPeriods > REPORT_WINDOW_MAX) {
+        // A beacon that is still in time must come while its period can be proven.
+        uint256 latest = uint256(config.seedDelaySeconds) + config.beacon.roundSeconds() + config.beacon.maxLagSeconds();
+        if (latest >= config.periodSeconds) revert InvalidConfig("periodSeconds");
+        if (config.reportWindowPeriods == 0 || config.reportWindowPeriods > MAX_REPORT_WINDOW) {
             revert InvalidConfig("reportWindowPeriods");
         }
-        _registry = IProviderRegistry(config.registry);
-        _market = IStorageMarket(config.market);
-        _policy = IPenaltyPolicy(config.policy);
-        _beacon = IDrandBeacon(config.beacon);
+        if (config.samplesPerProof == 0) revert InvalidConfig("samplesPerProof");
+        _registry = config.registry;
+        _market = config.market;
+        _policy = config.policy;
+        _beacon = config.beacon;
         genesisTime = config.genesisTime;
         periodSeconds = config.periodSeconds;
         seedDelaySeconds = config.seedDelaySeconds;
@@ -93,6 +111,11 @@ contract PossessionProofs is IPossessionProofs {
     // ---- proofs ----
 
     /// @inheritdoc IPossessionProofs
+    function prove(uint32 providerId, uint32 period, Sample[] calldata samples) external {
+        _prove(providerId, period, samples);
+    }
+
+    /// @inheritdoc IPossessionProofs
     function proveWithBeacon(
         uint32 providerId,
         uint32 period,
@@ -100,165 +123,164 @@ contract PossessionProofs is IPossessionProofs {
         uint64 round,
         bytes calldata signature
     ) external {
-        if (_beacon.randomness(round) == 0) _beacon.submit(round, signature);
-        _prove(providerId, period, samples);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function prove(uint32 providerId, uint32 period, Sample[] calldata samples) external {
+        _beacon.submit(round, signature);
         _prove(providerId, period, samples);
     }
 
     function _prove(uint32 providerId, uint32 period, Sample[] calldata samples) private {
         uint32 current = currentPeriod();
-        if (current != period + 1) revert WrongPeriod(period, current);
+        if (current != uint256(period) + 1) revert WrongPeriod(period, current);
+        uint32 evictedAt = _registry.evictedAtPeriod(providerId);
+        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
         if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
-        uint32 evicted = _registry.evictedAtPeriod(providerId);
-        if (evicted != 0) revert ProviderGone(providerId, evicted);
+        uint64 length = lengthAt(providerId, period);
+        if (length == 0) revert EmptyInventory(providerId);
+        if (samples.length > MAX_DRAWS) revert TooManyDraws(samples.length);
 
-        _answer(providerId, period, samples);
+        Challenge memory challenge = Challenge(seedOf(period), providerId, period, length);
+        uint256 answered;
+        for (uint256 draw = 0; draw < samples.length; ++draw) {
+            if (answered == samplesPerProof) revert WrongSampleCount(samples.length, answered);
+            if (_checkSample(challenge, draw, samples[draw])) ++answered;
+        }
+        if (answered != samplesPerProof) revert WrongSampleCount(samples.length, answered);
+
         _proven[providerId].set(period);
         emit PeriodProven(providerId, period, msg.sender);
     }
 
-    function _answer(uint32 providerId, uint32 period, Sample[] calldata samples) private view {
-        bytes32 seed = seedOf(period);
-        uint256 length = lengthAt(providerId, period);
-        if (length == 0) revert EmptyInventory(providerId);
-        if (samples.length > DRAWS_MAX) revert TooManyDraws(samples.length);
+    /// @return live false for a hole
+    function _checkSample(Challenge memory c, uint256 draw, Sample calldata sample) private view returns (bool live) {
+        (bytes32 root, uint32 owner, uint64 start, uint64 pay, uint64 leafCount, uint32 from, uint32 until) =
+            _market.slotForProof(sample.dealId, sample.slotIndex);
+        if (owner != c.providerId) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, c.providerId);
+        uint256 point =
+            uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw)))) % c.lengthGwei;
+        if (point < start || point >= uint256(start) + pay) revert PointOutsideSlot(draw, point, start, uint256(start) + pay);
 
-        uint256 answered;
-        for (uint256 draw; draw < samples.length; ++draw) {
-            // Samples after the last one that was asked for would be unchecked ballast.
-            if (answered == samplesPerProof) revert WrongSampleCount(samples.length, draw);
-            bytes32 h = keccak256(abi.encodePacked(seed, providerId, period, uint32(draw)));
-            if (_checkSample(providerId, period, draw, uint256(h) % length, seed, samples[draw])) ++answered;
-        }
-        if (answered != samplesPerProof) revert WrongSampleCount(samples.length, answered);
-    }
-
-    /// True for an answered sample, false for a hole.
-    function _checkSample(
-        uint32 providerId,
-        uint32 period,
-        uint256 draw,
-        uint256 point,
-        bytes32 seed,
-        Sample calldata sample
-    ) private view returns (bool) {
-        (
-            bytes32 root,
-            uint32 holder,
-            uint64 startGwei,
-            uint64 payGwei,
-            uint64 leafCount,
-            uint32 fromPeriod,
-            uint32 liveUntil
-        ) = _market.slotForProof(sample.dealId, sample.slotIndex);
-        if (holder != providerId) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, holder);
-        if (point < startGwei || point >= uint256(startGwei) + payGwei) {
-            revert PointOutsideSlot(draw, point, startGwei, uint256(startGwei) + payGwei);
-        }
-        bool live = fromPeriod <= period && period < liveUntil;
+        live = from <= c.period && c.period < until;
         if (!live) {
             if (sample.proof.length != 0) revert SlotIsAHole(sample.dealId, sample.slotIndex);
             return false;
         }
         if (sample.proof.length == 0) revert SlotIsLive(sample.dealId, sample.slotIndex);
-
         uint256 expected = Sha256Merkle.LEAF_BYTES + 32 * Sha256Merkle.depth(leafCount);
         if (sample.proof.length != expected) revert InvalidProofLength(sample.proof.length, expected);
-        uint256 leaf = uint256(keccak256(abi.encodePacked(seed, providerId, period, uint32(draw), "leaf"))) % leafCount;
+        uint256 leaf =
+            uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw), "leaf"))) % leafCount;
         if (!Sha256Merkle.verify(root, leaf, sample.proof)) revert InvalidProof(draw, sample.dealId, sample.slotIndex);
-        return true;
     }
 
     // ---- misses ----
 
     /// @inheritdoc IPossessionProofs
+    function reportMiss(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) external {
+        _requireReportable(providerId, period);
+        _requireLive(providerId, period, dealId, slotIndex);
+        bool consecutive = _requireInOrder(providerId, period);
+        _lines[providerId].cursor = period + 1;
+
+        MissRecord memory record = _records[providerId];
+        (IPenaltyPolicy.Tier tier, uint256 slashWei, IPenaltyPolicy.Record memory next) = _policy.assess(
+            IPenaltyPolicy.Record(
+                record.incidentMisses, record.incidents, record.lastMissPeriod, record.incidentCollateralWei
+            ),
+            period,
+            consecutive,
+            _provenSince(providerId, record.lastMissPeriod, period),
+            _registry.collateralOf(providerId)
+        );
+        _records[providerId] = MissRecord(
+            next.incidentMisses, next.incidents, next.lastMissPeriod, uint96(next.incidentCollateralWei)
+        );
+        uint256 takenWei = slashWei == 0 ? 0 : _registry.slash(providerId, slashWei);
+        emit PeriodMissed(providerId, period, uint8(tier), next.incidentMisses, takenWei, msg.sender);
+        if (takenWei != 0) _distribute(providerId, period, takenWei);
+        if (tier == IPenaltyPolicy.Tier.Destruction) _registry.evict(providerId, period);
+    }
+
+    /// @inheritdoc IPossessionProofs
     function voidPeriod(uint32 period) external {
-        if (!isVoid(period)) revert SeedAvailable(period);
         if (_void.get(period)) return;
+        uint64 round = seedRound(period);
+        if (_beacon.isOnTime(round)) revert SeedAvailable(period);
+        if (!_beaconIsOverdue(round)) revert WrongPeriod(period, currentPeriod());
         _void.set(period);
         emit PeriodVoided(period);
     }
 
-    /// @inheritdoc IPossessionProofs
-    function reportMiss(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) external {
-        _checkReportable(providerId, period, dealId, slotIndex);
-        _lines[providerId].cursor = period + 1;
-
-        uint256 collateral = _registry.collateralOf(providerId);
-        (IPenaltyPolicy.Tier tier, uint256 slashWei) = _assess(providerId, period, collateral);
-        uint256 takenWei;
-        if (slashWei > 0) {
-            takenWei = _registry.slash(providerId, slashWei);
-            _split(providerId, period, takenWei);
-        }
-        emit PeriodMissed(providerId, period, uint8(tier), _records[providerId].incidentMisses, takenWei, msg.sender);
-        if (tier == IPenaltyPolicy.Tier.Destruction) _registry.evict(providerId, period);
-    }
-
-    function _checkReportable(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) private view {
+    function _requireReportable(uint32 providerId, uint32 period) private view {
         uint32 current = currentPeriod();
-        uint32 oldest = _oldestReportable(providerId, current);
-        if (current < period + 2 || period < oldest) revert WrongPeriod(period, current);
-        for (uint32 q = oldest; q < period; ++q) {
-            if (!_proven[providerId].get(q) && !isVoid(q)) revert OutOfOrder(providerId, period, q);
+        if (uint256(period) + 2 > current || period < _firstReportable(current) || period < _lines[providerId].cursor) {
+            revert WrongPeriod(period, current);
         }
+        uint32 evictedAt = _registry.evictedAtPeriod(providerId);
+        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
         if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
         if (isVoid(period)) revert PeriodIsVoid(period);
-        (, uint32 holder,,,, uint32 fromPeriod, uint32 liveUntil) = _market.slotForProof(dealId, slotIndex);
-        if (holder != providerId) revert NotTheProvidersSlot(dealId, slotIndex, holder);
-        if (period < fromPeriod || period >= liveUntil) revert NotLive(dealId, slotIndex, period);
     }
 
-    function _assess(uint32 providerId, uint32 period, uint256 collateral)
-        private
-        returns (IPenaltyPolicy.Tier tier, uint256 slashWei)
-    {
-        IPenaltyPolicy.Record memory record = _records[providerId];
-        uint32 last = record.lastMissPeriod;
-        uint256 provenSince = last == 0 ? 0 : _proven[providerId].countExcept(_void, last + 1, period);
-        bool consecutive = last != 0 && _onlyVoidBetween(last + 1, period);
-        (tier, slashWei, record) = _policy.assess(record, period, consecutive, provenSince, collateral);
-        _records[providerId] = record;
+    function _requireLive(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) private view {
+        (, uint32 owner,,,, uint32 from, uint32 until) = _market.slotForProof(dealId, slotIndex);
+        if (owner != providerId) revert NotTheProvidersSlot(dealId, slotIndex, providerId);
+        if (period < from || period >= until) revert NotLive(dealId, slotIndex, period);
     }
 
-    /// Whether [from, to) has no period that counted; long gaps end an incident.
-    function _onlyVoidBetween(uint32 from, uint32 to) private view returns (bool) {
-        if (to - from > REPORT_WINDOW_MAX) return false;
-        for (uint32 q = from; q < to; ++q) {
-            if (!isVoid(q)) return false;
+    /// @return consecutive whether nothing but void periods lies between the last recorded miss and `period`
+    function _requireInOrder(uint32 providerId, uint32 period) private view returns (bool consecutive) {
+        uint32 first = _firstReportable(currentPeriod());
+        uint32 cursor = _lines[providerId].cursor;
+        if (cursor > first) first = cursor;
+        uint32 lastMiss = _records[providerId].lastMissPeriod;
+        consecutive = lastMiss != 0 && first <= lastMiss + 1;
+        for (uint32 q = first; q < period; ++q) {
+            if (_proven[providerId].get(q)) consecutive = false;
+            else if (!isVoid(q)) revert OutOfOrder(providerId, period, q);
         }
-        return true;
     }
 
-    function _split(uint32 providerId, uint32 period, uint256 takenWei) private {
-        (uint256 fundWei, uint256 reporterWei, uint256 ownersWei) = _policy.split(takenWei);
-        uint256 live = _lines[providerId].liveGwei;
-        uint256 weiPerGwei = live == 0 ? 0 : ownersWei / live;
-        // What cannot be shared evenly goes to the fund, so that the parts sum to the whole.
-        fundWei += ownersWei - weiPerGwei * live;
-        ownersWei = weiPerGwei * live;
+    function _provenSince(uint32 providerId, uint32 lastMissPeriod, uint32 period) private view returns (uint256) {
+        if (lastMissPeriod == 0) return 0;
+        uint32 from = lastMissPeriod + 1;
+        if (period > MAX_DECAY_SPAN && from < period - MAX_DECAY_SPAN) from = period - MAX_DECAY_SPAN;
+        return provenCount(providerId, from, period);
+    }
 
-        Checkpoints.Trace208 storage trace = _slashedPerGwei[providerId];
-        trace.push(period, (uint256(trace.latest()) + weiPerGwei).toUint208());
-        emit SlashSplit(providerId, period, fundWei, reporterWei, ownersWei, weiPerGwei);
-        _market.bookSlash(msg.sender, reporterWei, fundWei, ownersWei);
+    function _distribute(uint32 providerId, uint32 period, uint256 takenWei) private {
+        (uint256 fundWei, uint256 reporterWei, uint256 ownersWei) = _policy.split(takenWei);
+        Line storage line = _lines[providerId];
+        uint256 live = line.liveGwei;
+        uint256 weiPerGwei = live == 0 ? 0 : ownersWei / live;
+        // What does not divide goes to the fund, so that the parts are the whole.
+        uint256 sharedWei = weiPerGwei * live;
+        fundWei += ownersWei - sharedWei;
+        Checkpoints.Trace208 storage acc = _accWeiPerGwei[providerId];
+        // Each addend is below 2^96 and there are fewer than 2^32 periods.
+        acc.push(period, acc.latest() + uint208(weiPerGwei));
+        line.slashed = true;
+        emit SlashSplit(providerId, period, fundWei, reporterWei, sharedWei, weiPerGwei);
+        _market.bookSlash(msg.sender, reporterWei, fundWei, sharedWei);
     }
 
     // ---- inventory ----
 
     /// @inheritdoc IPossessionProofs
     function append(uint32 providerId, uint64 payGwei) external onlyMarket returns (uint64 startGwei, uint256 accWeiPerGwei) {
-        Line memory line = _recorded(providerId);
+        uint32 current = currentPeriod();
+        Line memory line = _lines[providerId];
+        uint256 newLength = uint256(line.lengthGwei) + payGwei;
+        if (newLength > MAX_LENGTH_GWEI) revert LineIsFull(providerId, newLength, MAX_LENGTH_GWEI);
         startGwei = line.lengthGwei;
-        line.lengthGwei = (uint256(startGwei) + payGwei).toUint56();
+        if (line.recordedPeriod != current - 1) {
+            line.recordedPeriod = current - 1;
+            line.recordedLengthGwei = line.lengthGwei;
+        }
+        // An empty inventory owed nothing, and all it held before was final when it was taken out.
+        if (line.liveGwei == 0 && line.cursor < current) line.cursor = current;
+        line.lengthGwei = uint56(newLength);
         line.liveGwei += uint56(payGwei);
-        if (line.cursor == 0) line.cursor = currentPeriod();
         _lines[providerId] = line;
-        accWeiPerGwei = _slashedPerGwei[providerId].latest();
+        if (line.slashed) accWeiPerGwei = _accWeiPerGwei[providerId].latest();
     }
 
     /// @inheritdoc IPossessionProofs
@@ -267,72 +289,17 @@ contract PossessionProofs is IPossessionProofs {
         onlyMarket
         returns (uint256 totalWeiPerGwei, uint256 ownerWeiPerGwei)
     {
-        Checkpoints.Trace208 storage trace = _slashedPerGwei[providerId];
-        _lines[providerId].liveGwei -= uint56(payGwei);
-        totalWeiPerGwei = trace.latest() - accAtAppend;
-        if (totalWeiPerGwei == 0 || toPeriod <= fromPeriod) return (totalWeiPerGwei, 0);
-        uint256 before = trace.upperLookup(fromPeriod - 1);
-        if (before < accAtAppend) before = accAtAppend;
-        uint256 upTo = trace.upperLookup(toPeriod - 1);
-        if (upTo > before) ownerWeiPerGwei = upTo - before;
-    }
-
-    /// The line, its length at the last close written down if this is the first change since.
-    function _recorded(uint32 providerId) private view returns (Line memory line) {
-        line = _lines[providerId];
-        uint32 closed = currentPeriod() - 1;
-        if (line.recordedPeriod != closed) {
-            line.recordedPeriod = closed;
-            line.recordedLengthGwei = line.lengthGwei;
+        Line storage line = _lines[providerId];
+        line.liveGwei -= uint56(payGwei);
+        if (!line.slashed) return (0, 0);
+        Checkpoints.Trace208 storage acc = _accWeiPerGwei[providerId];
+        totalWeiPerGwei = acc.latest() - accAtAppend;
+        if (totalWeiPerGwei != 0 && fromPeriod < toPeriod) {
+            ownerWeiPerGwei = acc.upperLookupRecent(toPeriod - 1) - acc.upperLookupRecent(fromPeriod - 1);
         }
     }
 
-    // ---- periods and seeds ----
-
-    /// @inheritdoc IPossessionProofs
-    function currentPeriod() public view returns (uint32) {
-        return periodOf(block.timestamp);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function periodOf(uint256 timestamp) public view returns (uint32) {
-        // Counted from 1, so that 0 can mean "none".
-        return ((timestamp - genesisTime) / periodSeconds + 1).toUint32();
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function periodBounds(uint32 period) public view returns (uint256 open, uint256 close) {
-        open = genesisTime + uint256(period - 1) * periodSeconds;
-        close = open + periodSeconds;
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function seedRound(uint32 period) public view returns (uint64) {
-        (, uint256 close) = periodBounds(period);
-        return _beacon.firstRoundAfter(close + seedDelaySeconds);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function seedOf(uint32 period) public view returns (bytes32) {
-        uint64 round = seedRound(period);
-        if (_void.get(period) || !_beacon.isOnTime(round)) revert SeedUnavailable(period, round);
-        return _beacon.randomness(round);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function isVoid(uint32 period) public view returns (bool) {
-        if (_void.get(period)) return true;
-        uint64 round = seedRound(period);
-        return block.timestamp > _beacon.timeOfRound(round) + _beacon.maxLagSeconds() && !_beacon.isOnTime(round);
-    }
-
     // ---- views ----
-
-    /// @inheritdoc IPossessionProofs
-    function lengthAt(uint32 providerId, uint32 period) public view returns (uint64) {
-        Line storage line = _lines[providerId];
-        return line.recordedPeriod == period ? line.recordedLengthGwei : line.lengthGwei;
-    }
 
     /// @inheritdoc IPossessionProofs
     function isProven(uint32 providerId, uint32 period) external view returns (bool) {
@@ -340,19 +307,17 @@ contract PossessionProofs is IPossessionProofs {
     }
 
     /// @inheritdoc IPossessionProofs
-    function provenCount(uint32 providerId, uint32 from, uint32 to) external view returns (uint256) {
-        return _proven[providerId].countExcept(_void, from, to);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function finalBefore(uint32 providerId) external view returns (uint32) {
+    function finalBefore(uint32 providerId) external view returns (uint32 period) {
+        if (_registry.evictedAtPeriod(providerId) != 0) return type(uint32).max;
         uint32 current = currentPeriod();
-        if (current < 2) return 0;
-        if (_registry.evictedAtPeriod(providerId) != 0) return current - 1;
-        for (uint32 q = _oldestReportable(providerId, current); q + 1 < current; ++q) {
-            if (!_proven[providerId].get(q) && !isVoid(q)) return q;
+        period = _firstReportable(current);
+        uint32 cursor = _lines[providerId].cursor;
+        if (cursor > period) period = cursor;
+        while (period < current) {
+            period = _proven[providerId].firstUnset(_void, period, current);
+            if (period == current || !isVoid(period)) break;
+            ++period;
         }
-        return current - 1;
     }
 
     /// @inheritdoc IPossessionProofs
@@ -362,14 +327,72 @@ contract PossessionProofs is IPossessionProofs {
     }
 
     /// @inheritdoc IPossessionProofs
-    function penaltyRecord(uint32 providerId) external view returns (uint32, uint32, uint32, uint256) {
-        IPenaltyPolicy.Record memory r = _records[providerId];
-        return (r.incidentMisses, r.incidents, r.lastMissPeriod, r.incidentCollateralWei);
+    function penaltyRecord(uint32 providerId)
+        external
+        view
+        returns (uint32 incidentMisses, uint32 incidents, uint32 lastMissPeriod, uint256 incidentCollateralWei)
+    {
+        MissRecord memory record = _records[providerId];
+        return (record.incidentMisses, record.incidents, record.lastMissPeriod, record.incidentCollateralWei);
     }
 
-    function _oldestReportable(uint32 providerId, uint32 current) private view returns (uint32) {
-        uint32 cursor = _lines[providerId].cursor;
-        uint32 oldest = current > reportWindowPeriods ? current - reportWindowPeriods : 1;
-        return cursor > oldest ? cursor : oldest;
+    /// @inheritdoc IPossessionProofs
+    function periodBounds(uint32 period) external view returns (uint256 open, uint256 close) {
+        close = _closeOf(period);
+        open = close - periodSeconds;
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function currentPeriod() public view returns (uint32) {
+        return periodOf(block.timestamp);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function periodOf(uint256 timestamp) public view returns (uint32) {
+        if (timestamp < genesisTime) revert BeforeGenesis(timestamp, genesisTime);
+        return uint32((timestamp - genesisTime) / periodSeconds + 1);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function seedRound(uint32 period) public view returns (uint64) {
+        return _beacon.firstRoundAfter(_closeOf(period) + seedDelaySeconds);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function seedOf(uint32 period) public view returns (bytes32) {
+        uint64 round = seedRound(period);
+        if (!_beacon.isOnTime(round)) revert SeedUnavailable(period, round);
+        return _beacon.randomness(round);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function isVoid(uint32 period) public view returns (bool) {
+        if (_void.get(period)) return true;
+        uint64 round = seedRound(period);
+        return _beaconIsOverdue(round) && !_beacon.isOnTime(round);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function provenCount(uint32 providerId, uint32 from, uint32 to) public view returns (uint256) {
+        return _proven[providerId].countExcept(_void, from, to);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function lengthAt(uint32 providerId, uint32 period) public view returns (uint64) {
+        Line memory line = _lines[providerId];
+        return line.recordedPeriod >= period && line.recordedPeriod != 0 ? line.recordedLengthGwei : line.lengthGwei;
+    }
+
+    function _closeOf(uint32 period) private view returns (uint256) {
+        return uint256(genesisTime) + uint256(period) * periodSeconds;
+    }
+
+    function _beaconIsOverdue(uint64 round) private view returns (bool) {
+        return block.timestamp > _beacon.timeOfRound(round) + _beacon.maxLagSeconds();
+    }
+
+    /// Oldest period that may still be reported in `current`.
+    function _firstReportable(uint32 current) private view returns (uint32) {
+        return current > reportWindowPeriods + 1 ? current - 1 - reportWindowPeriods : 1;
     }
 }

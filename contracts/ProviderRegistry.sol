@@ -159,7 +159,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     // ---- views ----
 
     /// @inheritdoc IProviderRegistry
-    function provider(uint32 providerId) external view returns (Provider memory) {
+    function getProvider(uint32 providerId) external view returns (Provider memory) {
         return _existing(providerId);
     }
 

@@ -1,1 +1,2 @@
-export {};
+export * from "./keys/index.ts";
+export * from "./seal/index.ts";

@@ -9,6 +9,8 @@ pragma solidity 0.8.34;
 /// Draw d (0, 1, …): point = keccak256(seed, providerId, p, d) mod length; leaf = keccak256(seed, providerId, p, d, "leaf")
 /// mod leafCount (ABI-packed: bytes32, uint32, uint32, uint32, and "leaf" as 4 bytes). A point in a hole (a slot not live in p) is redrawn; the
 /// prover names the hole. Nothing of the caller enters.
+///
+/// Periods count from 1: period p is [genesis + (p - 1) x periodSeconds, genesis + p x periodSeconds).
 /// @dev No loop over slots anywhere. Invariants:
 /// P1 prove(p) is accepted only in p+1, once; P2 the length for p is what it was at the close of p;
 /// P3 a miss is recorded only in order, at most once per period, never for a void period;
@@ -60,6 +62,9 @@ interface IPossessionProofs {
     error PeriodIsVoid(uint32 period);
     error NotLive(bytes32 dealId, uint8 slotIndex, uint32 period);
     error OutOfOrder(uint32 providerId, uint32 period, uint32 earlier);
+    error BeforeGenesis(uint256 timestamp, uint256 genesisTime);
+    error LineIsFull(uint32 providerId, uint256 lengthGwei, uint256 maxLengthGwei);
+    error InvalidConfig(string field);
 
     /// @notice Answers the samples of `period`; anyone may send it for the provider.
     function prove(uint32 providerId, uint32 period, Sample[] calldata samples) external;

@@ -108,7 +108,7 @@ interface IProviderRegistry {
     /// @notice Ends the provider for good from `period` on. Proofs only.
     function evict(uint32 providerId, uint32 period) external;
 
-    function provider(uint32 providerId) external view returns (Provider memory);
+    function getProvider(uint32 providerId) external view returns (Provider memory);
     function providerCount() external view returns (uint32);
     /// @notice 0 when the address operates no provider.
     function providerOfOperator(address operator) external view returns (uint32);

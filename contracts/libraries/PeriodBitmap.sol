@@ -27,6 +27,24 @@ library PeriodBitmap {
         }
     }
 
+    /// @notice First period in [from, limit) set in neither bitmap; `limit` when there is none.
+    function firstUnset(Bitmap storage self, Bitmap storage other, uint32 from, uint32 limit) internal view returns (uint32) {
+        uint256 period = from;
+        while (period < limit) {
+            uint256 word = period >> 8;
+            uint256 unset = ~(self.words[word] | other.words[word]) & (type(uint256).max << (period & 255));
+            if (unset != 0) {
+                // The lowest set bit alone, minus one, has as many set bits as there are below it.
+                unchecked {
+                    period = (word << 8) + popcount((unset & (~unset + 1)) - 1);
+                }
+                return period < limit ? uint32(period) : limit;
+            }
+            period = (word + 1) << 8;
+        }
+        return limit;
+    }
+
     /// @notice Number of set bits.
     function popcount(uint256 v) internal pure returns (uint256) {
         unchecked {

@@ -1,5 +1,6 @@
 export * from "./chain/address-book.ts";
 export * from "./chain/challenge.ts";
+export * from "./chain/revert.ts";
 export * from "./chain/typed-data.ts";
 export * from "./erasure/index.ts";
 export * from "./errors.ts";

@@ -4,7 +4,7 @@ pragma solidity 0.8.34;
 import {IDrandBeacon} from "./interfaces/IDrandBeacon.sol";
 import {Bls12381} from "./libraries/Bls12381.sol";
 
-/// @inheritdoc IDrandBeacon
+/// @title See IDrandBeacon, the manual.
 contract DrandBeacon is IDrandBeacon {
     /// @inheritdoc IDrandBeacon
     uint64 public immutable override genesisTime;

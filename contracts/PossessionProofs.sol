@@ -10,7 +10,7 @@ import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {PeriodBitmap} from "./libraries/PeriodBitmap.sol";
 import {Sha256Merkle} from "./libraries/Sha256Merkle.sol";
 
-/// @inheritdoc IPossessionProofs
+/// @title See IPossessionProofs, the manual.
 contract PossessionProofs is IPossessionProofs {
     using Checkpoints for Checkpoints.Trace208;
     using PeriodBitmap for PeriodBitmap.Bitmap;

@@ -43,7 +43,7 @@ library Bls12381 {
         bytes memory input = abi.encodePacked(signature, NEGATED_G2, hashToG1(message), publicKey);
         uint256 valid;
         assembly ("memory-safe") {
-            let ok := staticcall(PAIRING_GAS, PAIRING, add(input, 32), mload(input), 0, 32)
+            let ok := staticcall(PAIRING_GAS, 0x0f, add(input, 32), mload(input), 0, 32)
             valid := and(and(ok, eq(returndatasize(), 32)), eq(mload(0), 1))
         }
         return valid == 1 && !_isZero(signature);

@@ -1,0 +1,82 @@
+/** The chain as daemons see it: a provider that is quiet while the node is away, typed contracts, and retries with a bound. */
+import { type AddressBook, PpioError } from "@ppio/core";
+import {
+  type DrandBeacon,
+  DrandBeacon__factory,
+  type PossessionProofs,
+  PossessionProofs__factory,
+  type PpioToken,
+  PpioToken__factory,
+  type ProviderRegistry,
+  ProviderRegistry__factory,
+  type StorageMarket,
+  StorageMarket__factory,
+} from "@ppio/core/contracts";
+import { type ContractRunner, FetchRequest, JsonRpcProvider, NonceManager, Wallet } from "ethers";
+
+const RPC_TIMEOUT_MS = 10_000;
+const POLLING_MS = 500;
+
+export interface ChainContracts {
+  readonly token: PpioToken;
+  readonly registry: ProviderRegistry;
+  readonly market: StorageMarket;
+  readonly proofs: PossessionProofs;
+  readonly beacon: DrandBeacon;
+}
+
+export interface ChainConnection extends ChainContracts {
+  readonly book: AddressBook;
+  readonly rpc: JsonRpcProvider;
+  readonly wallet: Wallet | undefined;
+  close(): void;
+}
+
+export interface ConnectOptions {
+  readonly book: AddressBook;
+  readonly privateKey?: string;
+}
+
+/** A provider that asks once and fails with an error instead of retrying for ever. */
+export function createRpc(rpcUrl: string, chainId: number): JsonRpcProvider {
+  const request = new FetchRequest(rpcUrl);
+  request.timeout = RPC_TIMEOUT_MS;
+  // A fixed network: no detection loop that prints to the console while the node is away.
+  return new JsonRpcProvider(request, chainId, { staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1, batchMaxCount: 20 });
+}
+
+/** @throws CHAIN_UNREACHABLE, CONFIG when the node is on another chain */
+export async function connectChain(options: ConnectOptions): Promise<ChainConnection> {
+  const { book } = options;
+  const rpc = createRpc(book.rpcUrl, book.chainId);
+  let chainId: number;
+  try {
+    chainId = Number(await rpc.send("eth_chainId", []));
+  } catch (cause) {
+    rpc.destroy();
+    throw new PpioError("CHAIN_UNREACHABLE", `The chain at ${book.rpcUrl} does not answer; start it or correct the address book.`, {
+      cause,
+    });
+  }
+  if (chainId !== book.chainId) {
+    rpc.destroy();
+    throw new PpioError("CONFIG", `The chain at ${book.rpcUrl} has id ${chainId}, the address book says ${book.chainId}.`);
+  }
+  const wallet = options.privateKey === undefined ? undefined : new Wallet(options.privateKey, rpc);
+  return { book, rpc, wallet, ...connectContracts(book, wallet ?? rpc), close: () => rpc.destroy() };
+}
+
+export function connectContracts(book: AddressBook, runner: ContractRunner): ChainContracts {
+  return {
+    token: PpioToken__factory.connect(book.token, runner),
+    registry: ProviderRegistry__factory.connect(book.registry, runner),
+    market: StorageMarket__factory.connect(book.market, runner),
+    proofs: PossessionProofs__factory.connect(book.proofs, runner),
+    beacon: DrandBeacon__factory.connect(book.beacon, runner),
+  };
+}
+
+/** For one-off commands that send several transactions in a row. */
+export function managedSigner(wallet: Wallet): NonceManager {
+  return new NonceManager(wallet);
+}

@@ -11,6 +11,26 @@ import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     using SafeERC20 for IERC20;
 
+    /// Word 0: owner 160 | evictedAtPeriod 32 | operatorEpoch 32. Word 1: operator 160 | unbondingWei 96.
+    /// Word 2: collateralWei 96 | lockedWei 96 | unbondingUntil 64. Then price, capacity, failure domain, endpoint.
+    struct ProviderRecord {
+        address owner;
+        uint32 evictedAtPeriod;
+        uint32 operatorEpoch;
+        address operator;
+        uint96 unbondingWei;
+        uint96 collateralWei;
+        uint96 lockedWei;
+        uint64 unbondingUntil;
+        uint256 pricePerGibPeriodWei;
+        uint64 capacityBytes;
+        bytes32 failureDomain;
+        string endpoint;
+    }
+
+    uint256 public constant MAX_COLLATERAL_WEI = type(uint96).max;
+    uint256 public constant MAX_ENDPOINT_BYTES = 256;
+
     IERC20 private immutable _token;
     address private immutable _market;
     address private immutable _proofs;
@@ -19,11 +39,11 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
 
     /// @inheritdoc IProviderRegistry
     uint32 public override providerCount;
-    mapping(uint32 providerId => Provider) private _providers;
-    mapping(address operator => uint32 providerId) private _providerOfOperator;
-    mapping(uint32 providerId => mapping(uint32 epoch => address)) private _operators;
-
-    error UnsupportedToken(uint256 received, uint256 expected);
+    mapping(uint32 providerId => ProviderRecord) private _providers;
+    /// @inheritdoc IProviderRegistry
+    mapping(address operator => uint32 providerId) public override providerOfOperator;
+    /// @inheritdoc IProviderRegistry
+    mapping(uint32 providerId => mapping(uint32 epoch => address)) public override operatorAt;
 
     constructor(address token, address market, address proofs, uint64 unbondingSeconds_) {
         if (token == address(0) || market == address(0) || proofs == address(0)) revert ZeroAddress();
@@ -68,14 +88,14 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         uint64 capacityBytes,
         bytes32 failureDomain
     ) external {
-        Provider storage p = _existing(providerId);
+        ProviderRecord storage p = _existing(providerId);
         if (msg.sender != p.owner && msg.sender != p.operator) revert NotOwner(providerId, msg.sender);
         _update(providerId, endpoint, pricePerGibPeriodWei, capacityBytes, failureDomain);
     }
 
     /// @inheritdoc IProviderRegistry
     function rotateOperator(uint32 providerId, address operator) external onlyOwner(providerId) {
-        delete _providerOfOperator[_providers[providerId].operator];
+        delete providerOfOperator[_providers[providerId].operator];
         _setOperator(providerId, operator);
     }
 
@@ -102,55 +122,55 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
 
     /// @inheritdoc IProviderRegistry
     function startUnbonding(uint32 providerId, uint256 amountWei) external onlyOwner(providerId) {
-        Provider storage p = _providers[providerId];
+        ProviderRecord storage p = _providers[providerId];
         uint256 free = _free(p);
         if (amountWei > free) revert InsufficientFreeCollateral(providerId, free, amountWei);
-        p.unbondingWei = amountWei;
+        p.unbondingWei = uint96(amountWei);
         p.unbondingUntil = uint64(block.timestamp) + unbondingSeconds;
         emit UnbondingStarted(providerId, amountWei, p.unbondingUntil);
     }
 
     /// @inheritdoc IProviderRegistry
     function withdrawCollateral(uint32 providerId) external nonReentrant onlyOwner(providerId) returns (uint256 amountWei) {
-        Provider storage p = _providers[providerId];
+        ProviderRecord storage p = _providers[providerId];
         if (block.timestamp < p.unbondingUntil) revert StillUnbonding(p.unbondingUntil);
         // Slashes and locks since the request come first.
-        uint256 unlocked = p.collateralWei > p.lockedWei ? p.collateralWei - p.lockedWei : 0;
-        amountWei = p.unbondingWei < unlocked ? p.unbondingWei : unlocked;
+        uint256 free = _free(p);
+        amountWei = p.unbondingWei < free ? p.unbondingWei : free;
         if (amountWei == 0) revert NothingToWithdraw(providerId);
         p.unbondingWei = 0;
-        p.collateralWei -= amountWei;
+        p.collateralWei -= uint96(amountWei);
         emit CollateralWithdrawn(providerId, msg.sender, amountWei);
         _token.safeTransfer(msg.sender, amountWei);
     }
 
     /// @inheritdoc IProviderRegistry
     function lockCollateral(uint32 providerId, uint256 amountWei) external onlyContract(_market) {
-        Provider storage p = _providers[providerId];
+        ProviderRecord storage p = _providers[providerId];
         uint256 free = _free(p);
         if (amountWei > free) revert InsufficientFreeCollateral(providerId, free, amountWei);
-        p.lockedWei += amountWei;
+        p.lockedWei += uint96(amountWei);
         emit CollateralLocked(providerId, amountWei);
     }
 
     /// @inheritdoc IProviderRegistry
     function releaseCollateral(uint32 providerId, uint256 amountWei) external onlyContract(_market) {
-        _providers[providerId].lockedWei -= amountWei;
+        _providers[providerId].lockedWei -= uint96(amountWei);
         emit CollateralReleased(providerId, amountWei);
     }
 
     /// @inheritdoc IProviderRegistry
-    function slash(uint32 providerId, uint256 amountWei) external onlyContract(_proofs) returns (uint256 takenWei) {
-        Provider storage p = _providers[providerId];
+    function slash(uint32 providerId, uint256 amountWei) external nonReentrant onlyContract(_proofs) returns (uint256 takenWei) {
+        ProviderRecord storage p = _providers[providerId];
         takenWei = amountWei < p.collateralWei ? amountWei : p.collateralWei;
-        p.collateralWei -= takenWei;
+        p.collateralWei -= uint96(takenWei);
         emit CollateralSlashed(providerId, takenWei, p.collateralWei);
         if (takenWei > 0) _token.safeTransfer(_market, takenWei);
     }
 
     /// @inheritdoc IProviderRegistry
     function evict(uint32 providerId, uint32 period) external onlyContract(_proofs) {
-        Provider storage p = _existing(providerId);
+        ProviderRecord storage p = _existing(providerId);
         if (p.evictedAtPeriod != 0) revert AlreadyEvicted(providerId);
         p.evictedAtPeriod = period;
         emit ProviderEvicted(providerId, period);
@@ -160,17 +180,27 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
 
     /// @inheritdoc IProviderRegistry
     function getProvider(uint32 providerId) external view returns (Provider memory) {
-        return _existing(providerId);
+        ProviderRecord storage p = _existing(providerId);
+        return Provider({
+            owner: p.owner,
+            evictedAtPeriod: p.evictedAtPeriod,
+            operatorEpoch: p.operatorEpoch,
+            operator: p.operator,
+            collateralWei: p.collateralWei,
+            lockedWei: p.lockedWei,
+            unbondingWei: p.unbondingWei,
+            unbondingUntil: p.unbondingUntil,
+            pricePerGibPeriodWei: p.pricePerGibPeriodWei,
+            capacityBytes: p.capacityBytes,
+            failureDomain: p.failureDomain,
+            endpoint: p.endpoint
+        });
     }
 
     /// @inheritdoc IProviderRegistry
-    function providerOfOperator(address operator) external view returns (uint32) {
-        return _providerOfOperator[operator];
-    }
-
-    /// @inheritdoc IProviderRegistry
-    function operatorAt(uint32 providerId, uint32 epoch) external view returns (address) {
-        return _operators[providerId][epoch];
+    function signerOf(uint32 providerId) external view returns (address, uint32, uint32) {
+        ProviderRecord storage p = _existing(providerId);
+        return (p.operator, p.operatorEpoch, p.evictedAtPeriod);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -200,26 +230,24 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
 
     // ---- inside ----
 
-    function _existing(uint32 providerId) private view returns (Provider storage p) {
+    function _existing(uint32 providerId) private view returns (ProviderRecord storage p) {
         p = _providers[providerId];
         if (p.owner == address(0)) revert UnknownProvider(providerId);
     }
 
-    /// What is asked back is still slashable but no longer backs new slots.
-    function _free(Provider storage p) private view returns (uint256) {
-        uint256 bound = p.lockedWei + p.unbondingWei;
-        return p.collateralWei > bound ? p.collateralWei - bound : 0;
+    function _free(ProviderRecord storage p) private view returns (uint256) {
+        return p.collateralWei > p.lockedWei ? p.collateralWei - p.lockedWei : 0;
     }
 
     function _setOperator(uint32 providerId, address operator) private {
         if (operator == address(0)) revert ZeroAddress();
-        uint32 taken = _providerOfOperator[operator];
+        uint32 taken = providerOfOperator[operator];
         if (taken != 0) revert OperatorTaken(operator, taken);
-        Provider storage p = _providers[providerId];
+        ProviderRecord storage p = _providers[providerId];
         uint32 epoch = ++p.operatorEpoch;
         p.operator = operator;
-        _operators[providerId][epoch] = operator;
-        _providerOfOperator[operator] = providerId;
+        operatorAt[providerId][epoch] = operator;
+        providerOfOperator[operator] = providerId;
         emit OperatorRotated(providerId, epoch, operator);
     }
 
@@ -230,7 +258,8 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         uint64 capacityBytes,
         bytes32 failureDomain
     ) private {
-        Provider storage p = _providers[providerId];
+        if (bytes(endpoint).length > MAX_ENDPOINT_BYTES) revert EndpointTooLong(bytes(endpoint).length, MAX_ENDPOINT_BYTES);
+        ProviderRecord storage p = _providers[providerId];
         p.endpoint = endpoint;
         p.pricePerGibPeriodWei = pricePerGibPeriodWei;
         p.capacityBytes = capacityBytes;
@@ -239,7 +268,11 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     }
 
     function _deposit(uint32 providerId, uint256 amountWei) private {
-        _existing(providerId).collateralWei += amountWei;
+        ProviderRecord storage p = _existing(providerId);
+        if (p.evictedAtPeriod != 0) revert AlreadyEvicted(providerId);
+        uint256 total = p.collateralWei + amountWei;
+        if (total > MAX_COLLATERAL_WEI) revert TooMuchCollateral(providerId, total, MAX_COLLATERAL_WEI);
+        p.collateralWei = uint96(total);
         emit CollateralDeposited(providerId, msg.sender, amountWei);
         uint256 before = _token.balanceOf(address(this));
         _token.safeTransferFrom(msg.sender, address(this), amountWei);

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
 import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
 import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {MarketLedger} from "./MarketLedger.sol";
 import {MarketTypes} from "./libraries/MarketTypes.sol";
 
 /// @title See IStorageMarket, the manual.
-contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
-    using SafeERC20 for IERC20;
-
+/// @dev Deals and slots are here; credits, repair fund and withdrawals in MarketLedger.
+contract StorageMarket is MarketLedger {
     uint256 private constant GWEI = 1e9;
     uint256 private constant SLOTS_MAX = 128;
+    uint256 private constant DEALS_PER_CALL_MAX = 64;
+    uint256 private constant HEADER_BYTES_MAX = 1024;
+    /// Periods of one slot that one call settles: bounds the bitmap words it reads. Longer arrears take several calls.
+    uint32 private constant SETTLE_PERIODS_MAX = 16_384;
     /// Periods of a slot are kept as 24-bit offsets from the deal's start.
     uint256 private constant PERIODS_MAX = type(uint24).max - 2;
 
@@ -53,7 +52,6 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         SlotStatus status;
     }
 
-    IERC20 private immutable _token;
     IProviderRegistry private immutable _registry;
     IPossessionProofs private immutable _proofs;
     IPenaltyPolicy private immutable _policy;
@@ -62,17 +60,8 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
     mapping(bytes32 dealId => mapping(uint8 slotIndex => SlotRecord)) private _slots;
     /// The accumulator of slashes when a slot joined the line; written only when it is not zero.
     mapping(bytes32 dealId => mapping(uint8 slotIndex => uint256 weiPerGwei)) private _accAtAppend;
-    /// @inheritdoc IStorageMarket
-    mapping(address account => uint256) public override creditOf;
-    /// @inheritdoc IStorageMarket
-    mapping(address account => uint256) public override nonceOf;
-    /// @inheritdoc IStorageMarket
-    uint256 public override repairFundWei;
-    /// @inheritdoc IStorageMarket
-    uint256 public override unclaimedWei;
 
-    constructor(address token_, address registry_, address proofs_, address policy_) EIP712("PPIO StorageMarket", "1") {
-        _token = IERC20(token_);
+    constructor(address token_, address registry_, address proofs_, address policy_) MarketLedger(token_, proofs_) {
         _registry = IProviderRegistry(registry_);
         _proofs = IPossessionProofs(proofs_);
         _policy = IPenaltyPolicy(policy_);
@@ -119,7 +108,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
                 deadline
             )
         );
-        _checkSignature(terms.owner, structHash, deadline, ownerSignature);
+        _requireSignature(terms.owner, structHash, deadline, ownerSignature);
         uint256 escrowWei;
         (dealId, escrowWei) = _open(terms);
         if (escrowWei > maxEscrowWei) revert InvalidTerms("escrow above what the owner signed");
@@ -127,6 +116,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
     }
 
     function _openOwn(DealTerms[] calldata deals) private returns (bytes32[] memory dealIds) {
+        if (deals.length == 0 || deals.length > DEALS_PER_CALL_MAX) revert InvalidTerms("1 to 64 deals in one call");
         dealIds = new bytes32[](deals.length);
         uint256 totalWei;
         for (uint256 i; i < deals.length; ++i) {
@@ -143,6 +133,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         if (t.k == 0 || t.k >= n || n > SLOTS_MAX) revert InvalidTerms("1 <= k < n <= 128");
         if (t.periods == 0 || t.periods > PERIODS_MAX) revert InvalidTerms("periods");
         if (t.owner == address(0)) revert InvalidTerms("owner");
+        if (t.header.length == 0 || t.header.length > HEADER_BYTES_MAX) revert InvalidTerms("header");
         dealId = dealIdOf(t.owner, t.dealSalt);
         if (_deals[dealId].status != DealStatus.None) revert DealExists(dealId);
         uint32 start = _proofs.currentPeriod();
@@ -236,11 +227,11 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
     }
 
     function _checkOffer(uint8 slotIndex, MarketTypes.OfferContext memory context, SlotOffer calldata o) private view {
-        if (_registry.evictedAtPeriod(o.providerId) != 0) revert ProviderIsEvicted(o.providerId);
+        (address operator, uint32 epoch, uint32 evictedAt) = _registry.signerOf(o.providerId);
+        if (evictedAt != 0) revert ProviderIsEvicted(o.providerId);
         bytes32 digest = _hashTypedDataV4(MarketTypes.hashOffer(context, slotIndex, o));
-        (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecover(digest, o.signature);
-        bool valid = err == ECDSA.RecoverError.NoError && o.operatorEpoch == _registry.operatorEpochOf(o.providerId)
-            && signer == _registry.operatorAt(o.providerId, o.operatorEpoch);
+        (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecoverCalldata(digest, o.signature);
+        bool valid = err == ECDSA.RecoverError.NoError && o.operatorEpoch == epoch && signer == operator;
         if (!valid) revert InvalidOfferSignature(slotIndex, o.providerId, signer);
     }
 
@@ -271,6 +262,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         uint32 to = _proofs.finalBefore(providerId);
         if (to > liveUntil) to = liveUntil;
         if (to > settledTo) {
+            if (to - settledTo > SETTLE_PERIODS_MAX) to = settledTo + SETTLE_PERIODS_MAX;
             _pay(dealId, d, slotIndex, s, settledTo, to);
             settledTo = to;
             s.settled = uint24(to - d.start);
@@ -300,7 +292,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         uint256 refundWei = uint256(to - from) * payWei - grossWei;
         _credit(_registry.ownerOf(providerId), grossWei - feeWei);
         _credit(d.payer, refundWei);
-        _fund(feeWei);
+        _increaseRepairFund(feeWei);
         emit SlotSettled(dealId, slotIndex, providerId, from, to, proven, grossWei - feeWei, feeWei, refundWei);
     }
 
@@ -312,29 +304,24 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         (uint256 total, uint256 owners) =
             _proofs.remove(providerId, s.payGwei, _accAtAppend[dealId][slotIndex], d.start + s.from, to);
         _registry.releaseCollateral(providerId, uint256(s.collateralGwei) * GWEI);
-        if (total == 0) return;
-        uint256 totalWei = total * s.payGwei;
-        uint256 ownerWei = owners * s.payGwei;
-        unclaimedWei -= totalWei;
-        _fund(totalWei - ownerWei);
-        if (ownerWei == 0) return;
-        _credit(d.owner, ownerWei);
-        emit OwnerCompensated(dealId, slotIndex, d.owner, ownerWei);
+        _claim(dealId, slotIndex, d.owner, owners * s.payGwei, total * s.payGwei);
     }
 
     /// Vacant -> Closed at the deal's end: nobody served the rest, the payer gets it back.
     function _closeVacant(bytes32 dealId, DealRecord storage d, uint8 slotIndex, SlotRecord storage s) private {
-        _refundVacant(d, s, d.end);
+        _refundVacant(dealId, d, slotIndex, s, d.end);
         d.vacantSlots -= 1;
         _close(dealId, d, slotIndex, s);
     }
 
     /// Gives the payer back what is between the last tenure's end and period `to`.
-    function _refundVacant(DealRecord storage d, SlotRecord storage s, uint32 to) private {
+    function _refundVacant(bytes32 dealId, DealRecord storage d, uint8 slotIndex, SlotRecord storage s, uint32 to) private {
         uint32 settledTo = d.start + s.settled;
         if (to <= settledTo) return;
         s.settled = uint24(to - d.start);
-        _credit(d.payer, uint256(to - settledTo) * s.payGwei * GWEI);
+        uint256 refundWei = uint256(to - settledTo) * s.payGwei * GWEI;
+        emit SlotSettled(dealId, slotIndex, s.providerId, settledTo, to, 0, 0, 0, refundWei);
+        _credit(d.payer, refundWei);
     }
 
     function _close(bytes32 dealId, DealRecord storage d, uint8 slotIndex, SlotRecord storage s) private {
@@ -368,7 +355,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         if (from >= d.end) revert InvalidTerms("the deal ends before the new tenure could start");
         if (uint256(startBy) + periods < d.end) revert InvalidTerms("the offer ends before the deal");
         if (offer.root != s.root) revert WrongCommitment(offer.root, s.root);
-        if (offer.leafCount != s.leafCount) revert InvalidTerms("leafCount");
+        if (offer.leafCount != s.leafCount) revert WrongCommitment(offer.root, s.root);
         if (offer.payPerPeriodWei != uint256(s.payGwei) * GWEI) {
             revert WrongPay(offer.payPerPeriodWei, uint256(s.payGwei) * GWEI);
         }
@@ -379,7 +366,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
             }
         }
 
-        _refundVacant(d, s, from);
+        _refundVacant(dealId, d, slotIndex, s, from);
         d.vacantSlots -= 1;
         MarketTypes.OfferContext memory context = MarketTypes.OfferContext({
             owner: d.owner,
@@ -408,7 +395,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
     function terminateWithSig(bytes32 dealId, uint64 deadline, bytes calldata ownerSignature) external nonReentrant {
         DealRecord storage d = _existing(dealId);
         bytes32 structHash = keccak256(abi.encode(MarketTypes.TERMINATE_DEAL, dealId, deadline));
-        _checkSignature(d.owner, structHash, deadline, ownerSignature);
+        _requireSignature(d.owner, structHash, deadline, ownerSignature);
         _stop(dealId, d, DealStatus.Terminated);
     }
 
@@ -432,59 +419,6 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
     function _transition(bytes32 dealId, DealRecord storage d, DealStatus to) private {
         emit DealStatusChanged(dealId, d.status, to);
         d.status = to;
-    }
-
-    // ---- money ----
-
-    /// @inheritdoc IStorageMarket
-    function withdraw(address to) external nonReentrant returns (uint256) {
-        return _withdraw(msg.sender, to);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function withdrawWithSig(address account, address to, uint64 deadline, bytes calldata signature)
-        external
-        nonReentrant
-        returns (uint256)
-    {
-        bytes32 structHash = keccak256(abi.encode(MarketTypes.WITHDRAW, account, to, nonceOf[account]++, deadline));
-        _checkSignature(account, structHash, deadline, signature);
-        return _withdraw(account, to);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function bookSlash(address reporter, uint256 reporterWei, uint256 fundWei, uint256 ownersWei) external {
-        if (msg.sender != address(_proofs)) revert NotAuthorized(msg.sender);
-        _credit(reporter, reporterWei);
-        _fund(fundWei);
-        unclaimedWei += ownersWei;
-    }
-
-    function _withdraw(address account, address to) private returns (uint256 amountWei) {
-        amountWei = creditOf[account];
-        if (amountWei == 0) revert NothingToWithdraw(account);
-        creditOf[account] = 0;
-        emit Withdrawn(account, to, amountWei);
-        _token.safeTransfer(to, amountWei);
-    }
-
-    function _pull(uint256 amountWei) private {
-        uint256 before = _token.balanceOf(address(this));
-        _token.safeTransferFrom(msg.sender, address(this), amountWei);
-        uint256 received = _token.balanceOf(address(this)) - before;
-        if (received != amountWei) revert UnsupportedToken(received, amountWei);
-    }
-
-    function _credit(address account, uint256 amountWei) private {
-        if (amountWei == 0) return;
-        creditOf[account] += amountWei;
-        emit Credited(account, amountWei);
-    }
-
-    function _fund(uint256 amountWei) private {
-        if (amountWei == 0) return;
-        repairFundWei += amountWei;
-        emit RepairFundIncreased(amountWei);
     }
 
     // ---- views ----
@@ -555,28 +489,11 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuard {
         return _hashTypedDataV4(MarketTypes.hashOffer(context, slotIndex, t.offers[slotIndex]));
     }
 
-    /// @inheritdoc IStorageMarket
-    function token() external view returns (address) {
-        return address(_token);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
-    }
-
     // ---- inside ----
 
     function _existing(bytes32 dealId) private view returns (DealRecord storage d) {
         d = _deals[dealId];
         if (d.status == DealStatus.None) revert WrongDealStatus(dealId, DealStatus.None, DealStatus.Active);
-    }
-
-    function _checkSignature(address account, bytes32 structHash, uint64 deadline, bytes calldata signature) private view {
-        if (block.timestamp > deadline) revert AuthorizationExpired(deadline);
-        if (!SignatureChecker.isValidSignatureNow(account, _hashTypedDataV4(structHash), signature)) {
-            revert InvalidOwnerSignature(address(0), account);
-        }
     }
 
     /// The smaller of a deal's end and a period that is 0 when there is none.

@@ -55,6 +55,9 @@ interface IProviderRegistry {
     error AlreadyEvicted(uint32 providerId);
     error StillUnbonding(uint64 until);
     error NothingToWithdraw(uint32 providerId);
+    error UnsupportedToken(uint256 received, uint256 expected);
+    error EndpointTooLong(uint256 bytes_, uint256 maxBytes);
+    error TooMuchCollateral(uint32 providerId, uint256 collateralWei, uint256 maxCollateralWei);
 
     /// @notice Registers the caller as owner of a new provider. @return providerId counts from 1.
     function register(
@@ -117,6 +120,9 @@ interface IProviderRegistry {
     function ownerOf(uint32 providerId) external view returns (address);
     function evictedAtPeriod(uint32 providerId) external view returns (uint32);
     function operatorEpochOf(uint32 providerId) external view returns (uint32);
+    /// @notice What an offer is checked against: the present hot key, its epoch, and the period of eviction
+    /// (0 for none).
+    function signerOf(uint32 providerId) external view returns (address, uint32, uint32);
     function collateralOf(uint32 providerId) external view returns (uint256 collateralWei);
     function freeCollateral(uint32 providerId) external view returns (uint256);
     function unbondingSeconds() external view returns (uint64);

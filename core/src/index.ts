@@ -8,3 +8,4 @@ export * from "./format/index.ts";
 export * from "./tree/index.ts";
 export * from "./wire/answer.ts";
 export * from "./wire/api.ts";
+export * from "./chain/drand.ts";

@@ -198,7 +198,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     }
 
     /// @inheritdoc IProviderRegistry
-    function signerOf(uint32 providerId) external view returns (address, uint32, uint32) {
+    function signerOf(uint32 providerId) external view returns (address operator, uint32 epoch, uint32 evictedAt) {
         ProviderRecord storage p = _existing(providerId);
         return (p.operator, p.operatorEpoch, p.evictedAtPeriod);
     }
@@ -219,7 +219,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     }
 
     /// @inheritdoc IProviderRegistry
-    function collateralOf(uint32 providerId) external view returns (uint256) {
+    function collateralOf(uint32 providerId) external view returns (uint256 collateralWei) {
         return _providers[providerId].collateralWei;
     }
 

@@ -70,7 +70,7 @@ contract StorageMarket is MarketLedger {
     // ---- opening ----
 
     /// @inheritdoc IStorageMarket
-    function openDeals(DealTerms[] calldata deals) external nonReentrant returns (bytes32[] memory) {
+    function openDeals(DealTerms[] calldata deals) external nonReentrant returns (bytes32[] memory dealIds) {
         return _openOwn(deals);
     }
 
@@ -78,7 +78,7 @@ contract StorageMarket is MarketLedger {
     function openDealsWithPermit(DealTerms[] calldata deals, Permit calldata permit)
         external
         nonReentrant
-        returns (bytes32[] memory)
+        returns (bytes32[] memory dealIds)
     {
         // Somebody may have used the permit before us; the allowance decides.
         try IERC20Permit(address(_token)).permit(
@@ -465,11 +465,19 @@ contract StorageMarket is MarketLedger {
     function slotForProof(bytes32 dealId, uint8 slotIndex)
         external
         view
-        returns (bytes32, uint32, uint64, uint64, uint64, uint32, uint32)
+        returns (
+            bytes32 root,
+            uint32 providerId,
+            uint64 startGwei,
+            uint64 payGwei,
+            uint64 leafCount,
+            uint32 fromPeriod,
+            uint32 liveUntil
+        )
     {
         DealRecord storage d = _deals[dealId];
         SlotRecord storage s = _slots[dealId][slotIndex];
-        uint32 liveUntil = _min(d.end, _registry.evictedAtPeriod(s.providerId));
+        liveUntil = _min(d.end, _registry.evictedAtPeriod(s.providerId));
         return (s.root, s.providerId, s.startGwei, s.payGwei, s.leafCount, d.start + s.from, liveUntil);
     }
 

@@ -122,7 +122,7 @@ interface IProviderRegistry {
     function operatorEpochOf(uint32 providerId) external view returns (uint32);
     /// @notice What an offer is checked against: the present hot key, its epoch, and the period of eviction
     /// (0 for none).
-    function signerOf(uint32 providerId) external view returns (address, uint32, uint32);
+    function signerOf(uint32 providerId) external view returns (address operator, uint32 epoch, uint32 evictedAt);
     function collateralOf(uint32 providerId) external view returns (uint256 collateralWei);
     function freeCollateral(uint32 providerId) external view returns (uint256);
     function unbondingSeconds() external view returns (uint64);

@@ -1,5 +1,6 @@
 export * from "./chain/address-book.ts";
 export * from "./chain/challenge.ts";
+export * from "./chain/drand.ts";
 export * from "./chain/revert.ts";
 export * from "./chain/typed-data.ts";
 export * from "./erasure/index.ts";
@@ -8,4 +9,3 @@ export * from "./format/index.ts";
 export * from "./tree/index.ts";
 export * from "./wire/answer.ts";
 export * from "./wire/api.ts";
-export * from "./chain/drand.ts";

@@ -164,7 +164,9 @@ export class TxSender {
     try {
       return await this.#options.rpc.estimateGas({ from: this.#options.wallet.address, to: call.to, data: call.data });
     } catch (error) {
-      throw explainRevert(error) ?? new PpioError("CHAIN_UNREACHABLE", "The chain does not answer; it will be tried again.", { cause: error });
+      throw (
+        explainRevert(error) ?? new PpioError("CHAIN_UNREACHABLE", "The chain does not answer; it will be tried again.", { cause: error })
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 /** What a provider remembers of a slot: `meta.json` beside its data. */
+
+import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
 import { concat, getBytes, keccak256 } from "ethers";
-import { type DealHeader, PpioError, decodeDealHeader } from "@ppio/core";
 
 /**
  * receiving: bytes come in, nothing was promised; sealed: complete, durable, root known, offers may be out. Whether a sealed slot is
@@ -38,6 +39,7 @@ export function headerOf(meta: SlotMeta): DealHeader {
 export function parseMeta(value: unknown): SlotMeta {
   const meta = value as Partial<SlotMeta> | undefined;
   const isKnown = meta?.version === 1 && (meta.state === "receiving" || meta.state === "sealed") && typeof meta.header === "string";
-  if (!isKnown || (meta.state === "sealed" && typeof meta.root !== "string")) throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
+  if (!isKnown || (meta.state === "sealed" && typeof meta.root !== "string"))
+    throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
   return meta as SlotMeta;
 }

@@ -4,11 +4,11 @@
  * after any crash.
  */
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { cellLength, cellRoot, type DealHeader, equalBytes, NODE_BYTES, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import { atomicWriteFile, diskError, type Logger, readJsonFile, syncFolder } from "@ppio/daemon";
 import { hexlify } from "ethers";
-import { NODE_BYTES, PpioError, SlotTreeBuilder, cellLength, cellRoot, equalBytes, slotBytes, type DealHeader } from "@ppio/core";
-import { atomicWriteFile, diskError, readJsonFile, syncFolder, type Logger } from "@ppio/daemon";
 import { headerOf, parseMeta, type SlotMeta } from "./slot-record.ts";
 
 const WRITE_BATCH_BYTES = 1 << 20;
@@ -172,7 +172,9 @@ export class SlotStore {
       }
       if (entry.meta.state === "receiving") await this.#sealNow(entry, expectedRoot);
       if (entry.meta.root !== expectedRoot) {
-        throw new PpioError("CORRUPT", "The bytes that arrived have another root; upload the slot again.", { details: { root: entry.meta.root } });
+        throw new PpioError("CORRUPT", "The bytes that arrived have another root; upload the slot again.", {
+          details: { root: entry.meta.root },
+        });
       }
       return entry.meta;
     });
@@ -303,7 +305,10 @@ export class SlotStore {
   }
 
   async #exclusively<T>(entry: Entry, work: () => Promise<T>): Promise<T> {
-    if (entry.isBusy) throw new PpioError("CONFLICT", "Another request is working on this upload; wait for it.", { details: { receivedBytes: entry.receivedBytes } });
+    if (entry.isBusy)
+      throw new PpioError("CONFLICT", "Another request is working on this upload; wait for it.", {
+        details: { receivedBytes: entry.receivedBytes },
+      });
     entry.isBusy = true;
     try {
       return await work();

@@ -1,0 +1,105 @@
+/** Strict reading of what strangers send. */
+
+import { type FinishUploadBody, type OpenUploadBody, PpioError, type ReadTicket, type TicketEnvelope } from "@ppio/core";
+import { getAddress, isAddress, isHexString } from "ethers";
+
+function bad(field: string): PpioError {
+  return new PpioError("BAD_FORMAT", `The request's "${field}" is missing or malformed.`, { details: { field } });
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function object(value: unknown, field: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad(field);
+  return value as Fields;
+}
+
+function integer(fields: Fields, field: string, max: number): number {
+  const value = fields[field];
+  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > max) throw bad(field);
+  return value as number;
+}
+
+function address(fields: Fields, field: string): string {
+  const value = fields[field];
+  if (!isAddress(value)) throw bad(field);
+  return getAddress(value);
+}
+
+function hex(fields: Fields, field: string, bytes?: number): string {
+  const value = fields[field];
+  if (!isHexString(value, bytes)) throw bad(field);
+  return value;
+}
+
+const U32 = 0xffffffff;
+
+export function parseOpenUpload(body: unknown): OpenUploadBody {
+  const fields = object(body, "body");
+  const request = object(fields["request"], "request");
+  return {
+    request: {
+      providerId: integer(request, "providerId", U32),
+      owner: address(request, "owner"),
+      payer: address(request, "payer"),
+      dealSalt: hex(request, "dealSalt", 32),
+      slotIndex: integer(request, "slotIndex", 255),
+      k: integer(request, "k", 255),
+      n: integer(request, "n", 255),
+      headerHash: hex(request, "headerHash", 32),
+      expiry: integer(request, "expiry", Number.MAX_SAFE_INTEGER),
+    },
+    signature: hex(fields, "signature"),
+    header: hex(fields, "header"),
+  };
+}
+
+export function parseFinishUpload(body: unknown): FinishUploadBody {
+  const fields = object(body, "body");
+  const pay = fields["payPerPeriodWei"];
+  if (pay !== undefined && (typeof pay !== "string" || !/^\d{1,30}$/.test(pay))) throw bad("payPerPeriodWei");
+  return {
+    root: hex(fields, "root", 32),
+    startBy: integer(fields, "startBy", U32),
+    periods: integer(fields, "periods", U32),
+    renewUntil: integer(fields, "renewUntil", U32),
+    ...(pay === undefined ? {} : { payPerPeriodWei: pay }),
+  };
+}
+
+const TICKET_SCHEME = "PPIO-Ticket ";
+const TICKET_CHARS_MAX = 4096;
+
+/** @throws UNAUTHORIZED without a well-formed ticket */
+export function parseTicket(header: string | undefined): TicketEnvelope {
+  const refuse = (cause?: unknown): PpioError =>
+    new PpioError("UNAUTHORIZED", "Reading needs a ticket by the deal's owner in the authorization header.", { cause });
+  if (header === undefined || !header.startsWith(TICKET_SCHEME) || header.length > TICKET_CHARS_MAX) throw refuse();
+  try {
+    const text = Buffer.from(header.slice(TICKET_SCHEME.length), "base64url").toString("utf8");
+    const envelope = object(JSON.parse(text), "ticket");
+    const fields = object(envelope["ticket"], "ticket");
+    const ticket: ReadTicket = {
+      dealId: hex(fields, "dealId", 32),
+      firstCell: integer(fields, "firstCell", Number.MAX_SAFE_INTEGER),
+      cellCount: integer(fields, "cellCount", Number.MAX_SAFE_INTEGER),
+      audience: address(fields, "audience"),
+      expiry: integer(fields, "expiry", Number.MAX_SAFE_INTEGER),
+      nonce: hex(fields, "nonce", 32),
+    };
+    return { ticket, signature: hex(envelope, "signature") };
+  } catch (cause) {
+    throw refuse(cause);
+  }
+}
+
+export function parseDealId(text: string | undefined): string {
+  if (!isHexString(text, 32)) throw bad("dealId");
+  return text.toLowerCase();
+}
+
+/** A whole number out of a path or a query. */
+export function parseNumber(text: unknown, field: string): number {
+  if (typeof text !== "string" || !/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) throw bad(field);
+  return Number(text);
+}

@@ -1,0 +1,158 @@
+/** Verified range reads: every cell is checked against its root before a byte of it leaves; the answer's head is signed. */
+import { once } from "node:events";
+import {
+  cellPartProof,
+  cellRunProof,
+  type DealHeader,
+  encodeAnswerHead,
+  encodeCellSiblings,
+  hashWords,
+  NODE_BYTES,
+  PpioError,
+  readAnswerMessage,
+  readTicketMessage,
+  slotBytes,
+  type TicketEnvelope,
+  UNIT_BYTES,
+} from "@ppio/core";
+import { getBytes, verifyMessage, ZeroAddress } from "ethers";
+import type { Express, Response } from "express";
+import type { ProviderContext } from "../context.ts";
+import { uploadIdOf } from "../store/slot-record.ts";
+import { parseDealId, parseNumber, parseTicket } from "./parse.ts";
+
+export const READ_BYTES_MAX = 16 << 20;
+
+interface CellSpan {
+  readonly row: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export function addReadRoutes(app: Express, context: ProviderContext): void {
+  app.get("/v1/deals/:dealId/slots/:slot", async (request, response) => {
+    const dealId = parseDealId(request.params.dealId);
+    const slotIndex = parseNumber(request.params.slot, "slot");
+    const offset = parseNumber(request.query["offset"], "offset");
+    const length = parseNumber(request.query["length"], "length");
+    const uploadId = uploadIdOf(dealId, slotIndex);
+    const found = context.store.find(uploadId);
+    if (found === undefined || found.meta.state !== "sealed") throw new PpioError("NOT_FOUND", "This provider does not hold that slot.");
+    checkRange(found.header, offset, length);
+    const spans = cellSpans(found.header, offset, length);
+    checkTicket(context, parseTicket(request.header("authorization")), request.header("ppio-audience-signature"), {
+      dealId,
+      owner: found.meta.owner,
+      firstCell: spans[0]?.row ?? 0,
+      cellCount: spans.length,
+    });
+    await answer(context, response, { uploadId, dealId, slotIndex, header: found.header, spans });
+  });
+}
+
+function checkRange(header: DealHeader, offset: number, length: number): void {
+  if (offset % UNIT_BYTES !== 0 || length % UNIT_BYTES !== 0 || length === 0 || offset + length > slotBytes(header)) {
+    throw new PpioError("BAD_FORMAT", `A read is a positive multiple of ${UNIT_BYTES} bytes inside the slot's ${slotBytes(header)}.`);
+  }
+  if (length > READ_BYTES_MAX) throw new PpioError("TOO_LARGE", `A read is at most ${READ_BYTES_MAX} bytes; ask for less at a time.`);
+}
+
+function cellSpans(header: DealHeader, offset: number, length: number): CellSpan[] {
+  const first = Math.floor(offset / header.cellBytes);
+  const last = Math.floor((offset + length - 1) / header.cellBytes);
+  return Array.from({ length: last - first + 1 }, (_, index) => {
+    const row = first + index;
+    const start = row * header.cellBytes;
+    return { row, from: Math.max(offset - start, 0), to: Math.min(offset + length - start, header.cellBytes) };
+  });
+}
+
+interface Wanted {
+  readonly dealId: string;
+  readonly owner: string;
+  readonly firstCell: number;
+  readonly cellCount: number;
+}
+
+function checkTicket(context: ProviderContext, envelope: TicketEnvelope, audienceSignature: string | undefined, wanted: Wanted): void {
+  const { ticket, signature } = envelope;
+  const refuse = (why: string): PpioError => new PpioError("UNAUTHORIZED", `The ticket ${why}; ask the deal's owner for another.`);
+  if (ticket.dealId.toLowerCase() !== wanted.dealId) throw refuse("is for another deal");
+  if (ticket.expiry * 1000 < context.now()) throw refuse("has expired");
+  if (ticket.firstCell > wanted.firstCell || ticket.firstCell + ticket.cellCount < wanted.firstCell + wanted.cellCount) {
+    throw refuse("does not cover these cells");
+  }
+  if (readTicketMessage.recover(context.domain, ticket, signature) !== wanted.owner) throw refuse("is not signed by the deal's owner");
+  if (ticket.audience === ZeroAddress) return;
+  if (
+    audienceSignature === undefined ||
+    recoverMessage(readTicketMessage.digest(context.domain, ticket), audienceSignature) !== ticket.audience
+  ) {
+    throw refuse("is for somebody else");
+  }
+}
+
+function recoverMessage(digest: string, signature: string): string | undefined {
+  try {
+    return verifyMessage(getBytes(digest), signature);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Answer {
+  readonly uploadId: string;
+  readonly dealId: string;
+  readonly slotIndex: number;
+  readonly header: DealHeader;
+  readonly spans: readonly CellSpan[];
+}
+
+async function answer(context: ProviderContext, response: Response, wanted: Answer): Promise<void> {
+  const { uploadId, dealId, slotIndex, header, spans } = wanted;
+  const roots = await context.store.cellRoots(uploadId);
+  const firstCell = spans[0]?.row ?? 0;
+  const cellRoots = spans.map(({ row }) => roots.slice(row * NODE_BYTES, (row + 1) * NODE_BYTES));
+  const siblings = cellRunProof(header, roots, firstCell, spans.length);
+  const servedAt = context.now();
+  const signed = { dealId, slotIndex, firstCell, rootsHash: hashWords([...cellRoots, ...siblings]), servedAt };
+  const signature = getBytes(await readAnswerMessage.sign(context.domain, signed, context.operator));
+
+  // The first cell is read before the head leaves, so that common damage becomes a clear status.
+  let cell = await readCell(context, uploadId, firstCell);
+  response.status(200).type("application/octet-stream");
+  await write(response, encodeAnswerHead({ cellRoots, siblings, servedAt, signature }));
+  for (const span of spans) {
+    if (span.row !== firstCell) cell = await readCell(context, uploadId, span.row);
+    const to = Math.min(span.to, cell.length);
+    await write(response, encodeCellSiblings(cellPartProof(header, cell, span.from, to - span.from)));
+    await write(response, cell.subarray(span.from, to));
+    context.metrics.add("ppio_served_bytes_total", to - span.from);
+  }
+  response.end();
+}
+
+async function readCell(context: ProviderContext, uploadId: string, row: number): Promise<Uint8Array> {
+  try {
+    return await context.store.readCell(uploadId, row);
+  } catch (error) {
+    context.metrics.add("ppio_corrupt_cells_total", 1);
+    context.log.error("a cell cannot be read", { uploadId, row, error });
+    throw error;
+  }
+}
+
+async function write(response: Response, bytes: Uint8Array): Promise<void> {
+  if (response.destroyed) throw new PpioError("CANCELLED", "The reader went away.");
+  if (response.write(bytes)) return;
+  const gone = new AbortController();
+  const onClose = (): void => gone.abort();
+  response.once("close", onClose);
+  try {
+    await once(response, "drain", { signal: gone.signal });
+  } catch (cause) {
+    throw new PpioError("CANCELLED", "The reader went away.", { cause });
+  } finally {
+    response.off("close", onClose);
+  }
+}

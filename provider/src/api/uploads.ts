@@ -1,0 +1,195 @@
+/** Taking slots in: who may upload, how far an upload is, and the offer at the end (docs/protocol/http.md). */
+
+import {
+  dealHeaderHash,
+  dealIdOf,
+  decodeDealHeader,
+  type FinishUploadBody,
+  leafCountOf,
+  type Offer,
+  type OfferBody,
+  type OpenUploadBody,
+  offerMessage,
+  PpioError,
+  payForSlot,
+  slotBytes,
+  type UploadState,
+  uploadRequestMessage,
+} from "@ppio/core";
+import { getAddress, getBytes } from "ethers";
+import type { Express, Request } from "express";
+import type { ProviderContext } from "../context.ts";
+import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
+import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
+
+const GWEI = 1_000_000_000n;
+
+export function addUploadRoutes(app: Express, context: ProviderContext): void {
+  app.post("/v1/uploads", async (request, response) => {
+    response.json(await openUpload(context, parseOpenUpload(request.body)));
+  });
+  app.get("/v1/uploads/:id", (request, response) => {
+    response.json(stateOf(context, request.params.id));
+  });
+  app.put("/v1/uploads/:id", async (request, response) => {
+    const offset = parseNumber(request.query["offset"], "offset");
+    const before = stateOf(context, request.params.id).receivedBytes;
+    try {
+      await context.store.append(request.params.id, offset, request as AsyncIterable<Uint8Array>);
+    } finally {
+      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(request.params.id)?.receivedBytes ?? 0) - before));
+    }
+    response.json(stateOf(context, request.params.id));
+  });
+  app.post("/v1/uploads/:id/finish", async (request, response) => {
+    response.json(await finishUpload(context, request.params.id, parseFinishUpload(request.body)));
+  });
+  app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {
+    await deleteUpload(context, request.params.id, request.body);
+    response.status(204).end();
+  });
+}
+
+function stateOf(context: ProviderContext, uploadId: string): UploadState {
+  const found = context.store.find(uploadId);
+  if (found === undefined) throw new PpioError("NOT_FOUND", "There is no such upload here; open it first.");
+  return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header) };
+}
+
+function checkRequest(context: ProviderContext, body: OpenUploadBody): void {
+  const { request, signature } = body;
+  const signer = uploadRequestMessage.recover(context.domain, request, signature);
+  if (signer === undefined || signer !== request.owner)
+    throw new PpioError("UNAUTHORIZED", "The upload request is not signed by its owner.");
+  if (request.providerId !== context.providerId) {
+    throw new PpioError("UNAUTHORIZED", `The upload request is for provider ${request.providerId}, this is ${context.providerId}.`);
+  }
+  if (request.expiry * 1000 < context.now()) throw new PpioError("UNAUTHORIZED", "The upload request has expired; sign a new one.");
+}
+
+async function openUpload(context: ProviderContext, body: OpenUploadBody): Promise<UploadState> {
+  checkRequest(context, body);
+  const { request } = body;
+  const header = decodeDealHeader(getBytes(body.header));
+  if (dealHeaderHash(header) !== request.headerHash || header.k !== request.k || header.n !== request.n || request.slotIndex >= header.n) {
+    throw new PpioError("BAD_FORMAT", "The deal header does not fit the signed request.");
+  }
+  const dealId = dealIdOf(context.domain, request.owner, request.dealSalt);
+  const uploadId = uploadIdOf(dealId, request.slotIndex);
+  const known = context.store.find(uploadId);
+  if (known !== undefined) {
+    if (dealHeaderHash(known.header) === request.headerHash) return stateOf(context, uploadId);
+    throw new PpioError("CONFLICT", "This slot was begun with another deal header; use a new deal salt.", { retry: "never" });
+  }
+  await checkPayer(context, request.payer, slotBytes(header));
+  const meta: SlotMeta = {
+    version: 1,
+    uploadId,
+    dealId,
+    dealSalt: request.dealSalt,
+    slotIndex: request.slotIndex,
+    owner: request.owner,
+    payer: request.payer,
+    header: body.header,
+    state: "receiving",
+    root: null,
+    createdAt: context.now(),
+    offeredUntil: 0,
+  };
+  await context.store.create(meta);
+  context.log.info("upload opened", { uploadId, dealId, slotIndex: request.slotIndex, bytes: slotBytes(header) });
+  return stateOf(context, uploadId);
+}
+
+/** Undealt bytes are bounded per payer, and a payer has money at all. */
+async function checkPayer(context: ProviderContext, payer: string, bytes: number): Promise<void> {
+  const undealt = context.store
+    .list()
+    .filter((meta) => getAddress(meta.payer) === payer && meta.offeredUntil * 1000 < context.now() && meta.state === "receiving")
+    .reduce((sum, meta) => sum + slotBytes(headerOf(meta)), 0);
+  if (undealt + bytes > context.config.undealtBytesPerPayer) {
+    throw new PpioError("REFUSED", "This payer has too many uploads without a deal here; open deals or wait.");
+  }
+  await checkBalance(context, payer, payForSlot(context.config.pricePerGibPeriodWei, bytes));
+}
+
+async function checkBalance(context: ProviderContext, payer: string, neededWei: bigint): Promise<void> {
+  const balanceWei = await context.chain.token.balanceOf(payer);
+  if (balanceWei < neededWei) {
+    throw new PpioError("NO_FUNDS", `The payer ${payer} holds ${balanceWei} wei and the slot costs ${neededWei}; add tokens first.`);
+  }
+}
+
+async function finishUpload(context: ProviderContext, uploadId: string, body: FinishUploadBody): Promise<OfferBody> {
+  const { config, chain } = context;
+  if (body.periods === 0 || body.periods > config.periodsMax) {
+    throw new PpioError("REFUSED", `This provider takes deals of 1 to ${config.periodsMax} periods.`);
+  }
+  const meta = await context.store.seal(uploadId, body.root);
+  const header = headerOf(meta);
+  const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
+  const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
+  if (payPerPeriodWei < ownPay)
+    throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
+  const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+  const free = await chain.registry.freeCollateral(context.providerId);
+  if (free < collateralWei) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
+
+  const offer: Offer = {
+    providerId: context.providerId,
+    operatorEpoch: context.operatorEpoch,
+    owner: meta.owner,
+    payer: meta.payer,
+    dealSalt: meta.dealSalt,
+    slotIndex: meta.slotIndex,
+    k: header.k,
+    n: header.n,
+    headerHash: dealHeaderHash(header),
+    root: body.root,
+    leafCount: leafCountOf(header),
+    payPerPeriodWei,
+    collateralWei,
+    startBy: body.startBy,
+    periods: body.periods,
+    renewUntil: body.renewUntil,
+    expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
+  };
+  // Remembered before it leaves, so that the slot is kept as long as the offer can be used.
+  await context.store.markOffered(uploadId, offer.expiry);
+  const signature = await offerMessage.sign(context.domain, offer, context.operator);
+  context.metrics.add("ppio_offers_total", 1);
+  return {
+    providerId: offer.providerId,
+    operatorEpoch: offer.operatorEpoch,
+    root: offer.root,
+    leafCount: offer.leafCount,
+    payPerPeriodWei: String(payPerPeriodWei),
+    collateralWei: String(collateralWei),
+    startBy: offer.startBy,
+    periods: offer.periods,
+    renewUntil: offer.renewUntil,
+    expiry: offer.expiry,
+    signature,
+  };
+}
+
+/** Only the owner may, and only while no offer is out. */
+async function deleteUpload(context: ProviderContext, uploadId: string, body: unknown): Promise<void> {
+  const open = parseOpenUpload(body);
+  checkRequest(context, open);
+  const found = context.store.find(uploadId);
+  const dealId = dealIdOf(context.domain, open.request.owner, open.request.dealSalt);
+  if (found === undefined || uploadIdOf(dealId, open.request.slotIndex) !== uploadId)
+    throw new PpioError("NOT_FOUND", "There is no such upload here.");
+  if (found.meta.offeredUntil > 0)
+    throw new PpioError("CONFLICT", "An offer for this slot is out; it is dropped by itself when nobody uses it.", { retry: "never" });
+  await context.store.drop(uploadId);
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function roundUpToGwei(wei: bigint): bigint {
+  return ((wei + GWEI - 1n) / GWEI) * GWEI;
+}

@@ -1,0 +1,22 @@
+/** What the parts of a provider work with; passed in, never reached for. */
+import type { SigningDomain } from "@ppio/core";
+import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
+import type { Wallet } from "ethers";
+import type { Metrics } from "./metrics.ts";
+import type { ProviderConfig } from "./options.ts";
+import type { SlotStore } from "./store/slot-store.ts";
+
+export interface ProviderContext {
+  readonly config: ProviderConfig;
+  readonly chain: ChainConnection;
+  readonly domain: SigningDomain;
+  readonly operator: Wallet;
+  readonly providerId: number;
+  readonly operatorEpoch: number;
+  readonly store: SlotStore;
+  readonly sender: TxSender;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}

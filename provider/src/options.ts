@@ -1,0 +1,22 @@
+/** The provider's settings: the table behind flags, environment, file and docs. */
+import { type ConfigOf, defineOptions } from "@ppio/daemon";
+
+export const PROVIDER_OPTIONS = defineOptions({
+  dataDir: { type: "string", help: "folder for slots and journals", default: ".ppio/provider" },
+  network: { type: "string", help: "address book of the network", default: ".ppio/devnet/addresses.json" },
+  privateKey: { type: "string", help: "key of the operator, 0x hex", secret: true },
+  host: { type: "string", help: "address to listen on", default: "127.0.0.1" },
+  port: { type: "integer", help: "port to listen on; 0 for any free one", default: "0" },
+  publicUrl: { type: "string", help: "endpoint that customers use; empty for the listening address", default: "" },
+  capacityBytes: { type: "integer", help: "space to rent out", default: "107374182400" },
+  pricePerGibPeriodWei: { type: "wei", help: "price of a GiB per period", default: "100000000000000" },
+  collateralPeriods: { type: "integer", help: "collateral per slot, in periods of its pay", default: "200" },
+  minCollateralWei: { type: "wei", help: "least collateral per slot", default: "1000000000000000" },
+  undealtBytesPerPayer: { type: "integer", help: "bytes that one payer may upload before a deal opens", default: "68719476736" },
+  undealtSeconds: { type: "integer", help: "how long an upload waits for its deal", default: "3600" },
+  offerSeconds: { type: "integer", help: "how long a signed offer holds", default: "600" },
+  periodsMax: { type: "integer", help: "longest deal that is accepted, in periods", default: "1000000" },
+  logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
+});
+
+export type ProviderConfig = ConfigOf<typeof PROVIDER_OPTIONS>;

@@ -1,0 +1,35 @@
+/** A period's seed: from the chain, or from the beacon's HTTP interface when nobody has brought it to the chain yet. */
+
+import { drandRandomness, signatureForEvm } from "@ppio/core";
+import type { ChainConnection } from "@ppio/daemon";
+import { hexlify } from "ethers";
+
+const FETCH_TIMEOUT_MS = 3_000;
+
+export interface Seed {
+  readonly seed: string;
+  /** To be carried by the proof, when the chain does not have the round yet. */
+  readonly carry: { readonly round: bigint; readonly signature: string } | undefined;
+}
+
+/** Undefined while the round is not out. The contract verifies what is carried, so a lying beacon costs a reverted estimate only. */
+export async function findSeed(chain: ChainConnection, period: number): Promise<Seed | undefined> {
+  const round = await chain.proofs.seedRound(period);
+  if (await chain.beacon.isOnTime(round)) return { seed: await chain.beacon.randomness(round), carry: undefined };
+  const signature = await fetchSignature(chain.book.beaconUrl, round);
+  if (signature === undefined) return undefined;
+  return { seed: hexlify(drandRandomness(signature)), carry: { round, signature: hexlify(signatureForEvm(signature)) } };
+}
+
+async function fetchSignature(beaconUrl: string, round: bigint): Promise<Uint8Array | undefined> {
+  try {
+    const response = await fetch(`${beaconUrl}/public/${round}`, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
+    if (!response.ok) return undefined;
+    const body = (await response.json()) as { signature?: unknown };
+    return typeof body.signature === "string" && /^[0-9a-f]{96}$/.test(body.signature)
+      ? new Uint8Array(Buffer.from(body.signature, "hex"))
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

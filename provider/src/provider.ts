@@ -1,0 +1,115 @@
+/** A provider from its settings: opens the disk, connects, serves, proves, keeps house. */
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { PpioError, parseAddressBook } from "@ppio/core";
+import {
+  acquireLock,
+  connectChain,
+  createHttpApp,
+  type Lifecycle,
+  type Listener,
+  type Logger,
+  listen,
+  readJsonFile,
+  repeat,
+  TxSender,
+} from "@ppio/daemon";
+import { addReadRoutes } from "./api/reads.ts";
+import { addStatusRoutes } from "./api/status.ts";
+import { addUploadRoutes } from "./api/uploads.ts";
+import type { ProviderContext } from "./context.ts";
+import { dropUnpaid, settleSlots } from "./housekeeping.ts";
+import { createMetrics } from "./metrics.ts";
+import type { ProviderConfig } from "./options.ts";
+import { Inventory } from "./prover/inventory.ts";
+import { proveDuePeriod } from "./prover/prover.ts";
+import { SlotStore } from "./store/slot-store.ts";
+
+const PROVE_INTERVAL_MS = 1_000;
+const HOUSEKEEPING_INTERVAL_MS = 15_000;
+
+export interface RunningProvider {
+  readonly providerId: number;
+  readonly url: string;
+}
+
+/** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
+export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  await mkdir(config.dataDir, { recursive: true });
+  const lock = await acquireLock(config.dataDir);
+  lifecycle.onStop("lock", () => lock.release());
+
+  const book = await readBook(config.network);
+  const chain = await connectChain({ book, privateKey: config.privateKey });
+  lifecycle.onStop("chain", () => chain.close());
+  const operator = chain.wallet;
+  if (operator === undefined) throw new PpioError("CONFIG", "The operator's key is missing.");
+  const providerId = Number(await chain.registry.providerOfOperator(operator.address));
+  if (providerId === 0) {
+    throw new PpioError("CONFIG", `${operator.address} operates no provider; register it first with "ppio provider register".`);
+  }
+  const { operatorEpoch } = await chain.registry.getProvider(providerId);
+
+  const context: ProviderContext = {
+    config,
+    chain,
+    domain: { chainId: BigInt(book.chainId), market: book.market },
+    operator,
+    providerId,
+    operatorEpoch: Number(operatorEpoch),
+    store: await SlotStore.open({ dir: join(config.dataDir, "slots"), capacityBytes: config.capacityBytes, log }),
+    sender: await TxSender.open({
+      file: join(config.dataDir, "transactions.json"),
+      rpc: chain.rpc,
+      wallet: operator,
+      log,
+      signal: lifecycle.signal,
+    }),
+    metrics: createMetrics(),
+    log,
+    now: Date.now,
+  };
+  const listener = await serve(context, log);
+  lifecycle.onStop("http", () => listener.close());
+  startLoops(context, lifecycle);
+  log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
+  return { providerId, url: listener.url };
+}
+
+async function readBook(path: string) {
+  const value = await readJsonFile<unknown>(path);
+  if (value === undefined) throw new PpioError("CONFIG", `There is no address book at ${path}; give --network FILE.`);
+  return parseAddressBook(JSON.stringify(value));
+}
+
+function serve(context: ProviderContext, log: Logger): Promise<Listener> {
+  const app = createHttpApp(log, (routes) => {
+    addStatusRoutes(routes, context);
+    addUploadRoutes(routes, context);
+    addReadRoutes(routes, context);
+  });
+  return listen(app, { host: context.config.host, port: context.config.port });
+}
+
+function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
+  const { signal } = lifecycle;
+  const { log } = context;
+  const proving = new Inventory(context.chain, context.providerId);
+  const keeping = new Inventory(context.chain, context.providerId);
+  const loops = [
+    repeat({ name: "prove", intervalMs: PROVE_INTERVAL_MS, signal, log, work: async () => void (await proveDuePeriod(context, proving)) }),
+    repeat({
+      name: "housekeeping",
+      intervalMs: HOUSEKEEPING_INTERVAL_MS,
+      signal,
+      log,
+      work: async () => {
+        await keeping.refresh();
+        await settleSlots(context, keeping);
+        await dropUnpaid(context);
+      },
+    }),
+  ];
+  lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
+}

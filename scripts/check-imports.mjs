@@ -31,7 +31,8 @@ for (const [workspace, allowed] of Object.entries(ALLOWED)) {
     for (const match of text.matchAll(IMPORT)) {
       const target = match[1] ?? match[2];
       const own = /^@ppio\/([a-z]+)/.exec(target)?.[1];
-      if (own !== undefined && own !== workspace && !allowed.includes(own)) problems.push(`${file}: ${workspace} must not import ${target}`);
+      if (own !== undefined && own !== workspace && !allowed.includes(own))
+        problems.push(`${file}: ${workspace} must not import ${target}`);
       if (target.startsWith(".")) {
         const to = relative(".", resolve(dirname(file), target));
         const stays = to.startsWith(`${workspace}${sep}src`) || (workspace === "core" && to.startsWith("typechain-types"));

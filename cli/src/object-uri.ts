@@ -39,6 +39,7 @@ export function parseCode(text: string): { readonly k: number; readonly n: numbe
   const match = /^(\d{1,3})\/(\d{1,3})$/.exec(text);
   const k = Number(match?.[1]);
   const n = Number(match?.[2]);
-  if (!(k >= 1 && k < n && n <= 128)) throw new PpioError("USAGE", `"${text}" is no code; write k/n with 1 <= k < n <= 128, for example 4/8.`);
+  if (!(k >= 1 && k < n && n <= 128))
+    throw new PpioError("USAGE", `"${text}" is no code; write k/n with 1 <= k < n <= 128, for example 4/8.`);
   return { k, n };
 }

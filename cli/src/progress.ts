@@ -26,7 +26,9 @@ export function createProgressBar(stream: NodeJS.WriteStream, enabled: boolean, 
       const rate = doneBytes / Math.max(0.001, (time - startedAt) / 1000);
       const bar = `${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)}`;
       const percent = (share * 100).toFixed(0).padStart(3);
-      stream.write(`\r\x1b[K${stage.padEnd(9)} ${bar} ${percent} %  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}  ${formatBytes(rate)}/s`);
+      stream.write(
+        `\r\x1b[K${stage.padEnd(9)} ${bar} ${percent} %  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}  ${formatBytes(rate)}/s`,
+      );
     },
     end: () => {
       stream.write("\r\x1b[K");

@@ -1,0 +1,70 @@
+/**
+ * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets and puts
+ * that are under way. Everything in it that is secret has mode 0600.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type AddressBook, PpioError, parseAddressBook } from "@ppio/core";
+import { atomicWriteFile } from "@ppio/daemon";
+
+export interface Home {
+  readonly dir: string;
+  readonly walletFile: string;
+  readonly headsDir: string;
+  readonly putsDir: string;
+  readonly devnetDir: string;
+}
+
+/** What `ppio init` writes. */
+export interface WalletFile {
+  readonly version: 1;
+  /** BIP-39; recovers wallet and all keys. */
+  readonly mnemonic: string;
+  /** The developer's application root, 0x hex, 32 bytes. */
+  readonly applicationRoot: string;
+  readonly applicationId: string;
+  /** Path of the address book, as given at `init`. */
+  readonly network: string;
+}
+
+export function openHome(dir: string | undefined): Home {
+  const path = resolve(dir ?? process.env["PPIO_HOME"] ?? ".ppio");
+  return {
+    dir: path,
+    walletFile: join(path, "wallet.json"),
+    headsDir: join(path, "heads"),
+    putsDir: join(path, "puts"),
+    devnetDir: join(path, "devnet"),
+  };
+}
+
+export async function readWalletFile(home: Home): Promise<WalletFile> {
+  if (!existsSync(home.walletFile)) {
+    throw new PpioError("CONFIG", `There is no wallet in ${home.dir}; run "ppio init" first or point --home to one.`);
+  }
+  const value = JSON.parse(await readFile(home.walletFile, "utf8")) as Partial<WalletFile>;
+  if (value.version !== 1 || !value.mnemonic || !value.applicationRoot || !value.applicationId || !value.network) {
+    throw new PpioError("CONFIG", `${home.walletFile} is damaged; restore it or run "ppio init --mnemonic" with your words in a new home.`);
+  }
+  return value as WalletFile;
+}
+
+/** Writes the wallet; refuses to replace one, because it may be the only copy of the keys. */
+export async function writeWalletFile(home: Home, wallet: WalletFile): Promise<void> {
+  if (existsSync(home.walletFile)) {
+    throw new PpioError("ALREADY_EXISTS", `${home.walletFile} exists already; move it away or choose another --home.`);
+  }
+  await mkdir(home.dir, { recursive: true, mode: 0o700 });
+  await atomicWriteFile(home.walletFile, `${JSON.stringify(wallet, null, 2)}\n`, { mode: 0o600 });
+}
+
+export async function readAddressBook(path: string): Promise<AddressBook> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new PpioError("CONFIG", `No network is described in ${path}; start one with "ppio devnet up" or give --network FILE.`, { cause });
+  }
+  return parseAddressBook(text);
+}

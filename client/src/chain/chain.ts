@@ -1,0 +1,105 @@
+/** The contracts as the library uses them: typed handles, reads that outlast an outage, transactions that are sent once. */
+import { type AddressBook, PpioError, type SigningDomain } from "@ppio/core";
+import {
+  type IDrandBeacon,
+  IDrandBeacon__factory,
+  type IPossessionProofs,
+  IPossessionProofs__factory,
+  type IProviderRegistry,
+  IProviderRegistry__factory,
+  type IStorageMarket,
+  IStorageMarket__factory,
+} from "@ppio/core/contracts";
+import type { ContractTransactionResponse, Provider, Signer, TransactionReceipt } from "ethers";
+import { type Clock, type Log, throwIfAborted } from "../deps.ts";
+import { type ChainRetry, createChainRetry, isChainUnreachable, type RetryOptions } from "./retry.ts";
+import { explain } from "./revert.ts";
+import { createTokenContract, type TokenContract } from "./token.ts";
+
+export interface Chain {
+  readonly book: AddressBook;
+  readonly domain: SigningDomain;
+  readonly provider: Provider;
+  readonly market: IStorageMarket;
+  readonly registry: IProviderRegistry;
+  readonly proofs: IPossessionProofs;
+  readonly beacon: IDrandBeacon;
+  readonly token: TokenContract;
+  /** The signer of transactions and typed data; throws `CONFIG` when the client was made without one. */
+  signer(): Signer;
+  address(): Promise<string>;
+  /** A read, repeated while the chain is unreachable; reverts come back as the family's errors. */
+  read<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Sends a transaction and waits for its receipt. */
+  send(options: SendOptions): Promise<TransactionReceipt | undefined>;
+}
+
+export interface SendOptions {
+  readonly what: string;
+  /** Sends it; must be safe to repeat when `isDone` says that nothing happened. */
+  readonly submit: () => Promise<ContractTransactionResponse>;
+  /** Whether the chain shows the effect already; asked after an outage, so that nothing is paid twice. */
+  readonly isDone: () => Promise<boolean>;
+  readonly signal?: AbortSignal;
+}
+
+export interface ChainOptions {
+  readonly addressBook: AddressBook;
+  readonly provider: Provider;
+  readonly signer?: Signer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly retry?: RetryOptions;
+}
+
+const SUBMITS_MAX = 12;
+const RECEIPT_MS = 120_000;
+
+export function createChain(options: ChainOptions): Chain {
+  const { addressBook: book, provider, log } = options;
+  const signer = options.signer === undefined || options.signer.provider !== null ? options.signer : options.signer.connect(provider);
+  const runner = signer ?? provider;
+  const retry: ChainRetry = createChainRetry(options.clock, log, options.retry);
+  const requireSigner = (): Signer => {
+    if (signer !== undefined) return signer;
+    throw new PpioError("CONFIG", 'This needs a wallet, and the client has none; run "ppio init" or pass a signer.');
+  };
+  const read: Chain["read"] = (what, call, signal) => retry.run(what, call, signal).catch((error) => Promise.reject(explain(error)));
+
+  const send: Chain["send"] = async ({ what, submit, isDone, signal }) => {
+    for (let attempt = 1; ; attempt += 1) {
+      throwIfAborted(signal);
+      try {
+        const response = await submit();
+        log.info("transaction sent", { what, hash: response.hash });
+        const receipt = await read(`receipt of ${what}`, () => provider.waitForTransaction(response.hash, 1, RECEIPT_MS), signal);
+        if (receipt === null) throw new PpioError("TIMEOUT", `The transaction ${response.hash} (${what}) was not mined in time.`);
+        if (receipt.status !== 1) {
+          throw new PpioError("CHAIN_REVERT", `The transaction ${response.hash} (${what}) was reverted.`, {
+            details: { hash: receipt.hash },
+          });
+        }
+        return receipt;
+      } catch (error) {
+        if (await read(`state after ${what}`, isDone, signal)) return undefined;
+        if (!isChainUnreachable(error) || attempt >= SUBMITS_MAX) throw explain(error);
+        log.warn("the transaction did not reach the chain; sending again", { what });
+      }
+    }
+  };
+
+  return {
+    book,
+    domain: { chainId: BigInt(book.chainId), market: book.market },
+    provider,
+    market: IStorageMarket__factory.connect(book.market, runner),
+    registry: IProviderRegistry__factory.connect(book.registry, runner),
+    proofs: IPossessionProofs__factory.connect(book.proofs, runner),
+    beacon: IDrandBeacon__factory.connect(book.beacon, runner),
+    token: createTokenContract(book.token, runner),
+    signer: requireSigner,
+    address: () => requireSigner().getAddress(),
+    read,
+    send,
+  };
+}

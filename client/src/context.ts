@@ -1,0 +1,23 @@
+/** Everything the library's parts share: what was passed in, and handles made from it. */
+import type { Chain } from "./chain/chain.ts";
+import type { Clock, Hasher, Log, Random } from "./deps.ts";
+import type { ProviderApi } from "./http/provider-api.ts";
+import type { HeadStore } from "./index/head-store.ts";
+import type { ClientLimits } from "./limits.ts";
+import type { PutJournal } from "./put/journal.ts";
+
+export interface Context {
+  readonly chain: Chain;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: ClientLimits;
+  readonly sha256: () => Hasher;
+  readonly api: (endpoint: string) => ProviderApi;
+  readonly headStore: HeadStore;
+  readonly journal: PutJournal;
+  /** The user's; never leaves the machine. */
+  readonly masterSecret: Uint8Array;
+  /** The developer's secret for this user. */
+  readonly applicationSecret: Uint8Array;
+}

@@ -1,0 +1,140 @@
+/**
+ * Plaintext of a stored object, in order: reads batches of rows ahead of the consumer within a fixed amount of memory, opens the
+ * frames, and cuts to the range asked for. Every byte was verified against the chain before it is opened.
+ */
+import { cellLength, type Frame, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
+import { hexlify } from "ethers";
+import { loadDeal } from "../chain/deal-view.ts";
+import type { Context } from "../context.ts";
+import { throwIfAborted } from "../deps.ts";
+import { checkCommitment, createSealer, type Sealer } from "../seal/index.ts";
+import { openDealReader } from "./deal-reader.ts";
+import type { RowReader } from "./row-reader.ts";
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface ReadObjectOptions {
+  readonly manifest: Manifest;
+  readonly contentKey: Uint8Array;
+  /** All of the object without it; cut to the object's end. */
+  readonly range?: ByteRange;
+  readonly signal?: AbortSignal;
+}
+
+/** Batches read ahead of the one in use. */
+const BATCHES_AHEAD = 2;
+
+export async function* readObject(context: Context, options: ReadObjectOptions): AsyncGenerator<Uint8Array> {
+  const { manifest } = options;
+  const from = options.range?.offset ?? 0;
+  const to = Math.min(manifest.sizeBytes, from + (options.range?.length ?? manifest.sizeBytes));
+  let base = 0;
+  for (const part of manifest.parts) {
+    const first = Math.max(from, base) - base;
+    const last = Math.min(to, base + part.sizeBytes) - base;
+    if (first < last || (part.sizeBytes === 0 && manifest.sizeBytes === 0)) yield* readPart(context, options, part, first, last);
+    base += part.sizeBytes;
+  }
+}
+
+interface RowBatch {
+  readonly firstRow: number;
+  readonly rowCount: number;
+  readonly frames: readonly Frame[];
+}
+
+async function* readPart(context: Context, options: ReadObjectOptions, part: ManifestPart, from: number, to: number) {
+  const { manifest, contentKey, signal } = options;
+  const { k, n, cellBytes } = part.header;
+  const plan = planObject({ sizeBytes: part.sizeBytes, k, n, cellBytes });
+  if (plan.header.rows !== part.header.rows || plan.header.lastCellBytes !== part.header.lastCellBytes) {
+    throw new PpioError("BAD_FORMAT", "The manifest's deal header does not fit the object's size.");
+  }
+  const sealer = createSealer(
+    {
+      contentKey,
+      applicationSecret: context.applicationSecret,
+      salt: part.salt,
+      fillKey: part.fillKey,
+      objectId: manifest.objectId,
+      objectVersion: manifest.objectVersion,
+      objectHeader: manifest.objectHeader,
+    },
+    cellBytes,
+  );
+  checkCommitment(sealer, part.commitment);
+  const reader = await openDealReader(context, await loadDeal(context.chain, hexlify(part.dealId), signal));
+  const batches = planRowBatches(context, plan, from, to);
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const ahead: Promise<Uint8Array[]>[] = [];
+  try {
+    let next = 0;
+    for (let at = 0; at < batches.length; at += 1) {
+      throwIfAborted(signal);
+      for (; next < batches.length && next < at + BATCHES_AHEAD; next += 1) {
+        const batch = openBatch(plan, reader, sealer, batches[next] as RowBatch, stop.signal);
+        batch.catch(() => {});
+        ahead.push(batch);
+      }
+      for (const [index, plaintext] of (await (ahead.shift() ?? [])).entries()) {
+        const frame = batches[at]?.frames[index];
+        if (frame === undefined) continue;
+        const cutFrom = Math.max(0, from - frame.plainOffset);
+        const cutTo = Math.min(plaintext.length, to - frame.plainOffset);
+        if (cutFrom < cutTo) yield plaintext.subarray(cutFrom, cutTo);
+      }
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    stop.abort(new PpioError("CANCELLED", "The read was given up."));
+  }
+}
+
+/** Batches of rows that hold [from, to), with the frames in them, small enough that what is read ahead fits the memory. */
+function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: number): RowBatch[] {
+  const { k, cellBytes } = plan.header;
+  const { getBufferBytes, requestBytesMax } = context.limits;
+  const fitting = Math.floor(getBufferBytes / ((BATCHES_AHEAD + 1) * k * cellBytes));
+  const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / cellBytes)));
+  const firstFrame = plan.frameAt(from);
+  const lastFrame = to > from ? plan.frameAt(to - 1) : firstFrame;
+  const lastRow = Math.floor(lastFrame / k);
+  const batches: RowBatch[] = [];
+  for (let firstRow = Math.floor(firstFrame / k); firstRow <= lastRow; firstRow += rowsPerBatch) {
+    const rowCount = Math.min(rowsPerBatch, lastRow + 1 - firstRow);
+    const begin = Math.max(firstFrame, firstRow * k);
+    const end = Math.min(lastFrame, (firstRow + rowCount) * k - 1);
+    batches.push({ firstRow, rowCount, frames: Array.from({ length: end - begin + 1 }, (_, at) => plan.frame(begin + at)) });
+  }
+  return batches;
+}
+
+async function openBatch(plan: ObjectPlan, reader: RowReader, sealer: Sealer, batch: RowBatch, signal: AbortSignal): Promise<Uint8Array[]> {
+  const { header } = plan;
+  const want = [...new Set(batch.frames.map((frame) => frame.cell % header.k))];
+  const slots = await reader.readRows(batch.firstRow, batch.rowCount, want, signal);
+  return Promise.all(
+    batch.frames.map((frame) => {
+      const row = Math.floor(frame.cell / header.k);
+      const offset = (row - batch.firstRow) * header.cellBytes;
+      const cell = slots.get(frame.cell % header.k)?.subarray(offset, offset + cellLength(header, row)) ?? new Uint8Array();
+      return sealer.openFrame(frame, cell);
+    }),
+  );
+}
+
+/** All bytes of a small object, such as an index. */
+export async function readWhole(context: Context, options: ReadObjectOptions): Promise<Uint8Array> {
+  const out = new Uint8Array(options.manifest.sizeBytes);
+  let at = 0;
+  for await (const bytes of readObject(context, options)) {
+    out.set(bytes, at);
+    at += bytes.length;
+  }
+  return out;
+}

@@ -1,0 +1,258 @@
+/**
+ * Rows of a deal out of any k of its n slots. Asks the wanted slots first; whatever fails, lies or is late is replaced by a spare
+ * slot, and missing cells are rebuilt. A slot that lied is not asked again; one that could not be reached gets another chance
+ * only when nothing else is left.
+ */
+import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, PpioError } from "@ppio/core";
+import { type Clock, type Log, throwIfAborted, withDeadline } from "../deps.ts";
+import { isTransient } from "../http/provider-api.ts";
+import { type ClientLimits, transferMs } from "../limits.ts";
+
+/** Verified cells of one slot, back to back. */
+export type ReadSlotCells = (slotIndex: number, firstRow: number, rowCount: number, signal: AbortSignal) => Promise<Uint8Array>;
+
+export interface RowReaderOptions {
+  readonly dealId: string;
+  readonly header: DealHeader;
+  readonly readCells: ReadSlotCells;
+  /** Slots in the order in which they are liked; lost ones are left out. */
+  readonly slots: readonly number[];
+  /** Who serves a slot, for messages. */
+  readonly providerOf: (slotIndex: number) => number;
+  readonly limits: ClientLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface RowReader {
+  /** Bytes of the wanted slots for rows [firstRow, firstRow + rowCount). @throws UNRECOVERABLE */
+  readRows(firstRow: number, rowCount: number, want: readonly number[], signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Slots that failed so far, with the reason. */
+  failures(): ReadonlyMap<number, PpioError>;
+}
+
+const TIMINGS_MIN = 8;
+const TIMINGS_MAX = 64;
+const HEDGE_MIN_MS = 250;
+const SECOND_CHANCES_MAX = 3;
+
+interface SlotState {
+  readonly slotIndex: number;
+  failure?: PpioError;
+  lied: boolean;
+  lateCount: number;
+}
+
+export function createRowReader(options: RowReaderOptions): RowReader {
+  const { header, limits, clock } = options;
+  const states = options.slots.map((slotIndex): SlotState => ({ slotIndex, lied: false, lateCount: 0 }));
+  const coder = lazy(() => createErasureCoder(header));
+  const timings: number[] = [];
+  let chances = SECOND_CHANCES_MAX;
+
+  const recordTiming = (ms: number): void => {
+    timings.push(ms);
+    if (timings.length > TIMINGS_MAX) timings.shift();
+  };
+
+  /** After this long a read counts as late: twice the 95th percentile of the ones before. */
+  const hedgeMs = (): number => {
+    if (timings.length < TIMINGS_MIN) return limits.hedgeMs;
+    const sorted = [...timings].sort((a, b) => a - b);
+    return Math.max(HEDGE_MIN_MS, 2 * (sorted[Math.floor(sorted.length * 0.95)] ?? limits.hedgeMs));
+  };
+
+  /** Forgets failures of the wire, so that a short outage of our own network ends no read. */
+  const giveSecondChance = (): boolean => {
+    const again = states.filter((state) => state.failure !== undefined && !state.lied);
+    if (chances === 0 || again.length === 0) return false;
+    chances -= 1;
+    for (const state of again) delete state.failure;
+    return true;
+  };
+
+  const readRows: RowReader["readRows"] = async (firstRow, rowCount, want, signal) => {
+    for (;;) {
+      throwIfAborted(signal);
+      const done = await race({ ...options, coder, states, hedgeMs, recordTiming }, { firstRow, rowCount, want }, signal);
+      if (done !== undefined) return done;
+      if (!giveSecondChance()) throw unrecoverable(options, states);
+      await clock.sleep(limits.pauseMs * 2 ** (SECOND_CHANCES_MAX - chances), signal);
+    }
+  };
+
+  return {
+    readRows,
+    failures: () => new Map(states.flatMap((state) => (state.failure === undefined ? [] : [[state.slotIndex, state.failure] as const]))),
+  };
+}
+
+interface RaceContext extends RowReaderOptions {
+  readonly coder: () => ErasureCoder;
+  readonly states: readonly SlotState[];
+  readonly hedgeMs: () => number;
+  readonly recordTiming: (ms: number) => void;
+}
+
+interface RowRequest {
+  readonly firstRow: number;
+  readonly rowCount: number;
+  readonly want: readonly number[];
+}
+
+/** One batch: resolves with the wanted slots, or with nothing when too few slots are left. */
+async function race(
+  context: RaceContext,
+  request: RowRequest,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<number, Uint8Array> | undefined> {
+  const { header, states, clock } = context;
+  const { want } = request;
+  const length = batchLength(header, request);
+  const have = new Map<number, Uint8Array>();
+  const running = new Map<number, { readonly finished: Promise<void>; late: boolean }>();
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+
+  const start = (state: SlotState): void => {
+    const startedMs = clock.nowMs();
+    const entry = { finished: Promise.resolve(), late: false };
+    entry.finished = readOne(context, state, request, length, stop.signal)
+      .then((bytes) => {
+        if (bytes === undefined) return;
+        have.set(state.slotIndex, bytes);
+        context.recordTiming(clock.nowMs() - startedMs);
+      })
+      .finally(() => running.delete(state.slotIndex));
+    running.set(state.slotIndex, entry);
+  };
+  const usable = (state: SlotState): boolean => state.failure === undefined && !have.has(state.slotIndex) && !running.has(state.slotIndex);
+  /** Wanted slots alone, while they are well; otherwise enough that k slots can arrive. */
+  const fillUp = (): void => {
+    const wanted = want.filter((slot) => !have.has(slot));
+    for (const slot of wanted) {
+      const state = states.find((candidate) => candidate.slotIndex === slot);
+      if (state !== undefined && usable(state) && state.lateCount < 2) start(state);
+    }
+    const onTime = (slot: number): boolean => running.get(slot)?.late === false;
+    if (wanted.every((slot) => onTime(slot))) return;
+    const spares = states.filter(usable).sort((a, b) => a.lateCount - b.lateCount);
+    const coming = [...running.values()].filter((entry) => !entry.late).length;
+    for (const spare of spares.slice(0, Math.max(0, header.k - have.size - coming))) start(spare);
+  };
+
+  try {
+    for (;;) {
+      throwIfAborted(signal);
+      if (want.every((slot) => have.has(slot))) return pick(have, want);
+      if (have.size >= header.k) return rebuild(context.coder(), have, want, length);
+      fillUp();
+      if (running.size === 0) return undefined;
+      await waitForChange(context, running, stop.signal);
+    }
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    for (const [slotIndex, entry] of running) if (entry.late) noteLate(states, slotIndex);
+    stop.abort(new PpioError("CANCELLED", "Another provider was faster."));
+  }
+}
+
+function noteLate(states: readonly SlotState[], slotIndex: number): void {
+  const state = states.find((candidate) => candidate.slotIndex === slotIndex);
+  if (state !== undefined) state.lateCount += 1;
+}
+
+/** Waits until a read ends or, when some are still on time, until they count as late. */
+async function waitForChange(
+  context: RaceContext,
+  running: ReadonlyMap<number, { readonly finished: Promise<void>; late: boolean }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const ended = Promise.race([...running.values()].map((entry) => entry.finished));
+  const onTime = [...running.values()].filter((entry) => !entry.late);
+  if (onTime.length === 0) return ended;
+  const timer = new AbortController();
+  const late = context.clock.sleep(context.hedgeMs(), timer.signal).then(
+    () => {
+      for (const entry of onTime) entry.late = true;
+    },
+    () => {},
+  );
+  await Promise.race([ended, late]);
+  timer.abort();
+  throwIfAborted(signal);
+}
+
+/** Bytes of one slot; nothing when it failed, which is noted in its state, or when it was no longer needed. */
+async function readOne(
+  context: RaceContext,
+  state: SlotState,
+  request: RowRequest,
+  length: number,
+  signal: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const { slotIndex } = state;
+  try {
+    return await withDeadline(context.clock, transferMs(context.limits, length), signal, `Reading slot ${slotIndex}`, (inner) =>
+      context.readCells(slotIndex, request.firstRow, request.rowCount, inner),
+    );
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    state.failure = error instanceof PpioError ? error : new PpioError("NETWORK", String(error), { cause: error });
+    state.lied = !isTransient(error);
+    context.log.warn("a slot could not be read; another one takes its place", {
+      dealId: context.dealId,
+      slotIndex,
+      providerId: context.providerOf(slotIndex),
+      code: state.failure.code,
+      reason: state.failure.message,
+    });
+    return undefined;
+  }
+}
+
+function pick(have: ReadonlyMap<number, Uint8Array>, want: readonly number[]): ReadonlyMap<number, Uint8Array> {
+  return new Map(want.map((slot) => [slot, have.get(slot) ?? new Uint8Array()] as const));
+}
+
+function rebuild(
+  coder: ErasureCoder,
+  have: ReadonlyMap<number, Uint8Array>,
+  want: readonly number[],
+  length: number,
+): ReadonlyMap<number, Uint8Array> {
+  const missing = new Map(want.filter((slot) => !have.has(slot)).map((slot) => [slot, new Uint8Array(length)] as const));
+  coder.reconstruct(have, missing);
+  return new Map(want.map((slot) => [slot, have.get(slot) ?? missing.get(slot) ?? new Uint8Array()] as const));
+}
+
+function batchLength(header: DealHeader, { firstRow, rowCount }: RowRequest): number {
+  return (rowCount - 1) * header.cellBytes + cellLength(header, firstRow + rowCount - 1);
+}
+
+function unrecoverable(options: RowReaderOptions, states: readonly SlotState[]): PpioError {
+  const { header, dealId } = options;
+  const missing = Array.from({ length: header.n }, (_, slotIndex) => {
+    const state = states.find((candidate) => candidate.slotIndex === slotIndex);
+    const failure = state === undefined ? "the slot has no provider" : state.failure?.message;
+    return failure === undefined ? [] : [{ slotIndex, providerId: options.providerOf(slotIndex), reason: failure }];
+  }).flat();
+  const good = header.n - missing.length;
+  const who = missing.map((slot) => `${slot.slotIndex} (provider ${slot.providerId})`).join(", ");
+  const offline = states.some((state) => isPpioError(state.failure, "NETWORK") || isPpioError(state.failure, "TIMEOUT"));
+  const hint = offline ? "wait until some of them are reachable" : "restore one of them from a copy of its disk";
+  return new PpioError(
+    "UNRECOVERABLE",
+    `Only ${good} of the ${header.k} slots that are needed can be read; unreadable are slots ${who}. To get the data, ${hint} and try again.`,
+    { details: { dealId, k: header.k, n: header.n, readable: good, missing } },
+  );
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

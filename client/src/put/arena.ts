@@ -1,0 +1,68 @@
+/**
+ * The memory of a transfer: a fixed number of equal buffers, handed out and taken back. Whoever produces waits for a free one, so
+ * the slowest consumer sets the pace and memory stays flat whatever the object's size.
+ */
+import { type DealHeader, PpioError } from "@ppio/core";
+
+export interface Arena {
+  /** One buffer per slot, each as long as the batch's slot bytes at most. */
+  readonly slots: readonly Uint8Array[];
+}
+
+export interface ArenaPool {
+  acquire(): Promise<Arena>;
+  release(arena: Arena): void;
+  /** Largest number of bytes that were handed out at once. */
+  readonly bytesInFlightMax: number;
+}
+
+/** How a put or a repair is cut into batches of rows. */
+export interface BatchPlan {
+  readonly rowsPerBatch: number;
+  readonly arenas: number;
+}
+
+const ARENAS = 3;
+
+/** Rows per batch so that `ARENAS` batches of `slotCount` cells a row fit in `bufferBytes`; at least one row. */
+export function planBatches(header: DealHeader, slotCount: number, bufferBytes: number, requestBytesMax: number): BatchPlan {
+  const rowBytes = slotCount * header.cellBytes;
+  const fitting = Math.floor(bufferBytes / (ARENAS * rowBytes));
+  const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / header.cellBytes), header.rows));
+  const batches = Math.ceil(header.rows / rowsPerBatch);
+  return { rowsPerBatch, arenas: Math.min(fitting >= 1 ? ARENAS : 2, batches) };
+}
+
+export function createArenaPool(slotCount: number, bytesPerSlot: number, arenas: number): ArenaPool {
+  const free: Arena[] = [];
+  const waiting: ((arena: Arena) => void)[] = [];
+  let made = 0;
+  let out = 0;
+  let outMax = 0;
+  const arenaBytes = slotCount * bytesPerSlot;
+
+  const make = (): Arena => {
+    made += 1;
+    const memory = new Uint8Array(arenaBytes);
+    return { slots: Array.from({ length: slotCount }, (_, at) => memory.subarray(at * bytesPerSlot, (at + 1) * bytesPerSlot)) };
+  };
+
+  return {
+    async acquire() {
+      const arena = free.pop() ?? (made < arenas ? make() : await new Promise<Arena>((resolve) => waiting.push(resolve)));
+      out += 1;
+      outMax = Math.max(outMax, out);
+      return arena;
+    },
+    release(arena) {
+      if (out === 0) throw new PpioError("INTERNAL", "A buffer was given back twice.");
+      out -= 1;
+      const next = waiting.shift();
+      if (next === undefined) free.push(arena);
+      else next(arena);
+    },
+    get bytesInFlightMax() {
+      return outMax * arenaBytes;
+    },
+  };
+}

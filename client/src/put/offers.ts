@@ -1,0 +1,79 @@
+/** Checking what a provider signed before money is bound to it. */
+import {
+  type DealHeader,
+  dealHeaderHash,
+  leafCountOf,
+  type Offer,
+  type OfferBody,
+  offerMessage,
+  PpioError,
+  type SigningDomain,
+} from "@ppio/core";
+import { hexlify } from "ethers";
+import type { Candidate } from "../providers/select.ts";
+
+export interface OfferTerms {
+  readonly owner: string;
+  readonly payer: string;
+  readonly dealSalt: string;
+  readonly header: DealHeader;
+  readonly startBy: number;
+  readonly periods: number;
+  readonly renewUntil: number;
+}
+
+/** A slot's offer as the market takes it. */
+export interface SlotOffer {
+  readonly providerId: number;
+  readonly operatorEpoch: number;
+  readonly root: string;
+  readonly leafCount: number;
+  readonly payPerPeriodWei: bigint;
+  readonly collateralWei: bigint;
+  readonly expiry: number;
+  readonly signature: string;
+}
+
+/** @throws REFUSED when the provider offers anything but what it was asked for */
+export function checkOffer(options: {
+  readonly domain: SigningDomain;
+  readonly terms: OfferTerms;
+  readonly slotIndex: number;
+  readonly root: Uint8Array;
+  readonly candidate: Candidate;
+  readonly body: OfferBody;
+  readonly nowSeconds: number;
+}): SlotOffer {
+  const { terms, candidate, body, slotIndex } = options;
+  const refuse = (why: string): PpioError =>
+    new PpioError("REFUSED", `Provider ${candidate.providerId} made an offer that does not fit: ${why}; another provider is used.`);
+  const offer: Offer = {
+    providerId: candidate.providerId,
+    operatorEpoch: candidate.operatorEpoch,
+    owner: terms.owner,
+    payer: terms.payer,
+    dealSalt: terms.dealSalt,
+    slotIndex,
+    k: terms.header.k,
+    n: terms.header.n,
+    headerHash: dealHeaderHash(terms.header),
+    root: hexlify(options.root),
+    leafCount: leafCountOf(terms.header),
+    payPerPeriodWei: BigInt(body.payPerPeriodWei),
+    collateralWei: BigInt(body.collateralWei),
+    startBy: terms.startBy,
+    periods: terms.periods,
+    renewUntil: terms.renewUntil,
+    expiry: body.expiry,
+  };
+  if (body.root.toLowerCase() !== offer.root) throw refuse("its root is not the root of what was sent");
+  if (body.leafCount !== offer.leafCount) throw refuse("it counts other leaves");
+  if (body.startBy !== offer.startBy || body.periods !== offer.periods || body.renewUntil !== offer.renewUntil)
+    throw refuse("other periods");
+  if (offer.payPerPeriodWei > candidate.payPerPeriodWei) throw refuse(`it asks for ${offer.payPerPeriodWei} wei per period`);
+  if (offer.expiry <= options.nowSeconds) throw refuse("it has expired already");
+  const signer = offerMessage.recover(options.domain, offer, body.signature);
+  if (signer !== candidate.operator) throw refuse("its operator did not sign it");
+  const { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry } = offer;
+  return { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry, signature: body.signature };
+}

@@ -1,0 +1,190 @@
+/** Storing an object: sealed, coded, spread, dealt and listed. */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { INLINE_BYTES_MAX, type IndexEntry, type Manifest, PpioError, payForSlot, planObject, slotBytes, withEntry } from "@ppio/core";
+import { hexlify } from "ethers";
+import type { Context } from "../context.ts";
+import { keyContext, loadBucket, storeIndex } from "../index/bucket.ts";
+import { objectIdOf, wrapKey, wrappingKey } from "../keys/index.ts";
+import { listProviders, type ProviderView } from "../providers/list.ts";
+import { selectCandidates } from "../providers/select.ts";
+import { commit, type PutStage } from "./commit.ts";
+import { requireFunds } from "./open-deals.ts";
+import { type ObjectSource, readFully } from "./source.ts";
+import { type CodeOptions, escrowWeiOf, type PreparedDeal, type StoredObject, storeObject } from "./store-object.ts";
+
+export interface PutProgress {
+  readonly stage: "sending" | PutStage;
+  /** Slot bytes that providers have acknowledged, all slots together. */
+  readonly sentBytes: number;
+  readonly totalBytes: number;
+}
+
+export interface PutOptions extends Partial<Pick<CodeOptions, "cellBytes" | "spareCandidates">> {
+  readonly bucket: string;
+  readonly key: string;
+  readonly source: ObjectSource;
+  readonly k: number;
+  readonly n: number;
+  /** Periods that are paid for in advance. */
+  readonly periods: number;
+  readonly contentType?: string;
+  readonly onProgress?: (progress: PutProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface PutResult {
+  readonly bucket: string;
+  readonly key: string;
+  /** Deal that holds the object; nothing for one that lives in the listing. */
+  readonly dealId: string | undefined;
+  readonly indexDealId: string;
+  readonly sizeBytes: number;
+  /** Bytes on all providers, listing included. */
+  readonly storedBytes: number;
+  /** 0x hex. */
+  readonly sha256: string;
+  /** Taken when the deals opened, listing included. */
+  readonly escrowWei: bigint;
+  readonly stages: readonly PutStage[];
+  /** Largest number of slot bytes that were in memory at once. */
+  readonly bytesInFlightMax: number;
+  /** Passes over the source; more than one when providers failed. */
+  readonly passes: number;
+}
+
+const SPARES_DEFAULT = 8;
+
+export async function putObject(context: Context, options: PutOptions): Promise<PutResult> {
+  const { bucket, key, source, signal } = options;
+  checkKey(key);
+  if (!Number.isSafeInteger(options.periods) || options.periods < 1) throw new PpioError("USAGE", "A deal pays for at least one period.");
+  const code: CodeOptions = {
+    k: options.k,
+    n: options.n,
+    periods: options.periods,
+    spareCandidates: options.spareCandidates ?? SPARES_DEFAULT,
+    ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
+  };
+  const loaded = await loadBucket(context, bucket, signal);
+  const providers = await listProviders(context, signal);
+  await requireFunds(context, estimateEscrowWei(providers, code, source.sizeBytes), signal);
+
+  const before = loaded.index.entries.find((entry) => entry.key === key);
+  const progress = progressOf(options, code);
+  const { entry, data } = await storeData(context, options, code, providers, before, progress.sent);
+  const index = withEntry(loaded.index, key, entry);
+  const promisedWei = promises(data?.deal);
+  const listing = await storeIndex(context, {
+    ...code,
+    index,
+    loaded,
+    providers,
+    promisedWei,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  progress.stage("stored");
+  const deals = [...(data === undefined ? [] : [data.deal]), listing.stored.deal];
+  const superseded = [loaded.dealId, dealIdOfEntry(before)].filter((dealId) => dealId !== undefined);
+  await commit(context, { bucket, key, entry, code, deals, raw: loaded.raw, head: listing.head, superseded }, progress.stage, signal);
+  return {
+    bucket,
+    key,
+    dealId: data?.deal.dealId,
+    indexDealId: listing.stored.deal.dealId,
+    sizeBytes: source.sizeBytes,
+    storedBytes: (data?.storedBytes ?? 0) + listing.stored.storedBytes,
+    sha256: hexlify(entry.content.kind === "inline" ? sha256(entry.content.bytes) : entry.content.manifest.sha256),
+    escrowWei: deals.reduce((sum, deal) => sum + escrowWeiOf(deal), 0n),
+    stages: progress.stages,
+    bytesInFlightMax: data?.bytesInFlightMax ?? listing.stored.bytesInFlightMax,
+    passes: data?.passes ?? listing.stored.passes,
+  };
+}
+
+function checkKey(key: string): void {
+  if (key === "" || new TextEncoder().encode(key).length > 1024) throw new PpioError("USAGE", "An object's key has 1 to 1024 bytes.");
+}
+
+/** Deal of a stored entry. */
+export function dealIdOfEntry(entry: IndexEntry | undefined): string | undefined {
+  if (entry?.content.kind !== "stored") return undefined;
+  const part = entry.content.manifest.parts[0];
+  return part === undefined ? undefined : hexlify(part.dealId);
+}
+
+/** Collateral that the offers of a deal will lock. */
+function promises(deal: PreparedDeal | undefined): ReadonlyMap<number, bigint> {
+  return new Map(deal?.offers.map((offer) => [offer.providerId, offer.collateralWei]));
+}
+
+/** What the data deal will take, from the providers' prices; the listing's deal comes on top and is small. */
+function estimateEscrowWei(providers: readonly ProviderView[], code: CodeOptions, sizeBytes: number): bigint {
+  if (sizeBytes <= INLINE_BYTES_MAX) return 1n;
+  const { k, n, cellBytes } = code;
+  const bytes = slotBytes(planObject({ sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) }).header);
+  const chosen = selectCandidates({ providers, slotBytes: bytes, needed: n, spares: 0 });
+  const perPeriodWei = chosen.reduce((sum, { info }) => sum + payForSlot(BigInt(info.pricePerGibPeriodWei), bytes), 0n);
+  return perPeriodWei * BigInt(code.periods);
+}
+
+interface StoredData {
+  readonly entry: IndexEntry;
+  readonly data?: StoredObject;
+}
+
+async function storeData(
+  context: Context,
+  options: PutOptions,
+  code: CodeOptions,
+  providers: readonly ProviderView[],
+  before: IndexEntry | undefined,
+  onSent: (bytes: number) => void,
+): Promise<StoredData> {
+  const { bucket, key, source, contentType = "application/octet-stream", signal } = options;
+  const modifiedAt = Math.max(context.clock.nowMs(), (before?.modifiedAt ?? 0) + 1);
+  if (source.sizeBytes <= INLINE_BYTES_MAX) {
+    const bytes = await readFully(source, 0, source.sizeBytes);
+    return { entry: { key, modifiedAt, content: { kind: "inline", bytes: bytes.slice(), contentType } } };
+  }
+  const objectId = objectIdOf(context.masterSecret, bucket, key);
+  const objectVersion = modifiedAt;
+  const contentKey = context.random(32);
+  const wrapping = wrappingKey(context.masterSecret, bucket, key);
+  const data = await storeObject(context, {
+    ...code,
+    source,
+    objectId,
+    objectVersion,
+    contentType,
+    contentKey,
+    wrappedKey: await wrapKey(wrapping, contentKey, keyContext(objectId, objectVersion), context.random),
+    providers,
+    onSent,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const manifest: Manifest = data.manifest;
+  return { entry: { key, modifiedAt, content: { kind: "stored", manifest } }, data };
+}
+
+function progressOf(options: PutOptions, code: CodeOptions) {
+  const { sizeBytes } = options.source;
+  const { k, n, cellBytes } = code;
+  const totalBytes =
+    sizeBytes <= INLINE_BYTES_MAX
+      ? 0
+      : n * slotBytes(planObject({ sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) }).header);
+  const stages: PutStage[] = [];
+  let sentBytes = 0;
+  return {
+    stages,
+    sent: (bytes: number): void => {
+      sentBytes = Math.min(totalBytes, sentBytes + bytes);
+      options.onProgress?.({ stage: "sending", sentBytes, totalBytes });
+    },
+    stage: (stage: PutStage): void => {
+      stages.push(stage);
+      options.onProgress?.({ stage, sentBytes: totalBytes, totalBytes });
+    },
+  };
+}

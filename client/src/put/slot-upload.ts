@@ -1,0 +1,121 @@
+/**
+ * One slot's way to one provider: opened with the owner's signature, fed in order, continued after a cut where the provider says,
+ * finished with a signed offer. Fails for good only when the provider refuses or stays away.
+ */
+import {
+  type DealHeader,
+  dealIdOf,
+  encodeDealHeader,
+  type FinishUploadBody,
+  isPpioError,
+  type OfferBody,
+  PpioError,
+  type SigningDomain,
+  slotBytes,
+  type UploadRequest,
+  type UploadState,
+  uploadRequestMessage,
+} from "@ppio/core";
+import { concat, hexlify, keccak256, type Signer, toBeHex } from "ethers";
+import { type Clock, type Log, withDeadline } from "../deps.ts";
+import { isTransient, type ProviderApi } from "../http/provider-api.ts";
+import { type ClientLimits, transferMs } from "../limits.ts";
+
+/** A provider that lets a deadline pass is asked once more only: the others wait for it. */
+const STALLED_TRIES_MAX = 2;
+
+export interface SlotUploadOptions {
+  readonly api: ProviderApi;
+  readonly domain: SigningDomain;
+  readonly signer: Signer;
+  readonly request: UploadRequest;
+  readonly header: DealHeader;
+  readonly limits: ClientLimits;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+}
+
+export interface SlotUpload {
+  readonly providerId: number;
+  readonly slotIndex: number;
+  /** Opens or finds the upload. */
+  open(): Promise<void>;
+  /** Sends the slot's bytes [offset, offset + bytes.length); what the provider has already is left out. */
+  put(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Asks for the offer once all bytes are there. */
+  finish(body: FinishUploadBody): Promise<OfferBody>;
+  /** Lets the provider forget the upload; failures do not matter. */
+  drop(): Promise<void>;
+}
+
+/** Lowercase hex of keccak256(dealId ‖ slotIndex), without 0x. */
+export function uploadIdOf(dealId: string, slotIndex: number): string {
+  return keccak256(concat([dealId, toBeHex(slotIndex, 1)])).slice(2);
+}
+
+export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
+  const { api, domain, request, header, limits, clock, log, signal } = options;
+  const uploadId = uploadIdOf(dealIdOf(domain, request.owner, request.dealSalt), request.slotIndex);
+  const total = slotBytes(header);
+  let signature: string | undefined;
+  let received = 0;
+
+  const sign = async (): Promise<string> => {
+    signature ??= await uploadRequestMessage.sign(domain, request, options.signer);
+    return signature;
+  };
+
+  /** Repeats `work` while the wire fails, with growing pauses. */
+  const persist = async <T>(what: string, deadlineMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    for (let attempt = 1, pauseMs = limits.pauseMs; ; attempt += 1, pauseMs *= 2) {
+      try {
+        return await withDeadline(clock, deadlineMs, signal, `${what} at provider ${request.providerId}`, work);
+      } catch (error) {
+        const stalled = isPpioError(error, "TIMEOUT");
+        if (attempt >= (stalled ? STALLED_TRIES_MAX : limits.triesMax) || !isTransient(error)) throw error;
+        log.debug("a provider did not answer; trying again", { what, providerId: request.providerId, attempt });
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+  };
+
+  const take = (state: UploadState): void => {
+    if (state.slotBytes !== total || state.receivedBytes < 0 || state.receivedBytes > total) {
+      throw new PpioError("BAD_FORMAT", `Provider ${request.providerId} reports an upload of another size; another provider is used.`);
+    }
+    received = state.receivedBytes;
+  };
+
+  return {
+    providerId: request.providerId,
+    slotIndex: request.slotIndex,
+    async open() {
+      const body = { request, signature: await sign(), header: hexlify(encodeDealHeader(header)) };
+      take(await persist("opening an upload", limits.requestMs, (inner) => api.openUpload(body, inner)));
+    },
+    async put(offset, bytes) {
+      const end = offset + bytes.length;
+      let cut = false;
+      await persist("sending slot bytes", transferMs(limits, bytes.length), async (inner) => {
+        if (cut) take(await api.uploadState(uploadId, inner));
+        cut = true;
+        if (received < offset) {
+          throw new PpioError("IO", `Provider ${request.providerId} lost bytes that it had acknowledged; another provider is used.`);
+        }
+        if (received >= end) return;
+        take(await api.putBytes(uploadId, received, bytes.subarray(received - offset), inner));
+        if (received < end) throw new PpioError("TRUNCATED", `Provider ${request.providerId} took fewer bytes than were sent.`);
+      });
+    },
+    finish: (body) => persist("asking for an offer", transferMs(limits, total), (inner) => api.finishUpload(uploadId, body, inner)),
+    async drop() {
+      try {
+        const given = await sign();
+        await withDeadline(clock, limits.requestMs, signal, "dropping an upload", (inner) => api.dropUpload(uploadId, given, inner));
+      } catch (error) {
+        log.debug("an upload was not dropped; the provider forgets it by itself", { providerId: request.providerId, error: String(error) });
+      }
+    },
+  };
+}

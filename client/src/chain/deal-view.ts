@@ -3,11 +3,12 @@ import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
 import { getBytes, keccak256 } from "ethers";
 import { mapConcurrent } from "../deps.ts";
 import type { Chain } from "./chain.ts";
+import { queryEvents } from "./events.ts";
 
 export type DealStatus = "None" | "Active" | "Completed" | "Terminated" | "Failed";
 export type SlotStatus = "None" | "Filled" | "Vacant" | "Closed";
 
-const DEAL_STATUS: readonly DealStatus[] = ["None", "Active", "Completed", "Terminated", "Failed"];
+export const DEAL_STATUS: readonly DealStatus[] = ["None", "Active", "Completed", "Terminated", "Failed"];
 const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed"];
 const GWEI = 1_000_000_000n;
 
@@ -105,14 +106,10 @@ export async function loadSlotProvider(chain: Chain, providerId: number, signal?
 }
 
 async function loadHeader(chain: Chain, dealId: string, headerHash: string, signal: AbortSignal | undefined): Promise<DealHeader> {
-  const { market, book } = chain;
-  const events = await chain.read(
-    "opening of the deal",
-    () => market.queryFilter(market.filters.DealOpened(dealId), book.fromBlock),
-    signal,
-  );
-  const header = events[0]?.args.header;
-  if (header === undefined || keccak256(header) !== headerHash) {
+  const { market } = chain;
+  const [opened] = await queryEvents(chain, market, market.filters.DealOpened(dealId), signal);
+  const header: unknown = opened?.args["header"];
+  if (typeof header !== "string" || keccak256(header) !== headerHash) {
     throw new PpioError("CORRUPT", "The RPC node does not give the deal's true header; use another RPC address.", { details: { dealId } });
   }
   return decodeDealHeader(getBytes(header));

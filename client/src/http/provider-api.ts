@@ -31,7 +31,7 @@ export interface ProviderApi {
   putBytes(uploadId: string, offset: number, bytes: Uint8Array, signal?: AbortSignal): Promise<UploadState>;
   finishUpload(uploadId: string, body: FinishUploadBody, signal?: AbortSignal): Promise<OfferBody>;
   /** Forgets an upload that is not dealt. */
-  dropUpload(uploadId: string, signature: string, signal?: AbortSignal): Promise<void>;
+  dropUpload(uploadId: string, body: OpenUploadBody, signal?: AbortSignal): Promise<void>;
   readSlot(request: ReadRequest, signal?: AbortSignal): Promise<AnswerReader>;
 }
 
@@ -103,12 +103,11 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
       return JSON.parse(new TextDecoder().decode(await readAll(body, JSON_BYTES_MAX))) as UploadState;
     },
     finishUpload: (uploadId, body, signal) => json("POST", `/v1/uploads/${uploadId}/finish`, body, signal),
-    async dropUpload(uploadId, signature, signal) {
-      const headers = { "ppio-signature": signature };
-      await readAll(
-        await send({ method: "DELETE", headers, ...(signal === undefined ? {} : { signal }) }, `/v1/uploads/${uploadId}`),
-        JSON_BYTES_MAX,
-      );
+    async dropUpload(uploadId, body, signal) {
+      const payload = new TextEncoder().encode(JSON.stringify(body));
+      const headers = { "content-type": "application/json" };
+      const request = { method: "DELETE", body: payload, headers, ...(signal === undefined ? {} : { signal }) } as const;
+      await readAll(await send(request, `/v1/uploads/${uploadId}`), JSON_BYTES_MAX);
     },
     async readSlot({ dealId, slotIndex, offset, length, authorization }, signal) {
       const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}`;

@@ -9,6 +9,7 @@ import {
   type FinishUploadBody,
   isPpioError,
   type OfferBody,
+  type OpenUploadBody,
   PpioError,
   type SigningDomain,
   slotBytes,
@@ -61,9 +62,9 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
   let signature: string | undefined;
   let received = 0;
 
-  const sign = async (): Promise<string> => {
+  const openBody = async (): Promise<OpenUploadBody> => {
     signature ??= await uploadRequestMessage.sign(domain, request, options.signer);
-    return signature;
+    return { request, signature, header: hexlify(encodeDealHeader(header)) };
   };
 
   /** Repeats `work` while the wire fails, with growing pauses. */
@@ -91,7 +92,7 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
     providerId: request.providerId,
     slotIndex: request.slotIndex,
     async open() {
-      const body = { request, signature: await sign(), header: hexlify(encodeDealHeader(header)) };
+      const body = await openBody();
       take(await persist("opening an upload", limits.requestMs, (inner) => api.openUpload(body, inner)));
     },
     async put(offset, bytes) {
@@ -111,8 +112,9 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
     finish: (body) => persist("asking for an offer", transferMs(limits, total), (inner) => api.finishUpload(uploadId, body, inner)),
     async drop() {
       try {
-        const given = await sign();
-        await withDeadline(clock, limits.requestMs, signal, "dropping an upload", (inner) => api.dropUpload(uploadId, given, inner));
+        const body = await openBody();
+        // Without the caller's signal: a cancelled put cleans up too.
+        await withDeadline(clock, limits.requestMs, undefined, "dropping an upload", (inner) => api.dropUpload(uploadId, body, inner));
       } catch (error) {
         log.debug("an upload was not dropped; the provider forgets it by itself", { providerId: request.providerId, error: String(error) });
       }

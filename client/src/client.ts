@@ -1,0 +1,118 @@
+/** The library's door: one object with a method per thing a developer wants to do. Everything it uses is passed in or has a default. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import type { AddressBook } from "@ppio/core";
+import { JsonRpcProvider, type Provider, type Signer } from "ethers";
+import { createChain } from "./chain/chain.ts";
+import { type DealView, loadDeal } from "./chain/deal-view.ts";
+import type { Context } from "./context.ts";
+import { type DealSummary, listDeals } from "./deals/list-deals.ts";
+import { terminateDeal } from "./deals/terminate.ts";
+import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock, systemRandom } from "./deps.ts";
+import type { ByteRange } from "./get/read-object.ts";
+import { createProviderApi } from "./http/provider-api.ts";
+import { createFetchTransport, type Transport } from "./http/transport.ts";
+import { listBucketNames } from "./index/bucket-names.ts";
+import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
+import { type ClientLimits, LIMITS_DEFAULT } from "./limits.ts";
+import type { ObjectInfo } from "./objects/object-info.ts";
+import {
+  type DeletedObject,
+  deleteObject,
+  listObjects,
+  type ObjectName,
+  type ObjectReader,
+  openObject,
+  statObject,
+} from "./objects/objects.ts";
+import { listProviders, type ProviderView } from "./providers/list.ts";
+import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
+import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
+import { type ResumedPut, resumePuts } from "./put/resume-puts.ts";
+import { type RepairOptions, type RepairResult, repairDeal } from "./repair/repair-deal.ts";
+import { type DealVerification, type VerifyOptions, verifyDeal } from "./verify/verify-deal.ts";
+
+export interface ClientOptions {
+  readonly addressBook: AddressBook;
+  /** The user's, 32 bytes (`keysFromMnemonic`). */
+  readonly masterSecret: Uint8Array;
+  /** The developer's for this user, 32 bytes (`deriveApplicationSecret`). */
+  readonly applicationSecret: Uint8Array;
+  /** Pays, and signs uploads and tickets. */
+  readonly signer: Signer;
+  /** An ethers provider; one for the address book's RPC address by default. */
+  readonly provider?: Provider;
+  /** Where bucket heads live. Without one they are forgotten with the client. */
+  readonly headStore?: HeadStore;
+  /** Where puts that are under way are noted, so that a crash between paying and listing loses nothing. */
+  readonly journal?: PutJournal;
+  readonly transport?: Transport;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly log?: Log;
+  readonly limits?: Partial<ClientLimits>;
+  /** A faster incremental SHA-256, such as node:crypto's. */
+  readonly sha256?: () => Hasher;
+}
+
+export interface Client {
+  put(options: PutOptions): Promise<PutResult>;
+  /** Opens an object for reading; nothing is fetched before the first byte is asked for. */
+  get(options: ObjectName & { readonly range?: ByteRange; readonly signal?: AbortSignal }): Promise<ObjectReader>;
+  stat(name: ObjectName, signal?: AbortSignal): Promise<ObjectInfo>;
+  list(bucket: string, prefix?: string, signal?: AbortSignal): Promise<ObjectInfo[]>;
+  listBuckets(): Promise<readonly string[]>;
+  delete(name: ObjectName, signal?: AbortSignal): Promise<DeletedObject>;
+  /** Finishes puts that a crash interrupted. */
+  resume(signal?: AbortSignal): Promise<ResumedPut[]>;
+  deal(dealId: string, signal?: AbortSignal): Promise<DealView>;
+  listDeals(owner?: string, signal?: AbortSignal): Promise<DealSummary[]>;
+  verifyDeal(options: VerifyOptions): Promise<DealVerification>;
+  repairDeal(options: RepairOptions): Promise<RepairResult>;
+  /** Ends a deal early; false when it had ended already. */
+  terminateDeal(dealId: string, signal?: AbortSignal): Promise<boolean>;
+  listProviders(signal?: AbortSignal): Promise<ProviderView[]>;
+  /** Lets go of the chain connection that the client made itself. */
+  close(): void;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const { addressBook, masterSecret, applicationSecret } = options;
+  const ownProvider =
+    options.provider === undefined
+      ? new JsonRpcProvider(addressBook.rpcUrl, addressBook.chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 500 })
+      : undefined;
+  const provider = options.provider ?? ownProvider;
+  if (provider === undefined) throw new RangeError("no chain provider");
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? silentLog;
+  const transport = options.transport ?? createFetchTransport();
+  const context: Context = {
+    chain: createChain({ addressBook, provider, signer: options.signer, clock, log }),
+    clock,
+    random: options.random ?? systemRandom,
+    log,
+    limits: { ...LIMITS_DEFAULT, ...options.limits },
+    sha256: options.sha256 ?? (() => sha256.create()),
+    api: (endpoint) => createProviderApi(endpoint, transport),
+    headStore: options.headStore ?? createMemoryHeadStore(),
+    journal: options.journal ?? createMemoryJournal(),
+    masterSecret,
+    applicationSecret,
+  };
+  return {
+    put: (put) => putObject(context, put),
+    get: (get) => openObject(context, get),
+    stat: (name, signal) => statObject(context, name, signal),
+    list: (bucket, prefix, signal) => listObjects(context, bucket, prefix, signal),
+    listBuckets: () => listBucketNames(context),
+    delete: (name, signal) => deleteObject(context, name, signal),
+    resume: (signal) => resumePuts(context, signal),
+    deal: (dealId, signal) => loadDeal(context.chain, dealId, signal),
+    listDeals: (owner, signal) => listDeals(context, owner, signal),
+    verifyDeal: (verify) => verifyDeal(context, verify),
+    repairDeal: (repair) => repairDeal(context, repair),
+    terminateDeal: (dealId, signal) => terminateDeal(context, dealId, signal),
+    listProviders: (signal) => listProviders(context, signal),
+    close: () => ownProvider?.destroy(),
+  };
+}

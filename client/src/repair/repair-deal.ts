@@ -1,0 +1,131 @@
+/**
+ * Rebuilds the lost slots of a deal on other providers: reads any k of the rest, codes the missing ones, checks them against the roots
+ * on the chain, and refills. The rebuilt bytes are the sealed ones, so no content key is needed.
+ */
+import { PpioError, slotBytes } from "@ppio/core";
+import { type DealView, loadDeal } from "../chain/deal-view.ts";
+import type { Context } from "../context.ts";
+import { findDealSalt } from "../deals/opening.ts";
+import { openDealReader } from "../get/deal-reader.ts";
+import { listProviders } from "../providers/list.ts";
+import { selectCandidates } from "../providers/select.ts";
+import type { SlotOffer } from "../put/offers.ts";
+import type { Batch } from "../put/spread.ts";
+import { offersUsableUntil } from "../put/store-object.ts";
+import { storeSlots } from "../put/store-slots.ts";
+
+export interface RepairOptions {
+  readonly dealId: string;
+  /** Slot bytes that new providers have acknowledged, and how many there are. */
+  readonly onProgress?: (sentBytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RepairedSlot {
+  readonly slotIndex: number;
+  readonly fromProviderId: number;
+  readonly toProviderId: number;
+  readonly transactionHash: string | undefined;
+}
+
+export interface RepairResult {
+  readonly dealId: string;
+  readonly repaired: readonly RepairedSlot[];
+  readonly rebuiltBytes: number;
+}
+
+const SPARES = 4;
+
+/** Nothing happens when no slot is lost. @throws UNRECOVERABLE, NOT_ENOUGH_PROVIDERS */
+export async function repairDeal(context: Context, options: RepairOptions): Promise<RepairResult> {
+  const { signal } = options;
+  const deal = await loadDeal(context.chain, options.dealId, signal);
+  if (deal.status !== "Active") {
+    throw new PpioError("REFUSED", `Deal ${deal.dealId} is ${deal.status}; only active deals are repaired. Store the object again.`, {
+      retry: "never",
+    });
+  }
+  const lost = deal.slots.filter((slot) => slot.status === "Vacant").map((slot) => slot.slotIndex);
+  if (lost.length === 0) return { dealId: deal.dealId, repaired: [], rebuiltBytes: 0 };
+  const offers = await rebuild(context, deal, lost, options);
+  const repaired: RepairedSlot[] = [];
+  for (const [at, slotIndex] of lost.entries()) {
+    const offer = offers.offers[at];
+    const before = deal.slots[slotIndex];
+    if (offer === undefined || before === undefined) continue;
+    const transactionHash = await refill(context, deal, slotIndex, offer, offers, signal);
+    repaired.push({ slotIndex, fromProviderId: before.provider.providerId, toProviderId: offer.providerId, transactionHash });
+  }
+  return { dealId: deal.dealId, repaired, rebuiltBytes: lost.length * slotBytes(deal.header) };
+}
+
+interface RefillOffers {
+  readonly offers: readonly SlotOffer[];
+  readonly dealSalt: string;
+  readonly startBy: number;
+  readonly periods: number;
+}
+
+/** Stores the lost slots on new providers and collects their offers. */
+async function rebuild(context: Context, deal: DealView, lost: readonly number[], options: RepairOptions): Promise<RefillOffers> {
+  const { chain, limits } = context;
+  const { signal, onProgress } = options;
+  const dealSalt = await findDealSalt(chain, deal.dealId, signal);
+  const startBy = await offersUsableUntil(context, signal);
+  const periods = Math.max(1, deal.end - startBy);
+  const kept = deal.slots.filter((slot) => !lost.includes(slot.slotIndex));
+  const lostViews = deal.slots.filter((slot) => lost.includes(slot.slotIndex));
+  const pays = lostViews.map((slot) => slot.payPerPeriodWei);
+  const candidates = selectCandidates({
+    providers: await listProviders(context, signal),
+    slotBytes: slotBytes(deal.header),
+    needed: lost.length,
+    spares: SPARES,
+    exclude: new Set(kept.map((slot) => slot.provider.providerId)),
+    neighbours: kept.map((slot) => slot.provider),
+    // One provider may get any of the slots, so it must accept the lowest pay.
+    payPerPeriodWei: pays.reduce((low, pay) => (pay < low ? pay : low)),
+  });
+  const reader = await openDealReader(context, deal, new Set(lost));
+  const totalBytes = lost.length * slotBytes(deal.header);
+  let sentBytes = 0;
+  const fill = async (batch: Batch, slots: readonly Uint8Array[]): Promise<void> => {
+    const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
+    for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
+  };
+  const stored = await storeSlots(context, {
+    terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, startBy, periods, renewUntil: deal.renewUntil },
+    slotIndices: lost,
+    candidates,
+    fill,
+    bufferBytes: limits.putBufferBytes,
+    expectedRoots: lostViews.map((slot) => slot.root),
+    fixedPayWei: pays,
+    onSent: (bytes) => {
+      sentBytes = Math.min(totalBytes, sentBytes + bytes);
+      onProgress?.(sentBytes, totalBytes);
+    },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return { offers: stored.offers, dealSalt, startBy, periods };
+}
+
+async function refill(
+  context: Context,
+  deal: DealView,
+  slotIndex: number,
+  offer: SlotOffer,
+  terms: RefillOffers,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const { chain } = context;
+  const holder = async (): Promise<number> =>
+    Number((await chain.read("slot", () => chain.market.slot(deal.dealId, slotIndex), signal)).providerId);
+  const receipt = await chain.send({
+    what: `refilling slot ${slotIndex}`,
+    submit: () => chain.market.refill(deal.dealId, terms.dealSalt, slotIndex, offer, terms.startBy, terms.periods),
+    isDone: async () => (await holder()) === offer.providerId,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return receipt?.hash;
+}

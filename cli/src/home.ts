@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { type AddressBook, PpioError, parseAddressBook } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { atomicWriteFile } from "@ppio/daemon";
 
 export interface Home {
@@ -57,14 +57,4 @@ export async function writeWalletFile(home: Home, wallet: WalletFile): Promise<v
   }
   await mkdir(home.dir, { recursive: true, mode: 0o700 });
   await atomicWriteFile(home.walletFile, `${JSON.stringify(wallet, null, 2)}\n`, { mode: 0o600 });
-}
-
-export async function readAddressBook(path: string): Promise<AddressBook> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (cause) {
-    throw new PpioError("CONFIG", `No network is described in ${path}; start one with "ppio devnet up" or give --network FILE.`, { cause });
-  }
-  return parseAddressBook(text);
 }

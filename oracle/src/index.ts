@@ -1,1 +1,5 @@
-export {};
+export { type BeaconRound, createBeaconApp, roundAt, type Schedule, startBeacon } from "./beacon/beacon.ts";
+export { type BeaconKey, loadOrCreateBeaconKey } from "./beacon/key.ts";
+export { createDrandClient, type DrandClient } from "./drand/client.ts";
+export { BEACON_OPTIONS, type BeaconConfig, ORACLE_OPTIONS, type OracleConfig } from "./options.ts";
+export { type RunningOracle, startOracle } from "./oracle.ts";

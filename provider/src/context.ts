@@ -2,7 +2,7 @@
 import type { SigningDomain } from "@ppio/core";
 import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
 import type { Wallet } from "ethers";
-import type { Metrics } from "./metrics.ts";
+import type { ProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import type { SlotStore } from "./store/slot-store.ts";
 
@@ -15,7 +15,7 @@ export interface ProviderContext {
   readonly operatorEpoch: number;
   readonly store: SlotStore;
   readonly sender: TxSender;
-  readonly metrics: Metrics;
+  readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;

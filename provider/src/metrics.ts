@@ -1,4 +1,5 @@
-/** Counters and gauges in Prometheus' text format. */
+/** What a provider counts. */
+import { createMetrics, type Metrics } from "@ppio/daemon";
 
 const HELP = {
   ppio_uploaded_bytes_total: "Bytes taken in",
@@ -13,27 +14,8 @@ const HELP = {
   ppio_slots: "Slots held",
 } as const;
 
-export type MetricName = keyof typeof HELP;
+export type ProviderMetrics = Metrics<keyof typeof HELP>;
 
-export interface Metrics {
-  add(name: MetricName, value: number): void;
-  set(name: MetricName, value: number): void;
-  get(name: MetricName): number;
-  render(): string;
-}
-
-export function createMetrics(): Metrics {
-  const values = new Map<MetricName, number>();
-  const get = (name: MetricName): number => values.get(name) ?? 0;
-  return {
-    add: (name, value) => void values.set(name, get(name) + value),
-    set: (name, value) => void values.set(name, value),
-    get,
-    render: () =>
-      (Object.keys(HELP) as MetricName[])
-        .map(
-          (name) => `# HELP ${name} ${HELP[name]}\n# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}\n${name} ${get(name)}\n`,
-        )
-        .join(""),
-  };
+export function createProviderMetrics(): ProviderMetrics {
+  return createMetrics(HELP);
 }

@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { PpioError, parseAddressBook } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import {
   acquireLock,
   connectChain,
@@ -11,7 +11,7 @@ import {
   type Listener,
   type Logger,
   listen,
-  readJsonFile,
+  readAddressBookFile,
   repeat,
   TxSender,
 } from "@ppio/daemon";
@@ -20,7 +20,7 @@ import { addStatusRoutes } from "./api/status.ts";
 import { addUploadRoutes } from "./api/uploads.ts";
 import type { ProviderContext } from "./context.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
-import { createMetrics } from "./metrics.ts";
+import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { proveDuePeriod } from "./prover/prover.ts";
@@ -40,7 +40,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   const lock = await acquireLock(config.dataDir);
   lifecycle.onStop("lock", () => lock.release());
 
-  const book = await readBook(config.network);
+  const book = await readAddressBookFile(config.network);
   const chain = await connectChain({ book, privateKey: config.privateKey });
   lifecycle.onStop("chain", () => chain.close());
   const operator = chain.wallet;
@@ -66,7 +66,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
       log,
       signal: lifecycle.signal,
     }),
-    metrics: createMetrics(),
+    metrics: createProviderMetrics(),
     log,
     now: Date.now,
   };
@@ -75,12 +75,6 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   startLoops(context, lifecycle);
   log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
   return { providerId, url: listener.url };
-}
-
-async function readBook(path: string) {
-  const value = await readJsonFile<unknown>(path);
-  if (value === undefined) throw new PpioError("CONFIG", `There is no address book at ${path}; give --network FILE.`);
-  return parseAddressBook(JSON.stringify(value));
 }
 
 function serve(context: ProviderContext, log: Logger): Promise<Listener> {

@@ -2,11 +2,7 @@
  * The provider's line, rebuilt from the chain's `SlotFilled` events: which slot owns which interval. The newest blocks are read again
  * each time, so that a reorg corrects it; nothing here needs to be saved.
  */
-import type { ChainConnection } from "@ppio/daemon";
-
-const BLOCKS_PER_QUERY = 5_000;
-/** Deeper reorgs than this do not happen on the chains we run on. */
-const REORG_BLOCKS = 64;
+import { type ChainConnection, EventFollower } from "@ppio/daemon";
 
 export interface Interval {
   readonly dealId: string;
@@ -18,39 +14,30 @@ export interface Interval {
 }
 
 export class Inventory {
-  readonly #chain: ChainConnection;
-  readonly #providerId: number;
-  #intervals: Interval[] = [];
-  #nextBlock: number;
+  readonly #follower: EventFollower<Interval>;
+  #intervals: readonly Interval[] = [];
 
-  constructor(chain: ChainConnection, providerId: number) {
-    this.#chain = chain;
-    this.#providerId = providerId;
-    this.#nextBlock = chain.book.fromBlock;
+  constructor({ market, rpc, book }: ChainConnection, providerId: number) {
+    this.#follower = new EventFollower({
+      fromBlock: book.fromBlock,
+      latestBlock: () => rpc.getBlockNumber(),
+      query: async (from, to) => {
+        const events = await market.queryFilter(market.filters.SlotFilled(undefined, undefined, providerId), from, to);
+        return events.map(({ args, blockNumber }) => ({
+          dealId: args.dealId,
+          slotIndex: Number(args.slotIndex),
+          startGwei: args.startGwei,
+          endGwei: args.startGwei + args.payGwei,
+          leafCount: Number(args.leafCount),
+          block: blockNumber,
+        }));
+      },
+    });
   }
 
   /** Reads what is new on the chain. */
   async refresh(): Promise<void> {
-    const { market, rpc, book } = this.#chain;
-    const latest = await rpc.getBlockNumber();
-    const from = Math.max(book.fromBlock, Math.min(this.#nextBlock, latest + 1) - REORG_BLOCKS);
-    const kept = this.#intervals.filter((interval) => interval.block < from);
-    for (let start = from; start <= latest; start += BLOCKS_PER_QUERY) {
-      const end = Math.min(latest, start + BLOCKS_PER_QUERY - 1);
-      for (const event of await market.queryFilter(market.filters.SlotFilled(undefined, undefined, this.#providerId), start, end)) {
-        const { dealId, slotIndex, startGwei, payGwei, leafCount } = event.args;
-        kept.push({
-          dealId,
-          slotIndex: Number(slotIndex),
-          startGwei,
-          endGwei: startGwei + payGwei,
-          leafCount: Number(leafCount),
-          block: event.blockNumber,
-        });
-      }
-    }
-    this.#intervals = kept.sort((a, b) => (a.startGwei < b.startGwei ? -1 : 1));
-    this.#nextBlock = latest + 1;
+    this.#intervals = [...(await this.#follower.refresh())].sort((a, b) => (a.startGwei < b.startGwei ? -1 : 1));
   }
 
   all(): readonly Interval[] {

@@ -1,0 +1,118 @@
+/** Files as sources and sinks of objects. What is written appears under its name only when it is whole. */
+import { randomBytes } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { type FileHandle, mkdtemp, open, rename, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { ObjectSource } from "@ppio/client";
+import { PpioError } from "@ppio/core";
+import { diskError, isErrno, syncFolder } from "@ppio/daemon";
+
+export interface OpenedSource {
+  readonly source: ObjectSource;
+  readonly name: string;
+  close(): Promise<void>;
+}
+
+/** @throws NOT_FOUND, USAGE for what is no file */
+export async function openSource(path: string): Promise<OpenedSource> {
+  if (path === "-") return spoolStandardInput();
+  let handle: FileHandle;
+  try {
+    handle = await open(path, "r");
+  } catch (cause) {
+    if (isErrno(cause, "ENOENT")) throw new PpioError("NOT_FOUND", `There is no file ${path}; check the path.`, { cause });
+    throw diskError(cause, path);
+  }
+  const info = await handle.stat();
+  if (!info.isFile()) {
+    await handle.close();
+    throw new PpioError("USAGE", `${path} is no regular file; name one, or "-" for standard input.`);
+  }
+  return { source: handleSource(handle, info.size, path), name: basename(path), close: () => handle.close() };
+}
+
+function handleSource(handle: FileHandle, sizeBytes: number, path: string): ObjectSource {
+  return {
+    sizeBytes,
+    read: async (offset, length) => {
+      const buffer = new Uint8Array(length);
+      try {
+        const { bytesRead } = await handle.read(buffer, 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      } catch (cause) {
+        throw diskError(cause, path);
+      }
+    },
+  };
+}
+
+/** A put may read its source again, which a pipe cannot: it goes through a private temporary file. */
+async function spoolStandardInput(): Promise<OpenedSource> {
+  const dir = await mkdtemp(join(tmpdir(), "ppio-"));
+  const path = join(dir, "input");
+  try {
+    await pipeline(process.stdin, createWriteStream(path, { mode: 0o600 }));
+    const opened = await openSource(path);
+    const close = async (): Promise<void> => {
+      await opened.close();
+      await rm(dir, { recursive: true, force: true });
+    };
+    return { ...opened, name: "standard-input", close };
+  } catch (cause) {
+    await rm(dir, { recursive: true, force: true });
+    throw diskError(cause, path);
+  }
+}
+
+/** Writes to a file aside and renames at the end; nothing is left behind when `bytes` fails. */
+export async function writeWhole(
+  path: string,
+  bytes: AsyncIterable<Uint8Array>,
+  onBytes: (count: number) => void,
+  overwrite: boolean,
+): Promise<void> {
+  if (!overwrite && (await exists(path))) {
+    throw new PpioError("ALREADY_EXISTS", `${path} exists already; choose another name or say --force.`);
+  }
+  const aside = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
+  let handle: FileHandle;
+  try {
+    handle = await open(aside, "wx");
+  } catch (cause) {
+    throw diskError(cause, path);
+  }
+  try {
+    for await (const piece of bytes) {
+      await writeFully(handle, piece, path);
+      onBytes(piece.length);
+    }
+    await handle.sync();
+    await handle.close();
+    await rename(aside, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await handle.close().catch(() => undefined);
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+async function writeFully(handle: FileHandle, piece: Uint8Array, path: string): Promise<void> {
+  try {
+    for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+  } catch (cause) {
+    throw diskError(cause, path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw diskError(error, path);
+  }
+}

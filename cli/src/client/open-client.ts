@@ -1,0 +1,58 @@
+/** A client for the user whose wallet is in the home folder. */
+import { createHash } from "node:crypto";
+import { type Client, createClient, deriveApplicationSecret, keysFromMnemonic, type Log } from "@ppio/client";
+import type { AddressBook } from "@ppio/core";
+import { createLogger, createRpc, type LogLevel, readAddressBookFile } from "@ppio/daemon";
+import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
+import { type Home, readWalletFile } from "../home.ts";
+import { createFileHeadStore, createFileJournal } from "./stores.ts";
+
+export interface OpenedClient {
+  readonly client: Client;
+  readonly book: AddressBook;
+  readonly rpc: JsonRpcProvider;
+  /** Connected. */
+  readonly wallet: HDNodeWallet;
+  close(): void;
+}
+
+export interface OpenClientOptions {
+  readonly home: Home;
+  /** Address book; the wallet's without it. */
+  readonly network?: string;
+  readonly logLevel?: LogLevel;
+}
+
+export async function openClient(options: OpenClientOptions): Promise<OpenedClient> {
+  const { home } = options;
+  const file = await readWalletFile(home);
+  const keys = keysFromMnemonic(file.mnemonic);
+  const book = await readAddressBookFile(options.network ?? file.network);
+  const rpc = createRpc(book.rpcUrl, book.chainId);
+  const wallet = keys.wallet.connect(rpc);
+  const log: Log = createLogger({ component: "client", level: options.logLevel ?? "error" });
+  const client = createClient({
+    addressBook: book,
+    masterSecret: keys.masterSecret,
+    applicationSecret: deriveApplicationSecret(getBytes(file.applicationRoot), file.applicationId, wallet.address),
+    signer: wallet,
+    provider: rpc,
+    headStore: createFileHeadStore(home.headsDir),
+    journal: createFileJournal(home.putsDir),
+    log,
+    sha256: () => {
+      const hash = createHash("sha256");
+      return { update: (bytes) => void hash.update(bytes), digest: () => new Uint8Array(hash.digest()) };
+    },
+  });
+  return {
+    client,
+    book,
+    rpc,
+    wallet,
+    close: () => {
+      client.close();
+      rpc.destroy();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, and the journal of puts. */
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { HeadStore, JournalRecord, PutJournal } from "@ppio/client";
+import { equalBytes, isPpioError, PpioError } from "@ppio/core";
+import { acquireLock, atomicWriteFile, isErrno, type Lock, pause, syncFolder } from "@ppio/daemon";
+
+const LOCK_TRIES_MAX = 100;
+const LOCK_PAUSE_MS = 50;
+const RECORD_ID = /^(?:0x)?[0-9a-f]{64}$/;
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Another process of the same user holds it for a moment only. */
+async function waitForLock(folder: string): Promise<Lock> {
+  const never = new AbortController().signal;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await acquireLock(folder);
+    } catch (error) {
+      if (!isPpioError(error, "CONFLICT") || attempt >= LOCK_TRIES_MAX) throw error;
+      await pause(LOCK_PAUSE_MS, never);
+    }
+  }
+}
+
+function checkedId(id: string): string {
+  if (!RECORD_ID.test(id)) throw new PpioError("INTERNAL", `"${id}" is no record id.`);
+  return id;
+}
+
+export function createFileHeadStore(dir: string): HeadStore {
+  const pathOf = (id: string): string => join(dir, `${checkedId(id)}.head`);
+  return {
+    read: (id) => readIfThere(pathOf(id)),
+    async swap(id, expected, next) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      const lock = await waitForLock(dir);
+      try {
+        const current = await readIfThere(pathOf(id));
+        const isSame = current === undefined || expected === undefined ? current === expected : equalBytes(current, expected);
+        if (!isSame) throw new PpioError("CONFLICT", "The bucket's head was moved by another writer.");
+        await atomicWriteFile(pathOf(id), next, { mode: 0o600 });
+      } finally {
+        await lock.release();
+      }
+    },
+  };
+}
+
+export function createFileJournal(dir: string): PutJournal {
+  const pathOf = (id: string): string => join(dir, `${checkedId(id)}.put`);
+  return {
+    async save(record) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await atomicWriteFile(pathOf(record.id), record.sealed, { mode: 0o600 });
+    },
+    async done(id) {
+      await rm(pathOf(id), { force: true });
+      await syncFolder(dir);
+    },
+    async list() {
+      const names = await readdir(dir).catch((error: unknown) => {
+        if (isErrno(error, "ENOENT")) return [];
+        throw error;
+      });
+      const records: JournalRecord[] = [];
+      for (const name of names.filter((candidate) => candidate.endsWith(".put")).sort()) {
+        const sealed = await readIfThere(join(dir, name));
+        if (sealed !== undefined) records.push({ id: name.slice(0, -".put".length), sealed });
+      }
+      return records;
+    },
+  };
+}

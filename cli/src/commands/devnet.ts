@@ -1,0 +1,63 @@
+/** `ppio devnet up|status|down`: a whole network on this machine. */
+import type { Command } from "commander";
+import { devnetDown } from "../devnet/down.ts";
+import { devnetPaths } from "../devnet/state.ts";
+import { devnetStatus } from "../devnet/status.ts";
+import { devnetUp, devnetWipe, PROVIDERS_MAX } from "../devnet/up.ts";
+import { table } from "../output.ts";
+import { parseWhole } from "./numbers.ts";
+import { runCommand } from "./runtime.ts";
+
+export function addDevnetCommands(program: Command): void {
+  const devnet = program.command("devnet").description("a whole network on this machine, for trying and testing");
+  devnet
+    .command("up")
+    .description("start chain, contracts, beacon, oracle and providers; goes on where the last one stopped")
+    .option("--providers <count>", "how many", parseWhole("--providers", 2, PROVIDERS_MAX), 10)
+    .option("--capacity-bytes <bytes>", "space of each", parseWhole("--capacity-bytes", 1), 107_374_182_400)
+    .action((flags: { readonly providers: number; readonly capacityBytes: number }, command: Command) =>
+      runCommand(command, async ({ home, output }) => {
+        const paths = devnetPaths(home.devnetDir);
+        const { book, state, isNew } = await devnetUp({ paths, ...flags, note: output.note });
+        const text = [
+          `${isNew ? "new" : "kept"} devnet in ${paths.dir}`,
+          `chain      ${book.rpcUrl} (id ${book.chainId})`,
+          `beacon     ${book.beaconUrl}`,
+          `providers  ${state.providers.length}`,
+          `network    ${paths.addressBook}`,
+          "",
+          'next: "ppio init" makes a wallet with test money, then "ppio put FILE ppio://bucket/key"',
+        ];
+        const processes = state.processes.map(({ name, pid }) => ({ name, pid }));
+        output.result({ dir: paths.dir, isNew, network: paths.addressBook, book, processes }, text.join("\n"));
+      }),
+    );
+  devnet
+    .command("status")
+    .description("what runs")
+    .action((_flags: unknown, command: Command) =>
+      runCommand(command, async ({ home, output }) => {
+        const status = await devnetStatus(devnetPaths(home.devnetDir));
+        const rows = status.processes.map(({ name, pid, running, url }) => [name, String(pid), running ? "running" : "stopped", url]);
+        const chain =
+          status.chain === undefined ? "the chain does not answer" : `block ${status.chain.block}, period ${status.chain.period}`;
+        const list = rows.length === 0 ? "nothing runs" : table(["process", "pid", "state", "address"], rows);
+        output.result({ ...status, chain: status.chain ?? null }, `${list}\n\n${chain}`);
+      }),
+    );
+  devnet
+    .command("down")
+    .description("stop all of it; the data stays")
+    .option("--wipe", "remove the data too")
+    .action((flags: { readonly wipe?: boolean }, command: Command) =>
+      runCommand(command, async ({ home, output }) => {
+        const paths = devnetPaths(home.devnetDir);
+        const stopped = await devnetDown(paths);
+        if (flags.wipe === true) await devnetWipe(paths);
+        output.result(
+          { stopped, wiped: flags.wipe === true },
+          stopped.length === 0 ? "nothing was running" : `stopped ${stopped.length} processes`,
+        );
+      }),
+    );
+}

@@ -1,0 +1,125 @@
+/** `ppio provider …`: run one, register one, look at them. */
+import { explainRevert, PpioError } from "@ppio/core";
+import { connectContracts } from "@ppio/daemon";
+import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
+import type { Command } from "commander";
+import { isAddress } from "ethers";
+import { formatBytes, formatTokens, table } from "../output.ts";
+import { depositCollateral, registerProvider } from "../providers/register.ts";
+import { type ProviderStatus, readProviderStatus } from "../providers/status.ts";
+import { addDaemonOptions, runDaemon } from "./daemons.ts";
+import { parseTokens, parseWhole } from "./numbers.ts";
+import { runWithClient } from "./runtime.ts";
+
+interface RegisterFlags {
+  readonly operator: string;
+  readonly endpoint: string;
+  readonly price: bigint;
+  readonly capacityBytes: number;
+  readonly failureDomain: string;
+  readonly collateral: bigint;
+}
+
+const parseProviderId = parseWhole("The provider id", 1, 0xffffffff);
+
+export function addProviderCommands(program: Command): void {
+  const provider = program.command("provider").description("rent out disk space, and look at who does");
+  addDaemonOptions(provider.command("start").description("run a provider until it is stopped"), PROVIDER_OPTIONS).action(
+    (_flags: unknown, command: Command) => runDaemon(command, "provider", PROVIDER_OPTIONS, startProvider),
+  );
+  provider
+    .command("register")
+    .description("make a provider known; this wallet becomes its owner (cold key)")
+    .requiredOption("--operator <address>", "the daemon's own key (hot key)")
+    .requiredOption("--endpoint <url>", "where customers reach the daemon")
+    .option("--price <tokens>", "per GiB and period", parseTokens("--price"), parseTokens("--price")("0.0001"))
+    .option("--capacity-bytes <bytes>", "space to rent out", parseWhole("--capacity-bytes", 1), 107_374_182_400)
+    .option("--failure-domain <name>", "what fails together: a house, a data centre", "home")
+    .option("--collateral <tokens>", "put down at once", parseTokens("--collateral"), 0n)
+    .action((flags: RegisterFlags, command: Command) =>
+      runWithClient(command, async (runtime, { wallet, book, rpc }) => {
+        if (!isAddress(flags.operator)) throw new PpioError("USAGE", `"${flags.operator}" is no address.`);
+        if (!URL.canParse(flags.endpoint)) throw new PpioError("USAGE", `"${flags.endpoint}" is no URL; write http://host:port.`);
+        const contracts = connectContracts(book, wallet);
+        const { endpoint, operator, capacityBytes, failureDomain } = flags;
+        const providerId = await refusals(() =>
+          registerProvider({
+            contracts,
+            owner: wallet,
+            operator,
+            endpoint,
+            pricePerGibPeriodWei: flags.price,
+            capacityBytes,
+            failureDomain,
+            collateralWei: flags.collateral,
+          }),
+        );
+        const coinWei = await rpc.getBalance(operator);
+        const hint = coinWei === 0n ? `; send ${operator} some coin for gas before it starts` : "";
+        runtime.output.result({ providerId, owner: wallet.address, operator, endpoint }, `registered provider ${providerId}${hint}`);
+      }),
+    );
+  provider
+    .command("deposit")
+    .description("add collateral")
+    .argument("<id>", "provider id", parseProviderId)
+    .argument("<tokens>", "amount", parseTokens("The amount"))
+    .action((providerId: number, amountWei: bigint, _flags: unknown, command: Command) =>
+      runWithClient(command, async ({ output }, { wallet, book }) => {
+        const contracts = connectContracts(book, wallet);
+        await refusals(() => depositCollateral(contracts, wallet, providerId, amountWei));
+        const { collateralWei } = await contracts.registry.getProvider(providerId);
+        output.result({ providerId, collateralWei }, `provider ${providerId} has ${formatTokens(collateralWei)} of collateral`);
+      }),
+    );
+  provider
+    .command("ls")
+    .description("list providers")
+    .action((_flags: unknown, command: Command) =>
+      runWithClient(command, async ({ output, signal }, { client }) => {
+        const providers = await client.listProviders(signal);
+        const rows = providers.map((p) => [
+          String(p.providerId),
+          p.endpoint,
+          formatTokens(p.pricePerGibPeriodWei),
+          p.info === undefined ? "-" : formatBytes(p.info.freeBytes),
+          formatTokens(p.collateralWei),
+          p.problem ?? "ok",
+        ]);
+        const head = ["id", "endpoint", "per GiB and period", "free", "collateral", "state"];
+        output.result({ providers }, rows.length === 0 ? "no providers" : table(head, rows));
+      }),
+    );
+  provider
+    .command("status")
+    .description("a provider's standing: collateral, proofs, misses, health")
+    .argument("<id>", "provider id", parseProviderId)
+    .action((providerId: number, _flags: unknown, command: Command) =>
+      runWithClient(command, async ({ output, signal }, { book, rpc }) => {
+        const status = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
+        output.result(status, describeStatus(status));
+      }),
+    );
+}
+
+function describeStatus(status: ProviderStatus): string {
+  return [
+    `provider    ${status.providerId} at ${status.endpoint} (${status.health})`,
+    `owner       ${status.owner}`,
+    `operator    ${status.operator}, epoch ${status.operatorEpoch}`,
+    `collateral  ${formatTokens(status.collateralWei)}, of which ${formatTokens(status.lockedWei)} locked by slots`,
+    `credits     ${formatTokens(status.creditWei)} (of the owner)`,
+    `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${formatTokens(status.slashedWei)} slashed`,
+    status.evictedAtPeriod === 0
+      ? `standing    ${status.incidentMisses === 0 ? "good" : `${status.incidentMisses} misses in the running incident`}`
+      : `standing    evicted in period ${status.evictedAtPeriod}`,
+  ].join("\n");
+}
+
+async function refusals<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainRevert(error) ?? error;
+  }
+}

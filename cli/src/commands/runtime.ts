@@ -1,0 +1,73 @@
+/** What every command shares: global options, one way to end well, one way to fail. */
+import { ERROR_CODES, toPpioError } from "@ppio/core";
+import type { LogLevel } from "@ppio/daemon";
+import type { Command } from "commander";
+import { type OpenedClient, openClient } from "../client/open-client.ts";
+import { type Home, openHome } from "../home.ts";
+import { createOutput, type Output } from "../output.ts";
+import { createProgressBar, type ProgressBar } from "../progress.ts";
+
+export interface GlobalOptions {
+  readonly home?: string;
+  readonly network?: string;
+  readonly json?: boolean;
+  readonly verbose?: boolean;
+}
+
+export interface Runtime {
+  readonly home: Home;
+  readonly network: string | undefined;
+  readonly output: Output;
+  readonly logLevel: LogLevel;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+  progress(): ProgressBar;
+}
+
+/** Runs a command's body; a failure is one sentence on standard error and the code's exit status. */
+export async function runCommand(command: Command, body: (runtime: Runtime) => Promise<void>): Promise<void> {
+  const options = command.optsWithGlobals<GlobalOptions>();
+  const output = createOutput(options.json === true, process.stdout, process.stderr);
+  const controller = new AbortController();
+  const stop = (): void => {
+    // A second signal ends at once.
+    if (controller.signal.aborted) process.exit(ERROR_CODES.CANCELLED.exit);
+    controller.abort();
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, stop);
+  try {
+    await body({
+      home: openHome(options.home),
+      network: options.network ?? process.env["PPIO_NETWORK"],
+      output,
+      logLevel: options.verbose === true ? "debug" : "error",
+      signal: controller.signal,
+      progress: () => createProgressBar(process.stderr, !output.json),
+    });
+  } catch (error) {
+    fail(error, output);
+  } finally {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.removeListener(name, stop);
+  }
+}
+
+/** Says what went wrong and sets the exit status. */
+export function fail(error: unknown, output: Output): void {
+  const { code, message, details } = toPpioError(error);
+  process.stderr.write(`ppio: ${message}\n`);
+  if (output.json) output.result({ error: { code, message, details } }, "");
+  process.exitCode = ERROR_CODES[code].exit;
+}
+
+/** `runCommand` with a client that is closed afterwards. */
+export function runWithClient(command: Command, body: (runtime: Runtime, opened: OpenedClient) => Promise<void>): Promise<void> {
+  return runCommand(command, async (runtime) => {
+    const { home, network, logLevel } = runtime;
+    const opened = await openClient({ home, logLevel, ...(network === undefined ? {} : { network }) });
+    try {
+      await body(runtime, opened);
+    } finally {
+      opened.close();
+    }
+  });
+}

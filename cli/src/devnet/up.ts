@@ -1,0 +1,172 @@
+/** `ppio devnet up`: chain, contracts, beacon, oracle and providers as processes of their own, on loopback. */
+import { mkdir, rm } from "node:fs/promises";
+import { type AddressBook, PpioError } from "@ppio/core";
+import { atomicWriteFile, connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
+import { loadOrCreateBeaconKey } from "@ppio/oracle";
+import { type JsonRpcProvider, parseEther, Wallet } from "ethers";
+import { deployContracts } from "../deploy/deploy.ts";
+import { DEVNET_PARAMETERS, type DeployParameters } from "../deploy/parameters.ts";
+import { registerProvider } from "../providers/register.ts";
+import { DEVNET_CHAIN_ID, freePorts, giveCoin, startChain } from "./chain.ts";
+import { startBeacon, startOracle, startProvider } from "./daemons.ts";
+import { stopProcesses } from "./processes.ts";
+import { type DevnetPaths, type DevnetProcess, type DevnetState, isRunning, readDevnet, writeDevnet } from "./state.ts";
+
+export interface UpOptions {
+  readonly paths: DevnetPaths;
+  readonly providers: number;
+  readonly capacityBytes: number;
+  readonly note: (line: string) => void;
+}
+
+export interface Devnet {
+  readonly state: DevnetState;
+  readonly book: AddressBook;
+  /** Whether it was made anew. */
+  readonly isNew: boolean;
+}
+
+const COIN_WEI = parseEther("10000");
+const COLLATERAL_WEI = parseEther("1000");
+const PRICE_PER_GIB_PERIOD_WEI = 100_000_000_000_000n;
+export const PROVIDERS_MAX = 64;
+
+/** Starts a devnet, or goes on with the one that the folder holds. What was started is ended again when something fails. */
+export async function devnetUp(options: UpOptions): Promise<Devnet> {
+  const { paths, note } = options;
+  const known = await readDevnet(paths);
+  const alive = known === undefined ? [] : await Promise.all(known.processes.map(isRunning));
+  if (alive.some((yes) => yes)) {
+    throw new PpioError("ALREADY_EXISTS", `The devnet in ${paths.dir} is up already; stop it with "ppio devnet down".`);
+  }
+  const run = new Run(paths, known ?? (await newState(options)));
+  try {
+    await run.save();
+    note("starting the chain");
+    const chain = await startChain(paths, run.state.chainPort);
+    await run.add(chain.process);
+    const isNew = known === undefined || !chain.keepsState;
+    const rpc = createRpc(chain.rpcUrl, DEVNET_CHAIN_ID);
+    try {
+      return await bringUp(options, run, rpc, chain.rpcUrl, isNew);
+    } finally {
+      rpc.destroy();
+    }
+  } catch (error) {
+    await stopProcesses(run.state.processes);
+    throw error;
+  }
+}
+
+async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUrl: string, isNew: boolean): Promise<Devnet> {
+  const { paths, note } = options;
+  if (isNew) {
+    note("deploying the contracts");
+    await fund(rpc, run.state);
+    const book = await deploy(paths, run, rpc, rpcUrl);
+    await atomicWriteFile(paths.addressBook, `${JSON.stringify(book, null, 2)}\n`);
+  }
+  const book = await readAddressBookFile(paths.addressBook);
+  await run.add(await startBeacon(paths, run.state, DEVNET_PARAMETERS));
+  await run.add(await startOracle(paths, run.state));
+  if (isNew) {
+    note(`registering ${run.state.providers.length} providers`);
+    await registerAll(options, run, rpc, book);
+  }
+  note(`starting ${run.state.providers.length} providers`);
+  const started = await Promise.all(run.state.providers.map((provider) => startProvider(paths, provider, options.capacityBytes)));
+  for (const process of started) await run.add(process);
+  return { state: run.state, book, isNew };
+}
+
+/** The state as it grows; written after every step, so that `down` finds what was started. */
+class Run {
+  readonly #paths: DevnetPaths;
+  state: DevnetState;
+
+  constructor(paths: DevnetPaths, state: DevnetState) {
+    this.#paths = paths;
+    this.state = { ...state, processes: [] };
+  }
+
+  save(): Promise<void> {
+    return writeDevnet(this.#paths, this.state);
+  }
+
+  async add(process: DevnetProcess): Promise<void> {
+    this.state = { ...this.state, processes: [...this.state.processes, process] };
+    await this.save();
+  }
+
+  async update(change: Partial<DevnetState>): Promise<void> {
+    this.state = { ...this.state, ...change };
+    await this.save();
+  }
+}
+
+async function newState(options: UpOptions): Promise<DevnetState> {
+  if (!Number.isInteger(options.providers) || options.providers < 2 || options.providers > PROVIDERS_MAX) {
+    throw new PpioError("USAGE", `A devnet has 2 to ${PROVIDERS_MAX} providers.`);
+  }
+  await mkdir(options.paths.dir, { recursive: true, mode: 0o700 });
+  const [chainPort = 0, beaconPort = 0, oraclePort = 0, ...ports] = await freePorts(3 + options.providers);
+  const key = (): string => Wallet.createRandom().privateKey;
+  return {
+    version: 1,
+    chainPort,
+    beaconPort,
+    oraclePort,
+    beaconGenesisTime: 0,
+    faucetKey: key(),
+    oracleKey: key(),
+    providers: ports.map((port, at) => ({ name: `provider-${at + 1}`, providerId: 0, port, ownerKey: key(), operatorKey: key() })),
+    processes: [],
+  };
+}
+
+async function fund(rpc: JsonRpcProvider, state: DevnetState): Promise<void> {
+  const keys = [state.faucetKey, state.oracleKey, ...state.providers.flatMap(({ ownerKey, operatorKey }) => [ownerKey, operatorKey])];
+  await Promise.all(keys.map((key) => giveCoin(rpc, new Wallet(key).address, COIN_WEI)));
+}
+
+async function deploy(paths: DevnetPaths, run: Run, rpc: JsonRpcProvider, rpcUrl: string): Promise<AddressBook> {
+  const parameters: DeployParameters = DEVNET_PARAMETERS;
+  const beaconKey = await loadOrCreateBeaconKey(paths.beaconKey);
+  const block = await rpc.getBlock("latest");
+  await run.update({ beaconGenesisTime: block?.timestamp ?? Math.floor(Date.now() / 1000) });
+  return deployContracts({
+    wallet: new Wallet(run.state.faucetKey, rpc),
+    rpcUrl,
+    beaconUrl: `http://127.0.0.1:${run.state.beaconPort}`,
+    parameters,
+    beaconPublicKey: beaconKey.publicKey,
+    beaconGenesisTime: run.state.beaconGenesisTime,
+  });
+}
+
+async function registerAll(options: UpOptions, run: Run, rpc: JsonRpcProvider, book: AddressBook): Promise<void> {
+  const providers = await Promise.all(
+    run.state.providers.map(async (provider) => {
+      const owner = new Wallet(provider.ownerKey, rpc);
+      const contracts = connectContracts(book, owner);
+      await (await contracts.token.faucet(owner.address)).wait();
+      const providerId = await registerProvider({
+        contracts,
+        owner,
+        operator: new Wallet(provider.operatorKey).address,
+        endpoint: `http://127.0.0.1:${provider.port}`,
+        pricePerGibPeriodWei: PRICE_PER_GIB_PERIOD_WEI,
+        capacityBytes: options.capacityBytes,
+        failureDomain: provider.name,
+        collateralWei: COLLATERAL_WEI,
+      });
+      return { ...provider, providerId };
+    }),
+  );
+  await run.update({ providers });
+}
+
+/** Forgets a devnet that is down. */
+export async function devnetWipe(paths: DevnetPaths): Promise<void> {
+  await rm(paths.dir, { recursive: true, force: true });
+}

@@ -1,0 +1,64 @@
+/** A provider's standing, from the chain's events and from its own health report. */
+import type { ChainContracts } from "@ppio/daemon";
+
+export interface ProviderStatus {
+  readonly providerId: number;
+  readonly endpoint: string;
+  readonly owner: string;
+  readonly operator: string;
+  readonly operatorEpoch: number;
+  readonly collateralWei: bigint;
+  readonly lockedWei: bigint;
+  readonly creditWei: bigint;
+  readonly provenPeriods: number;
+  readonly missedPeriods: number;
+  readonly slashedWei: bigint;
+  readonly incidentMisses: number;
+  readonly evictedAtPeriod: number;
+  readonly health: string;
+}
+
+const HEALTH_MS = 3_000;
+
+export async function readProviderStatus(
+  contracts: ChainContracts,
+  fromBlock: number,
+  providerId: number,
+  signal: AbortSignal,
+): Promise<ProviderStatus> {
+  const { registry, proofs, market } = contracts;
+  const record = await registry.getProvider(providerId);
+  const [proven, missed, penalties, creditWei, health] = await Promise.all([
+    proofs.queryFilter(proofs.filters.PeriodProven(providerId), fromBlock),
+    proofs.queryFilter(proofs.filters.PeriodMissed(providerId), fromBlock),
+    proofs.penaltyRecord(providerId),
+    market.creditOf(record.owner),
+    readHealth(record.endpoint, signal),
+  ]);
+  return {
+    providerId,
+    endpoint: record.endpoint,
+    owner: record.owner,
+    operator: record.operator,
+    operatorEpoch: Number(record.operatorEpoch),
+    collateralWei: record.collateralWei,
+    lockedWei: record.lockedWei,
+    creditWei,
+    provenPeriods: proven.length,
+    missedPeriods: missed.length,
+    slashedWei: missed.reduce((sum, event) => sum + event.args.slashedWei, 0n),
+    incidentMisses: Number(penalties.incidentMisses),
+    evictedAtPeriod: Number(record.evictedAtPeriod),
+    health,
+  };
+}
+
+async function readHealth(endpoint: string, signal: AbortSignal): Promise<string> {
+  try {
+    const response = await fetch(`${endpoint}/v1/health`, { signal: AbortSignal.any([signal, AbortSignal.timeout(HEALTH_MS)]) });
+    const body = (await response.json()) as { readonly status?: unknown };
+    return String(body.status ?? response.status);
+  } catch {
+    return "does not answer";
+  }
+}

@@ -14,7 +14,7 @@ const ALLOWED = {
 const BROWSER_SAFE = new Set(["core", "client"]);
 /** Files that stand for Node behind a conditional import ("imports" in package.json). */
 const NODE_ONLY = /\.node\.ts$/;
-const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^"';]*?(?:from\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^"';=(]*?(?:from\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g;
 
 function* sources(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -157,13 +157,13 @@ async function registerAll(options: UpOptions, run: Run, rpc: JsonRpcProvider, b
         endpoint: `http://127.0.0.1:${provider.port}`,
         pricePerGibPeriodWei: PRICE_PER_GIB_PERIOD_WEI,
         capacityBytes: options.capacityBytes,
-        failureDomain: provider.name,
+        failureDomain: `house-${provider.port}`,
         collateralWei: COLLATERAL_WEI,
       });
-      return { ...provider, providerId };
+      return { ...provider, providerId, name: `provider-${providerId}` };
     }),
   );
-  await run.update({ providers });
+  await run.update({ providers: providers.sort((a, b) => a.providerId - b.providerId) });
 }
 
 /** Forgets a devnet that is down. */

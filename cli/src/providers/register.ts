@@ -29,7 +29,12 @@ export async function registerProvider(options: RegisterOptions): Promise<number
 }
 
 /** @throws NO_FUNDS when the owner does not hold the amount */
-export async function depositCollateral(contracts: ChainContracts, owner: { readonly address: string }, providerId: number, amountWei: bigint): Promise<void> {
+export async function depositCollateral(
+  contracts: ChainContracts,
+  owner: { readonly address: string },
+  providerId: number,
+  amountWei: bigint,
+): Promise<void> {
   const { token, registry } = contracts;
   const balanceWei = await token.balanceOf(owner.address);
   if (balanceWei < amountWei) {

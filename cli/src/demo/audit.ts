@@ -1,0 +1,42 @@
+/** Holds the market's token balance against everything it owes, to the wei. */
+import type { AddressBook } from "@ppio/core";
+import type { ChainContracts } from "@ppio/daemon";
+
+export interface Audit {
+  readonly balanceWei: bigint;
+  readonly escrowWei: bigint;
+  readonly creditsWei: bigint;
+  readonly repairFundWei: bigint;
+  readonly unclaimedWei: bigint;
+  /** What the balance is above all that is owed: 0 when the books are right. */
+  readonly differenceWei: bigint;
+}
+
+const GWEI = 1_000_000_000n;
+const FILLED = 1n;
+const VACANT = 2n;
+
+export async function auditMarket(contracts: ChainContracts, book: AddressBook): Promise<Audit> {
+  const { market, token } = contracts;
+  // One block for all of it, or the sums belong to different moments.
+  const blockTag = await market.runner?.provider?.getBlockNumber();
+  const at = blockTag === undefined ? {} : { blockTag };
+  const credited = await market.queryFilter(market.filters.Credited(), book.fromBlock, blockTag);
+  let creditsWei = 0n;
+  for (const account of new Set(credited.map(({ args }) => args.account))) creditsWei += await market.creditOf(account, at);
+  let escrowWei = 0n;
+  for (const { args } of await market.queryFilter(market.filters.DealOpened(), book.fromBlock, blockTag)) {
+    const { end } = await market.deal(args.dealId, at);
+    for (const slot of await market.slots(args.dealId, at)) {
+      const isOpen = slot.status === FILLED || slot.status === VACANT;
+      if (isOpen && end > slot.settledTo) escrowWei += slot.payGwei * GWEI * (end - slot.settledTo);
+    }
+  }
+  const [balanceWei, repairFundWei, unclaimedWei] = await Promise.all([
+    token.balanceOf(book.market, at),
+    market.repairFundWei(at),
+    market.unclaimedWei(at),
+  ]);
+  const differenceWei = balanceWei - escrowWei - creditsWei - repairFundWei - unclaimedWei;
+  return { balanceWei, escrowWei, creditsWei, repairFundWei, unclaimedWei, differenceWei };
+}

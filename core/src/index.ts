@@ -1,6 +1,7 @@
 export * from "./chain/address-book.ts";
 export * from "./chain/challenge.ts";
 export * from "./chain/drand.ts";
+export * from "./chain/gas-margin.ts";
 export * from "./chain/revert.ts";
 export * from "./chain/typed-data.ts";
 export * from "./erasure/index.ts";

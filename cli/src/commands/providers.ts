@@ -1,5 +1,5 @@
 /** `ppio provider …`: run one, register one, look at them. */
-import { explainRevert, PpioError } from "@ppio/core";
+import { explainRevert, PpioError, withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import type { Command } from "commander";
@@ -40,7 +40,7 @@ export function addProviderCommands(program: Command): void {
       runWithClient(command, async (runtime, { wallet, book, rpc }) => {
         if (!isAddress(flags.operator)) throw new PpioError("USAGE", `"${flags.operator}" is no address.`);
         if (!URL.canParse(flags.endpoint)) throw new PpioError("USAGE", `"${flags.endpoint}" is no URL; write http://host:port.`);
-        const contracts = connectContracts(book, wallet);
+        const contracts = connectContracts(book, withGasMargin(wallet));
         const { endpoint, operator, capacityBytes, failureDomain } = flags;
         const providerId = await refusals(() =>
           registerProvider({
@@ -66,7 +66,7 @@ export function addProviderCommands(program: Command): void {
     .argument("<tokens>", "amount", parseTokens("The amount"))
     .action((providerId: number, amountWei: bigint, _flags: unknown, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
-        const contracts = connectContracts(book, wallet);
+        const contracts = connectContracts(book, withGasMargin(wallet));
         await refusals(() => depositCollateral(contracts, wallet, providerId, amountWei));
         const { collateralWei } = await contracts.registry.getProvider(providerId);
         output.result({ providerId, collateralWei }, `provider ${providerId} has ${formatTokens(collateralWei)} of collateral`);

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { deriveKey, keysFromMnemonic } from "@ppio/client";
-import { explainRevert, PpioError } from "@ppio/core";
+import { explainRevert, PpioError, withGasMargin } from "@ppio/core";
 import { connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
 import type { Command } from "commander";
 import { formatEther, hexlify, isHexString, Mnemonic, parseEther, randomBytes, Wallet } from "ethers";
@@ -64,7 +64,7 @@ export async function fundOnDevnet(home: Home, network: string, address: string)
   const rpc = createRpc(book.rpcUrl, book.chainId);
   try {
     const faucet = new Wallet(state.faucetKey, rpc);
-    const { token } = connectContracts(book, faucet);
+    const { token } = connectContracts(book, withGasMargin(faucet));
     if ((await rpc.getBalance(address)) < COIN_WEI) await (await faucet.sendTransaction({ to: address, value: COIN_WEI })).wait();
     await (await token.faucet(address)).wait();
     return true;
@@ -109,7 +109,7 @@ export function addWalletCommands(program: Command): void {
     .action((_options: unknown, command: Command) =>
       runWithClient(command, async ({ home, output }, { wallet, book }) => {
         const devnet = await fundOnDevnet(home, devnetPaths(home.devnetDir).addressBook, wallet.address);
-        const { token } = connectContracts(book, wallet);
+        const { token } = connectContracts(book, withGasMargin(wallet));
         if (!devnet) await refusals(async () => (await token.faucet(wallet.address)).wait());
         const tokenWei = await token.balanceOf(wallet.address);
         output.result({ address: wallet.address, tokenWei }, `${wallet.address} holds ${formatTokens(tokenWei)}.`);
@@ -121,7 +121,7 @@ export function addWalletCommands(program: Command): void {
     .option("--to <address>", "where to; the wallet itself without it")
     .action((options: { readonly to?: string }, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
-        const { market } = connectContracts(book, wallet);
+        const { market } = connectContracts(book, withGasMargin(wallet));
         const amountWei = await market.creditOf(wallet.address);
         if (amountWei === 0n) throw new PpioError("NOT_FOUND", `${wallet.address} has no credits to withdraw.`);
         const to = options.to ?? wallet.address;

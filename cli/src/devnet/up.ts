@@ -1,6 +1,6 @@
 /** `ppio devnet up`: chain, contracts, beacon, oracle and providers as processes of their own, on loopback. */
 import { mkdir, rm } from "node:fs/promises";
-import { type AddressBook, PpioError } from "@ppio/core";
+import { type AddressBook, PpioError, withGasMargin } from "@ppio/core";
 import { atomicWriteFile, connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
 import { loadOrCreateBeaconKey } from "@ppio/oracle";
 import { type JsonRpcProvider, parseEther, Wallet } from "ethers";
@@ -148,7 +148,7 @@ async function registerAll(options: UpOptions, run: Run, rpc: JsonRpcProvider, b
   const providers = await Promise.all(
     run.state.providers.map(async (provider) => {
       const owner = new Wallet(provider.ownerKey, rpc);
-      const contracts = connectContracts(book, owner);
+      const contracts = connectContracts(book, withGasMargin(owner));
       await (await contracts.token.faucet(owner.address)).wait();
       const providerId = await registerProvider({
         contracts,

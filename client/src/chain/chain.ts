@@ -1,5 +1,5 @@
 /** The contracts as the library uses them: typed handles, reads that outlast an outage, transactions that are sent once. */
-import { type AddressBook, PpioError, type SigningDomain } from "@ppio/core";
+import { type AddressBook, PpioError, type SigningDomain, withGasMargin } from "@ppio/core";
 import {
   type IDrandBeacon,
   IDrandBeacon__factory,
@@ -58,7 +58,7 @@ const RECEIPT_MS = 120_000;
 export function createChain(options: ChainOptions): Chain {
   const { addressBook: book, provider, log } = options;
   const signer = options.signer === undefined || options.signer.provider !== null ? options.signer : options.signer.connect(provider);
-  const runner = signer ?? provider;
+  const runner = signer === undefined ? provider : withGasMargin(signer);
   const retry: ChainRetry = createChainRetry(options.clock, log, options.retry);
   const requireSigner = (): Signer => {
     if (signer !== undefined) return signer;

@@ -5,6 +5,7 @@ import type { AddressBook } from "@ppio/core";
 import { createLogger, createRpc, type LogLevel, readAddressBookFile } from "@ppio/daemon";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
+import { createNodeTransport } from "./http-transport.ts";
 import { createFileHeadStore, createFileJournal } from "./stores.ts";
 
 export interface OpenedClient {
@@ -31,12 +32,14 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
   const rpc = createRpc(book.rpcUrl, book.chainId);
   const wallet = keys.wallet.connect(rpc);
   const log: Log = createLogger({ component: "client", level: options.logLevel ?? "error" });
+  const transport = createNodeTransport();
   const client = createClient({
     addressBook: book,
     masterSecret: keys.masterSecret,
     applicationSecret: deriveApplicationSecret(getBytes(file.applicationRoot), file.applicationId, wallet.address),
     signer: wallet,
     provider: rpc,
+    transport,
     headStore: createFileHeadStore(home.headsDir),
     journal: createFileJournal(home.putsDir),
     log,
@@ -52,6 +55,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     wallet,
     close: () => {
       client.close();
+      transport.close();
       rpc.destroy();
     },
   };

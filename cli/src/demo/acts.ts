@@ -88,10 +88,11 @@ async function watch(stage: Stage, what: string, onEvent: (event: FeedEvent) => 
   }
 }
 
-/** Waits until every provider of the deal has proven the same `wanted` periods. */
+/** Waits until every provider of the deal has proven the same `wanted` periods, all slots' tenures begun. */
 export async function waitForProofs(stage: Stage, dealId: string, wanted: number): Promise<readonly number[]> {
   const { network, say } = stage;
   const deal = await network.opened.client.deal(dealId);
+  const first = Math.max(...deal.slots.map(({ fromPeriod }) => fromPeriod));
   const providers = new Set(deal.slots.map(({ provider }) => provider.providerId));
   const provenBy = new Map<number, Set<number>>();
   const complete = (): number[] => [...provenBy].filter(([, by]) => by.size === providers.size).map(([period]) => period);
@@ -99,7 +100,7 @@ export async function waitForProofs(stage: Stage, dealId: string, wanted: number
     if (event.name !== "PeriodProven") return;
     const providerId = Number(event.args["providerId"]);
     const period = Number(event.args["period"]);
-    if (!providers.has(providerId) || period < deal.start) return;
+    if (!providers.has(providerId) || period < first) return;
     const by = provenBy.get(period) ?? new Set();
     provenBy.set(period, by.add(providerId));
     if (by.size === providers.size) say(`  block ${block}: period ${period} is proven by all ${by.size} providers`);

@@ -97,6 +97,10 @@ async function tell(stage: Stage, options: DemoOptions, started: number): Promis
   const getAt = Date.now();
   const sha256 = await readBack(stage, key);
   const getSeconds = (Date.now() - getAt) / 1000;
+  say(`  ${sha256 === stored.sha256 ? "the same bytes" : "OTHER BYTES"} in ${getSeconds.toFixed(1)} s`);
+
+  say("\n7. Wait for the first proof in which the new holders take part");
+  await waitForProofs(stage, stored.dealId, 1);
   return summarise(stage, { path, stored, putSeconds, getSeconds, provenPeriods, penalties, without, sha256, started, repairs });
 }
 

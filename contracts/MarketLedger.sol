@@ -17,7 +17,7 @@ abstract contract MarketLedger is IStorageMarket, EIP712, ReentrancyGuard {
     using SafeERC20 for IERC20;
 
     IERC20 internal immutable _token;
-    address private immutable _slasher;
+    address private immutable _proofsAt;
 
     /// @inheritdoc IStorageMarket
     mapping(address account => uint256) public override creditOf;
@@ -28,9 +28,14 @@ abstract contract MarketLedger is IStorageMarket, EIP712, ReentrancyGuard {
     /// @inheritdoc IStorageMarket
     uint256 public override unclaimedWei;
 
-    constructor(address token_, address slasher) EIP712("PPIO StorageMarket", "1") {
+    constructor(address token_, address proofs) EIP712("PPIO StorageMarket", "1") {
         _token = IERC20(token_);
-        _slasher = slasher;
+        _proofsAt = proofs;
+    }
+
+    modifier onlyProofs() {
+        if (msg.sender != _proofsAt) revert NotAuthorized(msg.sender);
+        _;
     }
 
     /// @inheritdoc IStorageMarket
@@ -50,8 +55,7 @@ abstract contract MarketLedger is IStorageMarket, EIP712, ReentrancyGuard {
     }
 
     /// @inheritdoc IStorageMarket
-    function bookSlash(address reporter, uint256 reporterWei, uint256 fundWei, uint256 ownersWei) external {
-        if (msg.sender != _slasher) revert NotAuthorized(msg.sender);
+    function bookSlash(address reporter, uint256 reporterWei, uint256 fundWei, uint256 ownersWei) external onlyProofs {
         unclaimedWei += ownersWei;
         _credit(reporter, reporterWei);
         _increaseRepairFund(fundWei);

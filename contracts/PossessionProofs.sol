@@ -27,7 +27,7 @@ contract PossessionProofs is IPossessionProofs {
         uint8 samplesPerProof;
     }
 
-    /// One word: 56 | 56 | 56 | 32 | 32 | 8 = 240 bits.
+    /// One word: 56 | 56 | 56 | 32 | 32 | 8 | 8 = 248 bits.
     struct Line {
         uint56 lengthGwei;
         uint56 liveGwei;
@@ -36,6 +36,15 @@ contract PossessionProofs is IPossessionProofs {
         uint32 cursor;
         /// Whether the accumulator is nonzero: spares reading it on every append.
         bool slashed;
+        /// Whether `_compactions` holds anything: spares reading it in every proof.
+        bool compacted;
+    }
+
+    /// One word: 56 | 56 | 32 = 144 bits. What lies in [gapStart, gapEnd) has been moved left or was a hole.
+    struct Compaction {
+        uint56 gapStartGwei;
+        uint56 gapEndGwei;
+        uint32 period;
     }
 
     /// One word: 32 | 32 | 32 | 96 = 192 bits. The registry bounds collateral to 96 bits.
@@ -52,10 +61,14 @@ contract PossessionProofs is IPossessionProofs {
         uint32 providerId;
         uint32 period;
         uint64 lengthGwei;
+        uint64 gapStartGwei;
+        uint64 gapEndGwei;
     }
 
-    /// Longest line, so that a slot's start fits the 52 bits that the market gives it.
-    uint256 public constant MAX_LENGTH_GWEI = (1 << 52) - 1;
+    /// Longest line; every start on it is below OFF_LINE_GWEI.
+    uint256 public constant MAX_LENGTH_GWEI = type(uint48).max;
+    /// @inheritdoc IPossessionProofs
+    uint64 public constant override OFF_LINE_GWEI = type(uint48).max;
     /// Samples in one proof, holes included. With half of the line alive 256 draws fail once in 2^200.
     uint256 public constant MAX_DRAWS = 256;
     /// Proven periods looked at when incidents decay; older ones no longer change the result for any sane policy.
@@ -79,6 +92,7 @@ contract PossessionProofs is IPossessionProofs {
 
     mapping(uint32 providerId => Line) private _lines;
     mapping(uint32 providerId => MissRecord) private _records;
+    mapping(uint32 providerId => Compaction) private _compactions;
     mapping(uint32 providerId => PeriodBitmap.Bitmap) private _proven;
     PeriodBitmap.Bitmap private _void;
     /// Owners' wei per gwei of pay, summed over misses up to and including the key.
@@ -135,27 +149,37 @@ contract PossessionProofs is IPossessionProofs {
         if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
         uint64 length = lengthAt(providerId, period);
         if (length == 0) revert EmptyInventory(providerId);
-        if (samples.length > MAX_DRAWS) revert TooManyDraws(samples.length);
-
-        Challenge memory challenge = Challenge(seedOf(period), providerId, period, length);
-        uint256 answered;
-        for (uint256 draw = 0; draw < samples.length; ++draw) {
-            if (answered == samplesPerProof) revert WrongSampleCount(samples.length, answered);
-            if (_checkSample(challenge, draw, samples[draw])) ++answered;
+        Challenge memory challenge = Challenge(seedOf(period), providerId, period, length, 0, 0);
+        if (_lines[providerId].compacted) {
+            Compaction memory compaction = _compactions[providerId];
+            if (compaction.period == current) revert ForfeitedByCompaction(period);
+            (challenge.gapStartGwei, challenge.gapEndGwei) = (compaction.gapStartGwei, compaction.gapEndGwei);
         }
-        if (answered != samplesPerProof) revert WrongSampleCount(samples.length, answered);
+        _checkSamples(challenge, samples);
 
         _proven[providerId].set(period);
         emit PeriodProven(providerId, period, msg.sender);
     }
 
+    function _checkSamples(Challenge memory c, Sample[] calldata samples) private view {
+        uint256 answered;
+        uint256 used;
+        for (uint256 draw; answered < samplesPerProof; ++draw) {
+            if (draw == MAX_DRAWS) revert TooManyDraws(draw);
+            uint256 point =
+                uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw)))) % c.lengthGwei;
+            if (point >= c.gapStartGwei && point < c.gapEndGwei) continue;
+            if (used == samples.length) revert WrongSampleCount(samples.length, answered);
+            if (_checkSample(c, draw, point, samples[used++])) ++answered;
+        }
+        if (used != samples.length) revert WrongSampleCount(samples.length, answered);
+    }
+
     /// @return live false for a hole
-    function _checkSample(Challenge memory c, uint256 draw, Sample calldata sample) private view returns (bool live) {
+    function _checkSample(Challenge memory c, uint256 draw, uint256 point, Sample calldata sample) private view returns (bool live) {
         (bytes32 root, uint32 owner, uint64 start, uint64 pay, uint64 leafCount, uint32 from, uint32 until) =
             _market.slotForProof(sample.dealId, sample.slotIndex);
         if (owner != c.providerId) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, c.providerId);
-        uint256 point =
-            uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw)))) % c.lengthGwei;
         if (point < start || point >= uint256(start) + pay) revert PointOutsideSlot(draw, point, start, uint256(start) + pay);
 
         live = from <= c.period && c.period < until;
@@ -271,10 +295,7 @@ contract PossessionProofs is IPossessionProofs {
         uint256 newLength = uint256(line.lengthGwei) + payGwei;
         if (newLength > MAX_LENGTH_GWEI) revert LineIsFull(providerId, newLength, MAX_LENGTH_GWEI);
         startGwei = line.lengthGwei;
-        if (line.recordedPeriod != current - 1) {
-            line.recordedPeriod = current - 1;
-            line.recordedLengthGwei = line.lengthGwei;
-        }
+        _record(line, current);
         // An empty inventory owed nothing, and all it held before was final when it was taken out.
         if (line.liveGwei == 0 && line.cursor < current) line.cursor = current;
         line.lengthGwei = uint56(newLength);
@@ -299,7 +320,66 @@ contract PossessionProofs is IPossessionProofs {
         }
     }
 
+    /// @inheritdoc IPossessionProofs
+    function compact(uint32 providerId, uint32 period, SlotRef[] calldata slots) external {
+        uint32 current = currentPeriod();
+        if (period != current) revert WrongPeriod(period, current);
+        (address operator,, uint32 evictedAt) = _registry.signerOf(providerId);
+        if (msg.sender != operator && msg.sender != _registry.ownerOf(providerId)) revert NotAuthorized(msg.sender);
+        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
+
+        Line memory line = _lines[providerId];
+        Compaction memory pass = _compactions[providerId];
+        if (pass.gapEndGwei == 0 && slots.length != 0) {
+            (,, uint64 first,,,,) = _market.slotForProof(slots[0].dealId, slots[0].slotIndex);
+            // One that is off the line fails below, at the end of the line.
+            (pass.gapStartGwei, pass.gapEndGwei) = (uint56(first), uint56(first));
+        }
+        for (uint256 i; i < slots.length; ++i) _shift(providerId, period, pass, slots[i]);
+        _record(line, current);
+        if (pass.gapEndGwei >= line.lengthGwei) {
+            line.lengthGwei = pass.gapStartGwei;
+            (pass.gapStartGwei, pass.gapEndGwei) = (0, 0);
+        }
+        pass.period = current;
+        line.compacted = true;
+        _lines[providerId] = line;
+        _compactions[providerId] = pass;
+        emit LineCompacted(providerId, pass.gapStartGwei, pass.gapEndGwei, line.lengthGwei);
+    }
+
+    /// Takes the interval behind the gap: drops it when it is a hole for good, else puts it before the gap.
+    function _shift(uint32 providerId, uint32 period, Compaction memory pass, SlotRef calldata ref) private {
+        (, uint32 owner, uint64 start, uint64 pay,,, uint32 until) = _market.slotForProof(ref.dealId, ref.slotIndex);
+        if (owner != providerId) revert NotTheProvidersSlot(ref.dealId, ref.slotIndex, providerId);
+        if (start != pass.gapEndGwei || start == OFF_LINE_GWEI) {
+            revert NotNextOnLine(ref.dealId, ref.slotIndex, start, pass.gapEndGwei);
+        }
+        pass.gapEndGwei += uint56(pay);
+        uint64 to = OFF_LINE_GWEI;
+        if (until > period) {
+            to = pass.gapStartGwei;
+            pass.gapStartGwei += uint56(pay);
+            if (to == start) return;
+        }
+        _market.moveInterval(ref.dealId, ref.slotIndex, to);
+        emit IntervalMoved(providerId, ref.dealId, ref.slotIndex, to);
+    }
+
+    /// Keeps the length at the close of the last period, before the first change in `current`.
+    function _record(Line memory line, uint32 current) private pure {
+        if (line.recordedPeriod == current - 1) return;
+        line.recordedPeriod = current - 1;
+        line.recordedLengthGwei = line.lengthGwei;
+    }
+
     // ---- views ----
+
+    /// @inheritdoc IPossessionProofs
+    function compactionOf(uint32 providerId) external view returns (uint64 gapStartGwei, uint64 gapEndGwei, uint32 period) {
+        Compaction memory pass = _compactions[providerId];
+        return (pass.gapStartGwei, pass.gapEndGwei, pass.period);
+    }
 
     /// @inheritdoc IPossessionProofs
     function isProven(uint32 providerId, uint32 period) external view returns (bool) {

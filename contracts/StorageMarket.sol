@@ -200,11 +200,11 @@ contract StorageMarket is MarketLedger {
         _registry.lockCollateral(o.providerId, o.collateralWei);
         uint64 payGwei = uint64(o.payPerPeriodWei / GWEI);
         (uint64 startGwei, uint256 acc) = _proofs.append(o.providerId, payGwei);
-        if (startGwei > type(uint48).max) revert InvalidTerms("the provider's line is full");
         if (acc != 0 || from != dealStart) _accAtAppend[dealId][slotIndex] = acc;
         _slots[dealId][slotIndex] = SlotRecord({
             root: o.root,
             providerId: o.providerId,
+            // The proofs contract keeps the line below 2^48.
             startGwei: uint48(startGwei),
             payGwei: uint40(payGwei),
             collateralGwei: uint40(o.collateralWei / GWEI),
@@ -380,6 +380,14 @@ contract StorageMarket is MarketLedger {
             renewUntil: d.renewUntil
         });
         _fill(dealId, slotIndex, context, offer, d.start, from);
+    }
+
+    // ---- the line ----
+
+    /// @inheritdoc IStorageMarket
+    function moveInterval(bytes32 dealId, uint8 slotIndex, uint64 startGwei) external onlyProofs {
+        // Never above the old start or OFF_LINE_GWEI, which both fit.
+        _slots[dealId][slotIndex].startGwei = uint48(startGwei);
     }
 
     // ---- ending ----

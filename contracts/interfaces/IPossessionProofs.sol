@@ -8,19 +8,26 @@ pragma solidity 0.8.34;
 ///
 /// Draw d (0, 1, …): point = keccak256(seed, providerId, p, d) mod length; leaf = keccak256(seed, providerId, p, d, "leaf")
 /// mod leafCount (ABI-packed: bytes32, uint32, uint32, uint32, and "leaf" as 4 bytes). A point in a hole (a slot not live in p) is redrawn; the
-/// prover names the hole. Nothing of the caller enters.
+/// prover names the hole; a point in the gap of a compaction is redrawn and names nothing. Nothing of the caller enters.
 ///
 /// Periods count from 1: period p is [genesis + (p - 1) x periodSeconds, genesis + p x periodSeconds).
 /// @dev No loop over slots anywhere. Invariants:
 /// P1 prove(p) is accepted only in p+1, once; P2 the length for p is what it was at the close of p;
 /// P3 a miss is recorded only in order, at most once per period, never for a void period;
-/// P4 live <= length; P5 owners' part of a slash = Σ pay of slots in the inventory x `wei per gwei`, the rest is the fund's.
+/// P4 live = Σ pay of the slots appended and not yet removed; P5 owners' part of a slash = Σ pay of slots in the inventory x `wei per gwei`, the rest is the fund's;
+/// P6 a live interval leaves the line never, and moves only in a period whose seed is not known.
 interface IPossessionProofs {
     struct Sample {
         bytes32 dealId;
         uint8 slotIndex;
         /// Empty for a hole; else the 64-byte leaf followed by the siblings, bottom up, 32 bytes each.
         bytes proof;
+    }
+
+    /// @notice Names a slot.
+    struct SlotRef {
+        bytes32 dealId;
+        uint8 slotIndex;
     }
 
     struct Inventory {
@@ -44,6 +51,11 @@ interface IPossessionProofs {
         uint32 indexed providerId, uint32 indexed period, uint256 fundWei, uint256 reporterWei, uint256 ownersWei, uint256 weiPerGwei
     );
 
+    /// An interval was shifted by `compact`; a start of `OFF_LINE_GWEI` says that it was a hole and is gone.
+    event IntervalMoved(uint32 indexed providerId, bytes32 indexed dealId, uint8 slotIndex, uint64 startGwei);
+    /// Between `gapStartGwei` and `gapEndGwei` the line is empty: a pass of `compact` is under way. 0 and 0 when it is complete.
+    event LineCompacted(uint32 indexed providerId, uint64 gapStartGwei, uint64 gapEndGwei, uint64 lengthGwei);
+
     error NotAuthorized(address caller);
     error WrongPeriod(uint32 period, uint32 current);
     error AlreadyProven(uint32 providerId, uint32 period);
@@ -65,6 +77,8 @@ interface IPossessionProofs {
     error BeforeGenesis(uint256 timestamp, uint256 genesisTime);
     error LineIsFull(uint32 providerId, uint256 lengthGwei, uint256 maxLengthGwei);
     error InvalidConfig(string field);
+    error NotNextOnLine(bytes32 dealId, uint8 slotIndex, uint64 startGwei, uint64 expectedGwei);
+    error ForfeitedByCompaction(uint32 period);
 
     /// @notice Answers the samples of `period`; anyone may send it for the provider.
     function prove(uint32 providerId, uint32 period, Sample[] calldata samples) external;
@@ -79,6 +93,12 @@ interface IPossessionProofs {
 
     /// @notice Marks a period void when its beacon did not come in time. Anyone, once the window has passed.
     function voidPeriod(uint32 period) external;
+
+    /// @notice Closes holes: walks the line from the first slot named (or on from where the last call stopped) over intervals that
+    /// must all be named, in order and without a break, drops those that are holes from `period` on, and shifts the others left. What
+    /// is not reached yet stays where it was, behind a gap that draws skip. Owner and operator of the provider only, and only
+    /// in `period`: positions change before their seed is known. The period before can no longer be proven, so prove it first.
+    function compact(uint32 providerId, uint32 period, SlotRef[] calldata slots) external;
 
     /// @notice Appends an interval. Market only. @return startGwei its start @return accWeiPerGwei accumulator at that moment
     function append(uint32 providerId, uint64 payGwei) external returns (uint64 startGwei, uint256 accWeiPerGwei);
@@ -111,6 +131,10 @@ interface IPossessionProofs {
     /// @notice Periods before this one are final for the provider: proven, void, recorded as missed, or too old to be reported.
     function finalBefore(uint32 providerId) external view returns (uint32);
     function inventory(uint32 providerId) external view returns (Inventory memory);
+    /// @notice The gap of a compaction under way (0, 0 for none) and the period of the last call of `compact`.
+    function compactionOf(uint32 providerId) external view returns (uint64 gapStartGwei, uint64 gapEndGwei, uint32 period);
+    /// @notice Start of an interval that is no longer on the line.
+    function OFF_LINE_GWEI() external view returns (uint64);
     /// @notice The line's length at the close of `period`; exact for current - 1 and for later periods.
     function lengthAt(uint32 providerId, uint32 period) external view returns (uint64);
     function penaltyRecord(uint32 providerId)

@@ -209,6 +209,9 @@ interface IStorageMarket {
     /// @notice Books the parts of a slash whose tokens the registry has just sent here. Proofs only.
     function bookSlash(address reporter, uint256 reporterWei, uint256 fundWei, uint256 ownersWei) external;
 
+    /// @notice Moves a slot's interval on its provider's line. Proofs only.
+    function moveInterval(bytes32 dealId, uint8 slotIndex, uint64 startGwei) external;
+
     /// @notice keccak256(abi.encode(chainId, this contract, owner, dealSalt)).
     function dealIdOf(address owner, bytes32 dealSalt) external view returns (bytes32);
     function deal(bytes32 dealId) external view returns (Deal memory);

@@ -12,7 +12,7 @@ import {
   type StorageMarket,
   StorageMarket__factory,
 } from "@ppio/core/contracts";
-import { type ContractRunner, FetchRequest, JsonRpcProvider, NonceManager, Wallet } from "ethers";
+import { type ContractRunner, FetchRequest, JsonRpcProvider, NonceManager, SigningKey, Wallet } from "ethers";
 
 const RPC_TIMEOUT_MS = 10_000;
 const POLLING_MS = 500;
@@ -48,6 +48,7 @@ export function createRpc(rpcUrl: string, chainId: number): JsonRpcProvider {
 /** @throws CHAIN_UNREACHABLE, CONFIG when the node is on another chain */
 export async function connectChain(options: ConnectOptions): Promise<ChainConnection> {
   const { book } = options;
+  const key = options.privateKey === undefined ? undefined : parsePrivateKey(options.privateKey);
   const rpc = createRpc(book.rpcUrl, book.chainId);
   let chainId: number;
   try {
@@ -62,8 +63,17 @@ export async function connectChain(options: ConnectOptions): Promise<ChainConnec
     rpc.destroy();
     throw new PpioError("CONFIG", `The chain at ${book.rpcUrl} has id ${chainId}, the address book says ${book.chainId}.`);
   }
-  const wallet = options.privateKey === undefined ? undefined : new Wallet(options.privateKey, rpc);
+  const wallet = key === undefined ? undefined : new Wallet(key, rpc);
   return { book, rpc, wallet, ...connectContracts(book, wallet ?? rpc), close: () => rpc.destroy() };
+}
+
+/** The key itself never gets into a message. */
+function parsePrivateKey(text: string): SigningKey {
+  try {
+    return new SigningKey(text.startsWith("0x") ? text : `0x${text}`);
+  } catch {
+    throw new PpioError("CONFIG", "The private key is not 32 bytes of hex (0x and 64 digits); correct it.");
+  }
 }
 
 export function connectContracts(book: AddressBook, runner: ContractRunner): ChainContracts {

@@ -13,6 +13,9 @@ export interface OptionSpec {
   readonly default?: string;
   /** Not shown, not logged. */
   readonly secret?: boolean;
+  /** Bounds of a whole number, both included. */
+  readonly min?: number;
+  readonly max?: number;
 }
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
@@ -52,7 +55,7 @@ export interface ConfigSources {
 /** @throws USAGE, CONFIG naming option and source */
 export async function resolveConfig<const T extends OptionTable>(table: T, sources: ConfigSources): Promise<ConfigOf<T>> {
   const file = sources.file === undefined ? {} : await readConfigFile(sources.file);
-  const unknown = Object.keys(file).find((key) => !(key in table));
+  const unknown = Object.keys(file).find((key) => !Object.hasOwn(table, key));
   if (unknown !== undefined) {
     throw new PpioError("CONFIG", `${sources.file} has the unknown setting "${unknown}"; known are ${Object.keys(table).join(", ")}.`);
   }
@@ -60,36 +63,46 @@ export async function resolveConfig<const T extends OptionTable>(table: T, sourc
   for (const [key, spec] of Object.entries(table)) {
     const [value, source] = [
       [sources.flags[key], `--${flagName(key)}`],
-      [sources.environment[environmentName(key)], environmentName(key)],
+      // An empty variable counts as unset: compose files and shells leave such behind.
+      [sources.environment[environmentName(key)] || undefined, environmentName(key)],
       [file[key], `"${key}" in ${sources.file}`],
       [spec.default, "the default"],
     ].find(([candidate]) => candidate !== undefined) ?? [undefined, ""];
     if (value === undefined) {
       throw new PpioError("CONFIG", `"${key}" is not set; give --${flagName(key)}, ${environmentName(key)} or "${key}" in the file.`);
     }
-    config[key] = parseValue(key, spec.type, value, String(source));
+    config[key] = parseValue(key, spec, value, String(source));
   }
   return config as ConfigOf<T>;
 }
 
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  let text: string;
   try {
-    const value: unknown = JSON.parse(await readFile(path, "utf8"));
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw new PpioError("CONFIG", `The configuration file ${path} cannot be read; correct the path or its permissions.`, { cause });
+  }
+  try {
+    const value: unknown = JSON.parse(text);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
-    throw new PpioError("CONFIG", `The configuration file ${path} cannot be read as JSON.`, { cause });
+    throw new PpioError("CONFIG", `The configuration file ${path} is not JSON.`, { cause });
   }
   throw new PpioError("CONFIG", `The configuration file ${path} is no JSON object.`);
 }
 
-function parseValue(key: string, type: OptionType, value: unknown, source: string): unknown {
+function parseValue(key: string, spec: OptionSpec, value: unknown, source: string): unknown {
+  const shown = spec.secret === true ? "not usable" : JSON.stringify(value);
+  const wrong = (expected: string): PpioError => new PpioError("CONFIG", `"${key}" from ${source} is ${shown}, but must be ${expected}.`);
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") throw wrong("a string, a number, true or false");
   const text = String(value).trim();
-  const wrong = (expected: string): PpioError => new PpioError("CONFIG", `"${key}" from ${source} is "${text}", but must be ${expected}.`);
-  switch (type) {
+  switch (spec.type) {
     case "integer":
-      if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw wrong("a whole number");
-      return Number(text);
+      return parseInteger(text, spec, wrong);
     case "wei":
+      // JSON numbers above 2^53 have lost digits before anybody could look at them.
+      if (typeof value === "number" && !Number.isSafeInteger(value)) throw wrong("written in quotes, being so large");
       if (!/^\d+$/.test(text)) throw wrong("a whole number of wei");
       return BigInt(text);
     case "boolean":
@@ -100,11 +113,23 @@ function parseValue(key: string, type: OptionType, value: unknown, source: strin
   }
 }
 
+function parseInteger(text: string, { min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec, wrong: (expected: string) => PpioError): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw wrong("a whole number");
+  if (number < min || number > max) throw wrong(max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`);
+  return number;
+}
+
 /** The table as Markdown, for docs/operating/configuration.md and help texts. */
 export function describeOptions(table: OptionTable): string {
   const rows = Object.entries(table).map(
     ([key, spec]) =>
-      `| \`${key}\` | \`--${flagName(key)}\` | \`${environmentName(key)}\` | ${spec.default === undefined ? "required" : `\`${spec.default}\``} | ${spec.help} |`,
+      `| \`${key}\` | \`--${flagName(key)}\` | \`${environmentName(key)}\` | ${describeDefault(spec.default)} | ${spec.help} |`,
   );
   return ["| key in the file | flag | environment | default | meaning |", "|---|---|---|---|---|", ...rows].join("\n");
+}
+
+function describeDefault(value: string | undefined): string {
+  if (value === undefined) return "required";
+  return value === "" ? "empty" : `\`${value}\``;
 }

@@ -32,12 +32,14 @@ export class EventFollower<T extends FollowedEvent> {
     const { fromBlock, latestBlock, query } = this.#options;
     const latest = await latestBlock();
     const from = Math.max(fromBlock, Math.min(this.#nextBlock, latest + 1) - REORG_BLOCKS);
-    const events = this.#events.filter((event) => event.block < from);
+    let events: readonly T[] = this.#events.filter((event) => event.block < from);
     for (let start = from; start <= latest; start += BLOCKS_PER_QUERY) {
-      events.push(...(await query(start, Math.min(latest, start + BLOCKS_PER_QUERY - 1))));
+      const end = Math.min(latest, start + BLOCKS_PER_QUERY - 1);
+      events = [...events, ...(await query(start, end))];
+      // Kept step by step, so that a long first reading goes on where the node broke off.
+      this.#events = events;
+      this.#nextBlock = end + 1;
     }
-    this.#events = events;
-    this.#nextBlock = latest + 1;
     return events;
   }
 }

@@ -1,8 +1,10 @@
 /** Files that survive a crash: written aside, flushed, renamed, the folder flushed too. */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { PpioError } from "@ppio/core";
+
+const LOCK_TRIES_MAX = 4;
 
 export interface AtomicWriteOptions {
   readonly mode?: number;
@@ -22,9 +24,15 @@ export async function atomicWriteFile(path: string, data: string | Uint8Array, o
     await rename(aside, path);
     await syncFolder(dirname(path));
   } catch (cause) {
-    await rm(aside, { force: true });
+    // What failed first counts; a leftover goes at the next start.
+    await rm(aside, { force: true }).catch(() => undefined);
     throw diskError(cause, path);
   }
+}
+
+/** Clears a folder of what interrupted writes left behind. Only while the folder's lock is held. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) if (/\.\d+\.[0-9a-f]{8}\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
 }
 
 /** Makes renames and new names in a folder durable. */
@@ -70,30 +78,101 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** One process per folder. A lock whose process has died is taken over. @throws CONFLICT */
+/**
+ * One process per folder. A lock whose process has died is taken over; a process is told by its id, its start and the machine's, since
+ * ids come again (in a container after every restart). Processes that cannot see each other (containers that share a volume) are not
+ * told apart: do not let them share a folder.
+ * @throws CONFLICT
+ */
 export async function acquireLock(folder: string): Promise<Lock> {
-  await mkdir(folder, { recursive: true });
   const path = join(folder, "lock");
-  for (let attempt = 0; attempt < 2; attempt += 1) {
-    let handle: FileHandle;
-    try {
-      handle = await open(path, "wx");
-    } catch (cause) {
-      if (!isErrno(cause, "EEXIST")) throw diskError(cause, path);
-      const holder = Number(await readFile(path, "utf8").catch(() => ""));
-      if (isAlive(holder)) {
-        throw new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, {
-          retry: "later",
-        });
-      }
-      await rm(path, { force: true });
-      continue;
+  const aside = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const mine = await describeProcess(process.pid);
+  try {
+    await mkdir(folder, { recursive: true });
+    // Written aside and linked, so that nobody ever sees a lock without its holder's name.
+    await writeFile(aside, mine, { flag: "wx" });
+    for (let attempt = 0; attempt < LOCK_TRIES_MAX; attempt += 1) {
+      if (await linkIfFree(aside, path)) return { release: () => releaseLock(path, mine) };
+      await takeOver(folder, path, `${aside}.old`);
     }
-    await handle.writeFile(String(process.pid));
-    await handle.close();
-    return { release: () => rm(path, { force: true }) };
+  } catch (cause) {
+    throw diskError(cause, path);
+  } finally {
+    await rm(aside, { force: true }).catch(() => undefined);
   }
-  throw new PpioError("CONFLICT", `${folder} is being opened by another process; try again.`);
+  throw new PpioError("CONFLICT", `${folder} is being opened by another process; try again.`, { retry: "later" });
+}
+
+async function linkIfFree(aside: string, path: string): Promise<boolean> {
+  try {
+    await link(aside, path);
+    return true;
+  } catch (cause) {
+    if (isErrno(cause, "EEXIST")) return false;
+    throw cause;
+  }
+}
+
+/** Removes the lock of a dead process; moved aside first, so that of two who try only one removes it. @throws CONFLICT */
+async function takeOver(folder: string, path: string, aside: string): Promise<void> {
+  const refuseIfHeld = (holder: string): void => {
+    throw new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, { retry: "later" });
+  };
+  const before = await readIfThere(path);
+  if (before === undefined) return;
+  if (await isHeld(before)) refuseIfHeld(pidOf(before));
+  try {
+    await rename(path, aside);
+  } catch (cause) {
+    if (isErrno(cause, "ENOENT")) return;
+    throw cause;
+  }
+  const moved = await readIfThere(aside);
+  if (moved !== undefined && moved !== before && (await isHeld(moved))) {
+    // Another one took over in between: its lock goes back where it was.
+    await linkIfFree(aside, path);
+    await rm(aside, { force: true });
+    refuseIfHeld(pidOf(moved));
+  }
+  await rm(aside, { force: true });
+}
+
+async function releaseLock(path: string, mine: string): Promise<void> {
+  if ((await readIfThere(path)) === mine) await rm(path, { force: true });
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    if (isErrno(cause, "ENOENT")) return undefined;
+    throw cause;
+  }
+}
+
+function pidOf(holder: string): string {
+  return holder.split(" ")[0] ?? "";
+}
+
+async function isHeld(holder: string): Promise<boolean> {
+  const pid = Number(pidOf(holder));
+  if (!isAlive(pid)) return false;
+  const now = await describeProcess(pid);
+  // Where the system does not tell a process' start, its id alone decides.
+  return now === holder || !now.includes(" ") || !holder.includes(" ");
+}
+
+/** "id start boot"; the id alone where there is no /proc. */
+async function describeProcess(pid: number): Promise<string> {
+  try {
+    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, "utf8"), readFile("/proc/sys/kernel/random/boot_id", "utf8")]);
+    // The name, in brackets, may hold blanks; the start is the 22nd field, the 20th after it.
+    const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    return start === undefined ? String(pid) : `${pid} ${start} ${boot.trim()}`;
+  } catch {
+    return String(pid);
+  }
 }
 
 /** Whether a process with this id runs. */

@@ -20,6 +20,8 @@ export interface LoggerOptions {
   readonly fields?: LogFields;
 }
 
+/** RPC libraries quote whole requests in their messages. */
+const CAUSE_CHARS_MAX = 300;
 const SECRET = /mnemonic|private|secret|password|authorization/i;
 
 export function createLogger(options: LoggerOptions): Logger {
@@ -31,7 +33,7 @@ export function createLogger(options: LoggerOptions): Logger {
     (message: string, fields: LogFields = {}): void => {
       if (LOG_LEVELS.indexOf(own) < threshold) return;
       const entry = { time: new Date(now()).toISOString(), level: own, component, message, ...bound, ...fields };
-      write(`${JSON.stringify(entry, plain)}\n`);
+      write(`${render(entry)}\n`);
     };
   return {
     debug: at("debug"),
@@ -42,9 +44,25 @@ export function createLogger(options: LoggerOptions): Logger {
   };
 }
 
+function render(entry: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify(entry, plain);
+  } catch {
+    // A field that is no tree must not stop the process that wanted to tell about it.
+    const { time, level, component, message } = entry;
+    return JSON.stringify({ time, level, component, message, fields: "cannot be shown" });
+  }
+}
+
 function plain(key: string, value: unknown): unknown {
   if (SECRET.test(key)) return "***";
   if (typeof value === "bigint") return value.toString();
-  if (value instanceof Error) return { name: value.name, message: value.message, code: (value as { code?: unknown }).code };
+  if (value instanceof Error) return describeError(value);
   return value;
+}
+
+function describeError(error: Error): Record<string, unknown> {
+  const { code } = error as { code?: unknown };
+  const cause = error.cause instanceof Error ? error.cause.message.slice(0, CAUSE_CHARS_MAX) : undefined;
+  return { name: error.name, message: error.message, code, cause };
 }

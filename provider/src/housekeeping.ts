@@ -3,7 +3,8 @@ import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
 import { type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
 
-/** Slot statuses of IStorageMarket. */
+/** Statuses of IStorageMarket: of a deal, of a slot. */
+const NONE = 0n;
 const FILLED = 1n;
 /** Settling costs gas; it is done once this many periods have come together, or at the end. */
 const SETTLE_EVERY_PERIODS = 20;
@@ -34,13 +35,14 @@ export async function dropUnpaid(context: ProviderContext): Promise<void> {
 
 async function isUnpaid(context: ProviderContext, meta: SlotMeta): Promise<boolean> {
   const { chain, config, now, providerId } = context;
-  // An offer that is out binds; it may have been used in a block that we have not seen.
-  const graceMs = config.undealtSeconds * 1000;
-  if (now() < Math.max(meta.createdAt, meta.offeredUntil * 1000) + graceMs) return false;
   const deal = await chain.market.deal(meta.dealId);
-  if (deal.status === 0n) return true;
+  // An offer that is out binds: it may have been used in a block that we have not seen.
+  const graceMs = config.undealtSeconds * 1000;
+  const isAwaited = now() < Math.max(meta.createdAt, meta.offeredUntil * 1000) + graceMs;
+  if (deal.status === NONE) return !isAwaited;
   const slot = await chain.market.slot(meta.dealId, meta.slotIndex);
-  if (Number(slot.providerId) !== providerId) return true;
+  // Another one's slot: ours was refilled, or we are about to refill it.
+  if (Number(slot.providerId) !== providerId) return !isAwaited;
   // Readers may come until the end of the last period, proofs until one later.
   return Number(await chain.proofs.currentPeriod()) > Number(slot.liveUntil) + 1;
 }

@@ -23,7 +23,7 @@ import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
-import { proveDuePeriod } from "./prover/prover.ts";
+import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { SlotStore } from "./store/slot-store.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
@@ -91,8 +91,9 @@ function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
   const { log } = context;
   const proving = new Inventory(context.chain, context.providerId);
   const keeping = new Inventory(context.chain, context.providerId);
+  const state: ProverState = { keptAfter: 0 };
   const loops = [
-    repeat({ name: "prove", intervalMs: PROVE_INTERVAL_MS, signal, log, work: async () => void (await proveDuePeriod(context, proving)) }),
+    repeat({ name: "prove", intervalMs: PROVE_INTERVAL_MS, signal, log, work: () => proveDuePeriod(context, proving, state) }),
     repeat({
       name: "housekeeping",
       intervalMs: HOUSEKEEPING_INTERVAL_MS,

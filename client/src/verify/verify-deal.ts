@@ -3,12 +3,12 @@
  * one of the deal's slots is verified against the slot's root. Nothing is taken from the contract's word but the randomness and
  * the roots. docs/protocol/challenge.md.
  */
-import { challengeLeaf, challengePoint, LEAF_BYTES, NODE_BYTES, verifyLeafProof } from "@ppio/core";
+import { type ChallengeContext, challengeLeaf, challengePoint, LEAF_BYTES, NODE_BYTES, verifyLeafProof } from "@ppio/core";
 import { getBytes } from "ethers";
 import { loadDeal, type SlotStatus, type SlotView } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { mapConcurrent } from "../deps.ts";
-import { type Line, loadLine } from "./line.ts";
+import { type Interval, type LineAt, loadLine } from "./line.ts";
 import { loadProofCall, type ProofCall, provenPeriods } from "./proof-calls.ts";
 
 export type PeriodState = "proven" | "missed" | "void" | "open";
@@ -52,6 +52,8 @@ export interface VerifyOptions {
 
 const PERIODS_MAX_DEFAULT = 100;
 const SLOTS_AT_ONCE = 4;
+/** The contract's bound on draws. */
+const DRAWS_MAX = 256;
 
 export async function verifyDeal(context: Context, options: VerifyOptions): Promise<DealVerification> {
   const { chain } = context;
@@ -102,7 +104,6 @@ async function verifySlot(context: Context, task: SlotTask, signal: AbortSignal 
   const { slot, from, to, dealId } = task;
   const { providerId } = slot.provider;
   const [proven, line] = await Promise.all([provenPeriods(chain, providerId, signal), loadLine(chain, providerId, signal)]);
-  const interval = line.intervalOf(dealId, slot.slotIndex, slot.fromPeriod);
   const periods: { period: number; state: PeriodState }[] = [];
   const problems: string[] = [];
   let samplesVerified = 0;
@@ -111,13 +112,19 @@ async function verifySlot(context: Context, task: SlotTask, signal: AbortSignal 
     const transactionHash = proven.get(period);
     const state = await task.stateOf(period, transactionHash !== undefined);
     periods.push({ period, state });
-    if (state !== "proven" || transactionHash === undefined || interval === undefined) continue;
+    if (state !== "proven" || transactionHash === undefined) continue;
+    const lineThen = line.atCloseOf(period);
+    const interval = lineThen.intervalOf(dealId, slot.slotIndex);
+    if (interval === undefined) {
+      problems.push(`period ${period}: the slot is not on its provider's line`);
+      continue;
+    }
     const call = await loadProofCall(chain, providerId, period, transactionHash, signal);
-    const checked = await checkProof(context, task, line, period, call, signal);
+    const checked = await checkProof(context, task, lineThen, interval, period, call, signal);
     samplesVerified += checked.verified;
     problems.push(...checked.problems);
-    const length = line.lengthAt(period);
-    const share = Number(interval.endGwei - interval.startGwei) / Number(length);
+    // Holes only make the true chance smaller: draws that hit them are repeated.
+    const share = Number(interval.endGwei - interval.startGwei) / Number(lineThen.lengthGwei);
     unseen *= (1 - share) ** task.samplesPerProof;
   }
   const count = (wanted: PeriodState): number => periods.filter(({ state }) => state === wanted).length;
@@ -141,7 +148,8 @@ async function verifySlot(context: Context, task: SlotTask, signal: AbortSignal 
 async function checkProof(
   context: Context,
   task: SlotTask,
-  line: Line,
+  line: LineAt,
+  interval: Interval,
   period: number,
   call: ProofCall,
   signal: AbortSignal | undefined,
@@ -149,22 +157,32 @@ async function checkProof(
   const { chain } = context;
   const { slot, dealId } = task;
   const { providerId } = slot.provider;
-  const interval = line.intervalOf(dealId, slot.slotIndex, slot.fromPeriod);
-  if (call.samples === undefined || interval === undefined) return { verified: 0, problems: [] };
+  if (call.samples === undefined) return { verified: 0, problems: [] };
   const seed = await chain.read("seed", () => chain.proofs.seedOf(period), signal);
   const challenge = { seed, providerId, period };
-  const length = line.lengthAt(period);
   const problems: string[] = [];
   let verified = 0;
-  for (const [draw, sample] of call.samples.entries()) {
-    const point = challengePoint(challenge, draw, length);
-    const isHit = interval.startGwei <= point && point < interval.endGwei;
+  let draw = -1;
+  for (const sample of call.samples) {
+    const drawn = nextDraw(challenge, line, draw + 1);
+    if (drawn === undefined) return { verified, problems: [...problems, `period ${period}: more samples than draws`] };
+    draw = drawn.draw;
+    const isHit = interval.startGwei <= drawn.point && drawn.point < interval.endGwei;
     const isNamed = sample.dealId === dealId && sample.slotIndex === slot.slotIndex;
     if (isHit !== isNamed) problems.push(`period ${period}, draw ${draw}: the proof names another slot than the one that was drawn`);
     else if (isHit && checkLeaf(slot, challengeLeaf(challenge, draw, slot.leafCount), sample.proof)) verified += 1;
     else if (isHit) problems.push(`period ${period}, draw ${draw}: the leaf does not belong to the slot's root`);
   }
   return { verified, problems };
+}
+
+/** The first draw from `first` on that names a slot. */
+function nextDraw(challenge: ChallengeContext, { lengthGwei, gap }: LineAt, first: number): { draw: number; point: bigint } | undefined {
+  for (let draw = first; draw < DRAWS_MAX; draw += 1) {
+    const point = challengePoint(challenge, draw, lengthGwei);
+    if (point < gap.startGwei || point >= gap.endGwei) return { draw, point };
+  }
+  return undefined;
 }
 
 function checkLeaf(slot: SlotView, leafIndex: number, proof: string): boolean {

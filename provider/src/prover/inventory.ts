@@ -1,6 +1,6 @@
 /**
- * The provider's line, rebuilt from the chain's `SlotFilled` events: which slot owns which interval. The newest blocks are read again
- * each time, so that a reorg corrects it; nothing here needs to be saved.
+ * The provider's line, rebuilt from the chain's events: which slot owns which interval, and until when it is live. Nothing here needs
+ * to be saved; the newest blocks are read again each time, so that a reorg corrects it.
  */
 import { type ChainConnection, EventFollower } from "@ppio/daemon";
 
@@ -10,38 +10,113 @@ export interface Interval {
   readonly startGwei: bigint;
   readonly endGwei: bigint;
   readonly leafCount: number;
-  readonly block: number;
 }
 
+/** Periods in which a slot is the provider's, [from, until). */
+interface Tenure {
+  readonly from: number;
+  readonly until: number;
+}
+
+type LineEvent = { readonly block: number } & (
+  | { readonly kind: "filled"; readonly interval: Interval }
+  | { readonly kind: "moved"; readonly key: string; readonly startGwei: bigint }
+  /** A deal's end may have changed. */
+  | { readonly kind: "deal"; readonly dealId: string; readonly id: string }
+);
+
+const NEVER: Tenure = { from: 0, until: 0 };
+
 export class Inventory {
-  readonly #follower: EventFollower<Interval>;
+  readonly #chain: ChainConnection;
+  readonly #providerId: number;
+  readonly #follower: EventFollower<LineEvent>;
+  readonly #tenures = new Map<string, Tenure>();
+  #seenDealEvents = new Set<string>();
   #intervals: readonly Interval[] = [];
 
-  constructor({ market, rpc, book }: ChainConnection, providerId: number) {
+  constructor(chain: ChainConnection, providerId: number) {
+    const { rpc, book } = chain;
+    this.#chain = chain;
+    this.#providerId = providerId;
     this.#follower = new EventFollower({
       fromBlock: book.fromBlock,
       latestBlock: () => rpc.getBlockNumber(),
-      query: async (from, to) => {
-        const events = await market.queryFilter(market.filters.SlotFilled(undefined, undefined, providerId), from, to);
-        return events.map(({ args, blockNumber }) => ({
-          dealId: args.dealId,
-          slotIndex: Number(args.slotIndex),
-          startGwei: args.startGwei,
-          endGwei: args.startGwei + args.payGwei,
-          leafCount: Number(args.leafCount),
-          block: blockNumber,
-        }));
-      },
+      query: (from, to) => this.#query(from, to),
     });
+  }
+
+  async #query(from: number, to: number): Promise<LineEvent[]> {
+    const { market, proofs } = this.#chain;
+    const [filled, moved, deals] = await Promise.all([
+      market.queryFilter(market.filters.SlotFilled(undefined, undefined, this.#providerId), from, to),
+      proofs.queryFilter(proofs.filters.IntervalMoved(this.#providerId), from, to),
+      market.queryFilter(market.filters.DealStatusChanged(), from, to),
+    ]);
+    const events = [
+      ...filled.map((log) => {
+        const { dealId, slotIndex, startGwei, payGwei, leafCount } = log.args;
+        const interval = { dealId, slotIndex: Number(slotIndex), startGwei, endGwei: startGwei + payGwei, leafCount: Number(leafCount) };
+        return { log, event: { kind: "filled", block: log.blockNumber, interval } as const };
+      }),
+      ...moved.map((log) => {
+        const { dealId, slotIndex, startGwei } = log.args;
+        return { log, event: { kind: "moved", block: log.blockNumber, key: `${dealId}/${slotIndex}`, startGwei } as const };
+      }),
+      ...deals.map((log) => {
+        const id = `${log.blockHash}/${log.index}`;
+        return { log, event: { kind: "deal", block: log.blockNumber, dealId: log.args.dealId, id } as const };
+      }),
+    ];
+    return events.sort((a, b) => a.log.blockNumber - b.log.blockNumber || a.log.index - b.log.index).map(({ event }) => event);
   }
 
   /** Reads what is new on the chain. */
   async refresh(): Promise<void> {
-    this.#intervals = [...(await this.#follower.refresh())].sort((a, b) => (a.startGwei < b.startGwei ? -1 : 1));
+    const offLine = await this.#chain.proofs.OFF_LINE_GWEI();
+    const line = new Map<string, Interval>();
+    const seen = new Set<string>();
+    for (const event of await this.#follower.refresh()) {
+      if (event.kind === "filled") line.set(keyOf(event.interval), event.interval);
+      else if (event.kind === "moved") move(line, event.key, event.startGwei, offLine);
+      else {
+        seen.add(event.id);
+        if (!this.#seenDealEvents.has(event.id)) this.#forgetTenures(event.dealId);
+      }
+    }
+    this.#seenDealEvents = seen;
+    this.#intervals = [...line.values()].sort((a, b) => (a.startGwei < b.startGwei ? -1 : 1));
   }
 
+  #forgetTenures(dealId: string): void {
+    for (const key of this.#tenures.keys()) if (key.startsWith(dealId)) this.#tenures.delete(key);
+  }
+
+  /** Every interval that is on the line, in order. */
   all(): readonly Interval[] {
     return this.#intervals;
+  }
+
+  /** Whether the interval's slot is the provider's and live in `period`; otherwise it is a hole. */
+  async isLive(interval: Interval, period: number): Promise<boolean> {
+    const { from, until } = await this.#tenureOf(interval);
+    return from <= period && period < until;
+  }
+
+  /** First period in which the interval is a hole for good. */
+  async liveUntil(interval: Interval): Promise<number> {
+    return (await this.#tenureOf(interval)).until;
+  }
+
+  async #tenureOf(interval: Interval): Promise<Tenure> {
+    const key = keyOf(interval);
+    const known = this.#tenures.get(key);
+    if (known !== undefined) return known;
+    const slot = await this.#chain.market.slotForProof(interval.dealId, interval.slotIndex);
+    const isOurs = Number(slot.providerId) === this.#providerId;
+    const tenure = isOurs ? { from: Number(slot.fromPeriod), until: Number(slot.liveUntil) } : NEVER;
+    this.#tenures.set(key, tenure);
+    return tenure;
   }
 
   /** The interval that holds a point of the line. */
@@ -58,4 +133,15 @@ export class Inventory {
     }
     return undefined;
   }
+}
+
+function keyOf({ dealId, slotIndex }: Interval): string {
+  return `${dealId}/${slotIndex}`;
+}
+
+function move(line: Map<string, Interval>, key: string, startGwei: bigint, offLine: bigint): void {
+  const interval = line.get(key);
+  if (interval === undefined) return;
+  if (startGwei === offLine) line.delete(key);
+  else line.set(key, { ...interval, startGwei, endGwei: startGwei + interval.endGwei - interval.startGwei });
 }

@@ -7,6 +7,7 @@ import { buildLeafProof, challengeLeaf, challengePoint, LEAF_BYTES, PpioError } 
 import { concat } from "ethers";
 import type { ProviderContext } from "../context.ts";
 import { uploadIdOf } from "../store/slot-record.ts";
+import { compactLine } from "./compaction.ts";
 import type { Interval, Inventory } from "./inventory.ts";
 import { findSeed } from "./seed.ts";
 
@@ -21,27 +22,54 @@ interface Sample {
   readonly proof: string;
 }
 
-/** Proves the period that has just closed, if it is owed and possible now. True when it is proven. */
-export async function proveDuePeriod(context: ProviderContext, inventory: Inventory): Promise<boolean> {
+/** What the prover remembers between two looks. */
+export interface ProverState {
+  /** Period after which the line was last looked at for holes. */
+  keptAfter: number;
+}
+
+/** Proves the period that has just closed, if it is owed and possible now; then closes holes of the line. */
+export async function proveDuePeriod(context: ProviderContext, inventory: Inventory, state: ProverState): Promise<void> {
+  const { chain, providerId } = context;
+  const block = await chain.rpc.getBlock("latest");
+  if (block === null) return;
+  const current = Number(await chain.proofs.periodOf(block.timestamp));
+  const period = current - 1;
+  if (period < 1 || (await chain.registry.evictedAtPeriod(providerId)) !== 0n) return;
+  if (state.keptAfter === period) return;
+  await inventory.refresh();
+  const isSettled = (await chain.proofs.isProven(providerId, period)) || !(await isOwed(context, inventory, period));
+  const outcome = isSettled ? "proven" : await prove(context, inventory, period, block.timestamp);
+  if (outcome === "waiting") return;
+  // Each call moves the gap on; the next look goes on where this one stopped.
+  const hasCompacted = await compactLine(context, inventory, current, outcome === "hopeless");
+  if (!hasCompacted) state.keptAfter = period;
+}
+
+/** Nothing live at the close of a period: nothing is owed. */
+async function isOwed({ chain, providerId }: ProviderContext, inventory: Inventory, period: number): Promise<boolean> {
+  if ((await chain.proofs.lengthAt(providerId, period)) === 0n) return false;
+  for (const interval of inventory.all().toReversed()) if (await inventory.isLive(interval, period)) return true;
+  return false;
+}
+
+/** `hopeless`: the line has too many holes for any proof, so the period is given up to close them. */
+type Outcome = "proven" | "waiting" | "hopeless";
+
+async function prove(context: ProviderContext, inventory: Inventory, period: number, timestamp: number): Promise<Outcome> {
   const { chain, providerId, sender, metrics, log } = context;
   const { proofs } = chain;
-  const block = await chain.rpc.getBlock("latest");
-  if (block === null) return false;
-  const period = Number(await proofs.periodOf(block.timestamp)) - 1;
-  if (period < 1 || (await proofs.isProven(providerId, period))) return true;
-  const lengthGwei = await proofs.lengthAt(providerId, period);
-  if (lengthGwei === 0n) return true;
-
-  await inventory.refresh();
-  if (!(await anyLive(context, inventory, period))) return true;
   const seed = await findSeed(chain, period);
-  if (seed === undefined) return false;
+  if (seed === undefined) return "waiting";
   const [, close] = await proofs.periodBounds(period);
-  const waited = block.timestamp - Number(close);
-  if (seed.carry !== undefined && waited < CARRY_AFTER_SHARE * Number(await proofs.periodSeconds())) return false;
-
+  const waited = timestamp - Number(close);
+  if (seed.carry !== undefined && waited < CARRY_AFTER_SHARE * Number(await proofs.periodSeconds())) return "waiting";
   try {
-    const samples = await answerSamples(context, inventory, { seed: seed.seed, providerId, period }, lengthGwei);
+    const samples = await answerSamples(context, inventory, { seed: seed.seed, providerId, period });
+    if (samples === undefined) {
+      log.error("the line has too many holes to be proven; they are closed at the price of this period", { period });
+      return "hopeless";
+    }
     const data =
       seed.carry === undefined
         ? proofs.interface.encodeFunctionData("prove", [providerId, period, samples])
@@ -50,40 +78,34 @@ export async function proveDuePeriod(context: ProviderContext, inventory: Invent
     metrics.add("ppio_proofs_total", 1);
     metrics.set("ppio_last_proven_period", period);
     log.info("period proven", { period, samples: samples.length, gas: receipt.gasUsed, hash: receipt.hash });
-    return true;
+    return "proven";
   } catch (error) {
     metrics.add("ppio_proof_failures_total", 1);
     throw error;
   }
 }
 
-async function anyLive(context: ProviderContext, inventory: Inventory, period: number): Promise<boolean> {
-  for (const interval of [...inventory.all()].reverse()) if (await isLive(context, interval, period)) return true;
-  return false;
-}
-
-async function isLive(context: ProviderContext, interval: Interval, period: number): Promise<boolean> {
-  const slot = await context.chain.market.slotForProof(interval.dealId, interval.slotIndex);
-  const [, holder, , , , from, until] = slot;
-  return Number(holder) === context.providerId && Number(from) <= period && period < Number(until);
-}
-
+/** An answer per point that was drawn, holes included; nothing when the contract's bound on draws does not suffice. */
 async function answerSamples(
   context: ProviderContext,
   inventory: Inventory,
   challenge: { readonly seed: string; readonly providerId: number; readonly period: number },
-  lengthGwei: bigint,
-): Promise<Sample[]> {
-  const wanted = Number(await context.chain.proofs.samplesPerProof());
+): Promise<Sample[] | undefined> {
+  const { proofs } = context.chain;
+  const wanted = Number(await proofs.samplesPerProof());
+  const lengthGwei = await proofs.lengthAt(challenge.providerId, challenge.period);
+  const { gapStartGwei, gapEndGwei } = await proofs.compactionOf(challenge.providerId);
   const samples: Sample[] = [];
   let answered = 0;
   for (let draw = 0; answered < wanted; draw += 1) {
-    if (draw === DRAWS_MAX) throw new PpioError("INTERNAL", "The line is nearly all holes; no proof fits the contract's bound.");
-    const interval = inventory.at(challengePoint(challenge, draw, lengthGwei));
+    if (draw === DRAWS_MAX) return undefined;
+    const point = challengePoint(challenge, draw, lengthGwei);
+    if (gapStartGwei <= point && point < gapEndGwei) continue;
+    const interval = inventory.at(point);
     if (interval === undefined)
       throw new PpioError("INTERNAL", "A challenged point belongs to no known slot; the chain is read again.", { retry: "now" });
     const place = { dealId: interval.dealId, slotIndex: interval.slotIndex };
-    if (await isLive(context, interval, challenge.period)) {
+    if (await inventory.isLive(interval, challenge.period)) {
       samples.push({ ...place, proof: await proofOf(context, interval, challengeLeaf(challenge, draw, interval.leafCount)) });
       answered += 1;
     } else {

@@ -269,16 +269,18 @@ export class World {
 
   // ---- proofs ----
 
-  /** Every interval that a provider ever got, from the chain's events. */
+  /** Every interval that is on a provider's line, where it is now. */
   async line(providerId: number): Promise<LineEntry[]> {
     const events = await this.market.queryFilter(this.market.filters.SlotFilled(undefined, undefined, providerId));
-    return events.map(({ args }) => ({
-      dealId: args.dealId,
-      slotIndex: Number(args.slotIndex),
-      start: args.startGwei,
-      end: args.startGwei + args.payGwei,
-      tree: this.trees.get(`${args.dealId}/${args.slotIndex}`) ?? distinctTree("", 1),
-    }));
+    const offLine = await this.proofs.OFF_LINE_GWEI();
+    const entries: LineEntry[] = [];
+    for (const { args } of events) {
+      const { dealId, slotIndex, payGwei } = args;
+      const { startGwei: start } = await this.market.slotForProof(dealId, slotIndex);
+      const tree = this.trees.get(`${dealId}/${slotIndex}`) ?? distinctTree("", 1);
+      if (start !== offLine) entries.push({ dealId, slotIndex: Number(slotIndex), start, end: start + payGwei, tree });
+    }
+    return entries;
   }
 
   /** Samples that answer `period`, holes included. */
@@ -286,9 +288,11 @@ export class World {
     const seed = await this.proofs.seedOf(period);
     const length = await this.proofs.lengthAt(providerId, period);
     const line = await this.line(providerId);
+    const { gapStartGwei, gapEndGwei } = await this.proofs.compactionOf(providerId);
     const samples: SampleStruct[] = [];
     for (let draw = 0, live = 0; live < SAMPLES && draw < 256; draw++) {
       const point = BigInt(solidityPackedKeccak256(["bytes32", "uint32", "uint32", "uint32"], [seed, providerId, period, draw])) % length;
+      if (gapStartGwei <= point && point < gapEndGwei) continue;
       const entry = line.find(({ start, end }) => start <= point && point < end);
       if (entry === undefined) throw new Error(`no slot at ${point}`);
       const slot = await this.market.slotForProof(entry.dealId, entry.slotIndex);

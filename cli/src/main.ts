@@ -42,6 +42,9 @@ function toFailure(error: unknown): unknown {
   return new PpioError("USAGE", `${text.charAt(0).toUpperCase()}${text.slice(1)}; "ppio help" shows what there is.`, { cause: error });
 }
 
+// A reader that goes away (`ppio … | head -1`) ends the talking, not the work.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 const argv = process.argv;
 try {
   await createProgram().parseAsync(argv);

@@ -1,5 +1,5 @@
 /** The library's transport over node:http: kept connections, no copies of what is sent, bodies as they arrive. */
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Transport, TransportRequest } from "@ppio/client";
 import { PpioError } from "@ppio/core";

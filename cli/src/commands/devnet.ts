@@ -1,6 +1,7 @@
 /** `ppio devnet up|status|down`: a whole network on this machine. */
 import type { Command } from "commander";
 import { devnetDown } from "../devnet/down.ts";
+import { devnetRestart } from "../devnet/restart.ts";
 import { devnetPaths } from "../devnet/state.ts";
 import { devnetStatus } from "../devnet/status.ts";
 import { devnetUp, devnetWipe, PROVIDERS_MAX } from "../devnet/up.ts";
@@ -43,6 +44,16 @@ export function addDevnetCommands(program: Command): void {
           status.chain === undefined ? "the chain does not answer" : `block ${status.chain.block}, period ${status.chain.period}`;
         const list = rows.length === 0 ? "nothing runs" : table(["process", "pid", "state", "address"], rows);
         output.result({ ...status, chain: status.chain ?? null }, `${list}\n\n${chain}`);
+      }),
+    );
+  devnet
+    .command("restart")
+    .description("start one process anew, also one that was killed")
+    .argument("<process>", 'its name in "ppio devnet status"')
+    .action((name: string, _flags: unknown, command: Command) =>
+      runCommand(command, async ({ home, output }) => {
+        const { pid } = await devnetRestart(devnetPaths(home.devnetDir), name);
+        output.result({ name, pid }, `${name} runs again as process ${pid}`);
       }),
     );
   devnet

@@ -111,7 +111,7 @@ function describeStatus(status: ProviderStatus): string {
     `credits     ${formatTokens(status.creditWei)} (of the owner)`,
     `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${formatTokens(status.slashedWei)} slashed`,
     status.evictedAtPeriod === 0
-      ? `standing    ${status.incidentMisses === 0 ? "good" : `${status.incidentMisses} misses in the running incident`}`
+      ? `standing    ${status.incidentMisses === 0 ? "good" : `in business; newest incident: ${status.incidentMisses} missed periods`}`
       : `standing    evicted in period ${status.evictedAtPeriod}`,
   ].join("\n");
 }

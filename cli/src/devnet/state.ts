@@ -27,6 +27,8 @@ export interface DevnetState {
   readonly beaconPort: number;
   readonly oraclePort: number;
   readonly beaconGenesisTime: number;
+  /** Space that each provider rents out. */
+  readonly capacityBytes: number;
   /** Account with coin: deploys, and fills the faucet. For this devnet only. */
   readonly faucetKey: string;
   readonly oracleKey: string;

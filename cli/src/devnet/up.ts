@@ -71,10 +71,10 @@ async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUr
   await run.add(await startOracle(paths, run.state));
   if (isNew) {
     note(`registering ${run.state.providers.length} providers`);
-    await registerAll(options, run, rpc, book);
+    await registerAll(run, rpc, book);
   }
   note(`starting ${run.state.providers.length} providers`);
-  const started = await Promise.all(run.state.providers.map((provider) => startProvider(paths, provider, options.capacityBytes)));
+  const started = await Promise.all(run.state.providers.map((provider) => startProvider(paths, provider, run.state.capacityBytes)));
   for (const process of started) await run.add(process);
   return { state: run.state, book, isNew };
 }
@@ -117,6 +117,7 @@ async function newState(options: UpOptions): Promise<DevnetState> {
     beaconPort,
     oraclePort,
     beaconGenesisTime: 0,
+    capacityBytes: options.capacityBytes,
     faucetKey: key(),
     oracleKey: key(),
     providers: ports.map((port, at) => ({ name: `provider-${at + 1}`, providerId: 0, port, ownerKey: key(), operatorKey: key() })),
@@ -144,7 +145,7 @@ async function deploy(paths: DevnetPaths, run: Run, rpc: JsonRpcProvider, rpcUrl
   });
 }
 
-async function registerAll(options: UpOptions, run: Run, rpc: JsonRpcProvider, book: AddressBook): Promise<void> {
+async function registerAll(run: Run, rpc: JsonRpcProvider, book: AddressBook): Promise<void> {
   const providers = await Promise.all(
     run.state.providers.map(async (provider) => {
       const owner = new Wallet(provider.ownerKey, rpc);
@@ -156,7 +157,7 @@ async function registerAll(options: UpOptions, run: Run, rpc: JsonRpcProvider, b
         operator: new Wallet(provider.operatorKey).address,
         endpoint: `http://127.0.0.1:${provider.port}`,
         pricePerGibPeriodWei: PRICE_PER_GIB_PERIOD_WEI,
-        capacityBytes: options.capacityBytes,
+        capacityBytes: run.state.capacityBytes,
         failureDomain: `house-${provider.port}`,
         collateralWei: COLLATERAL_WEI,
       });

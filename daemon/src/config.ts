@@ -95,7 +95,8 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
 function parseValue(key: string, spec: OptionSpec, value: unknown, source: string): unknown {
   const shown = spec.secret === true ? "not usable" : JSON.stringify(value);
   const wrong = (expected: string): PpioError => new PpioError("CONFIG", `"${key}" from ${source} is ${shown}, but must be ${expected}.`);
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") throw wrong("a string, a number, true or false");
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")
+    throw wrong("a string, a number, true or false");
   const text = String(value).trim();
   switch (spec.type) {
     case "integer":
@@ -113,7 +114,11 @@ function parseValue(key: string, spec: OptionSpec, value: unknown, source: strin
   }
 }
 
-function parseInteger(text: string, { min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec, wrong: (expected: string) => PpioError): number {
+function parseInteger(
+  text: string,
+  { min = 0, max = Number.MAX_SAFE_INTEGER }: OptionSpec,
+  wrong: (expected: string) => PpioError,
+): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw wrong("a whole number");
   if (number < min || number > max) throw wrong(max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`);

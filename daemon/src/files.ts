@@ -1,7 +1,7 @@
 /** Files that survive a crash: written aside, flushed, renamed, the folder flushed too. */
 import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { PpioError } from "@ppio/core";
 
 const LOCK_TRIES_MAX = 4;
@@ -78,6 +78,9 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+/** Folders that this very process holds. */
+const heldHere = new Set<string>();
+
 /**
  * One process per folder. A lock whose process has died is taken over; a process is told by its id, its start and the machine's, since
  * ids come again (in a container after every restart). Processes that cannot see each other (containers that share a volume) are not
@@ -85,6 +88,28 @@ export interface Lock {
  * @throws CONFLICT
  */
 export async function acquireLock(folder: string): Promise<Lock> {
+  const held = resolve(folder);
+  if (heldHere.has(held)) throw inUse(folder, String(process.pid));
+  heldHere.add(held);
+  try {
+    const release = await lockOnDisk(folder);
+    return {
+      release: async () => {
+        await release();
+        heldHere.delete(held);
+      },
+    };
+  } catch (cause) {
+    heldHere.delete(held);
+    throw diskError(cause, folder);
+  }
+}
+
+function inUse(folder: string, holder: string): PpioError {
+  return new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, { retry: "later" });
+}
+
+async function lockOnDisk(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, "lock");
   const aside = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   const mine = await describeProcess(process.pid);
@@ -93,11 +118,9 @@ export async function acquireLock(folder: string): Promise<Lock> {
     // Written aside and linked, so that nobody ever sees a lock without its holder's name.
     await writeFile(aside, mine, { flag: "wx" });
     for (let attempt = 0; attempt < LOCK_TRIES_MAX; attempt += 1) {
-      if (await linkIfFree(aside, path)) return { release: () => releaseLock(path, mine) };
+      if (await linkIfFree(aside, path)) return () => releaseLock(path, mine);
       await takeOver(folder, path, `${aside}.old`);
     }
-  } catch (cause) {
-    throw diskError(cause, path);
   } finally {
     await rm(aside, { force: true }).catch(() => undefined);
   }
@@ -117,11 +140,13 @@ async function linkIfFree(aside: string, path: string): Promise<boolean> {
 /** Removes the lock of a dead process; moved aside first, so that of two who try only one removes it. @throws CONFLICT */
 async function takeOver(folder: string, path: string, aside: string): Promise<void> {
   const refuseIfHeld = (holder: string): void => {
-    throw new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, { retry: "later" });
+    throw new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, {
+      retry: "later",
+    });
   };
   const before = await readIfThere(path);
   if (before === undefined) return;
-  if (await isHeld(before)) refuseIfHeld(pidOf(before));
+  if (await isHeld(before)) throw inUse(folder, pidOf(before));
   try {
     await rename(path, aside);
   } catch (cause) {
@@ -133,7 +158,7 @@ async function takeOver(folder: string, path: string, aside: string): Promise<vo
     // Another one took over in between: its lock goes back where it was.
     await linkIfFree(aside, path);
     await rm(aside, { force: true });
-    refuseIfHeld(pidOf(moved));
+    throw inUse(folder, pidOf(moved));
   }
   await rm(aside, { force: true });
 }

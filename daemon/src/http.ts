@@ -1,41 +1,134 @@
-/** What the daemons' HTTP servers share: errors as JSON by the family's table, and a listener that closes for good. */
-import { createServer, type Server } from "node:http";
+/**
+ * What the daemons' HTTP servers share: errors as JSON by the family's table, bodies that must keep coming, and a listener that closes
+ * for good. What a local disk or a defect says stays in the log: strangers get the code and a plain sentence.
+ */
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ERROR_CODES, type ErrorBody, toPpioError } from "@ppio/core";
-import express, { type ErrorRequestHandler, type Express } from "express";
+import { ERROR_CODES, type ErrorBody, type ErrorCode, PpioError, toPpioError } from "@ppio/core";
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import type { Logger } from "./log.ts";
 
 const JSON_BYTES_MAX = 64 * 1024;
-const HEADERS_TIMEOUT_MS = 15_000;
+/** A streamed body must bring this much in every `stallMs` of waiting, or its end. */
+const STREAM_BYTES_PER_STALL = 64 * 1024;
 
-/** An app with JSON bodies; routes are added by `routes`, what they throw is answered by code. */
-export function createHttpApp(log: Logger, routes: (app: Express) => void): Express {
+export interface HttpLimits {
+  /** For a request's headers. */
+  readonly headersMs: number;
+  /** For a JSON body. */
+  readonly bodyMs: number;
+  readonly connectionsMax: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = { headersMs: 15_000, bodyMs: 15_000, connectionsMax: 1_024 };
+
+/** An app with JSON bodies (PUT excepted: those are streams); routes are added by `routes`, what they throw is answered by code. */
+export function createHttpApp(log: Logger, routes: (app: Express) => void, limits: HttpLimits = HTTP_LIMITS): Express {
   const app = express();
   app.disable("x-powered-by");
-  app.use(express.json({ limit: JSON_BYTES_MAX }));
+  app.use(jsonBody(limits.bodyMs));
   routes(app);
   app.use((request, response) => {
     response
       .status(404)
       .json({ error: { code: "NOT_FOUND", message: `There is no ${request.method} ${request.path} here.` } } satisfies ErrorBody);
   });
-  const answerError: ErrorRequestHandler = (error, request, response, _next) => {
-    const isParserError = typeof error?.status === "number" && error.status < 500;
-    const failure = toPpioError(error, isParserError ? "BAD_FORMAT" : "INTERNAL");
+  app.use(answerErrors(log));
+  return app;
+}
+
+function jsonBody(bodyMs: number): RequestHandler {
+  const parse = express.json({ limit: JSON_BYTES_MAX, inflate: false });
+  return (request, response, next) => {
+    if (request.method === "PUT") {
+      next();
+      return;
+    }
+    const timer = setTimeout(() => request.socket.destroy(), bodyMs);
+    parse(request, response, (error) => {
+      clearTimeout(timer);
+      next(error);
+    });
+  };
+}
+
+function answerErrors(log: Logger): ErrorRequestHandler {
+  return (error, request, response, _next) => {
+    const failure = toPpioError(error, codeOfParserError(error));
     const status = ERROR_CODES[failure.code].http;
     if (status >= 500) log.error("request failed", { path: request.path, code: failure.code, error: failure, cause: failure.cause });
-    if (response.headersSent) {
+    if (response.headersSent || response.destroyed) {
       response.destroy();
       return;
     }
-    const body: ErrorBody = { error: { code: failure.code, message: failure.message, details: failure.details } };
+    // A sender that stalled keeps its connection no longer.
+    if (failure.code === "TIMEOUT") response.set("connection", "close");
+    const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
     response
       .status(status)
       .type("application/json")
       .send(JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value)));
   };
-  app.use(answerError);
-  return app;
+}
+
+/** What Express and its parsers throw carries a status. */
+function codeOfParserError(error: unknown): ErrorCode {
+  const status = (error as { status?: unknown } | undefined)?.status;
+  if (status === 413) return "TOO_LARGE";
+  return typeof status === "number" && status < 500 ? "BAD_FORMAT" : "INTERNAL";
+}
+
+const PRIVATE_MESSAGES: Partial<Record<ErrorCode, string>> = {
+  INTERNAL: "The server failed; its operator's log says more.",
+  CONFIG: "The server is not set up well; its operator's log says more.",
+  IO: "The server's disk failed; use another one or try again later.",
+  NO_SPACE: "The server's disk is full; use another one or try again later.",
+};
+
+function publicMessage(failure: PpioError): string {
+  const ofTheSystem = failure.cause instanceof Error && "syscall" in failure.cause;
+  const isPrivate = ofTheSystem || failure.code === "INTERNAL" || failure.code === "CONFIG";
+  return (isPrivate ? PRIVATE_MESSAGES[failure.code] : undefined) ?? failure.message;
+}
+
+/**
+ * A request's body, piece by piece. Only the time spent waiting for the sender counts against it.
+ * @throws TIMEOUT when the sender stalls, TRUNCATED when it breaks off
+ */
+export async function* streamBody(request: IncomingMessage, stallMs: number): AsyncGenerator<Uint8Array> {
+  const pieces = request[Symbol.asyncIterator]();
+  let waitedMs = 0;
+  let bytes = 0;
+  for (;;) {
+    const since = performance.now();
+    const { done, value } = await nextWithin(pieces, stallMs - waitedMs);
+    if (done === true) return;
+    waitedMs += performance.now() - since;
+    bytes += value.length;
+    if (bytes >= STREAM_BYTES_PER_STALL) {
+      waitedMs = 0;
+      bytes = 0;
+    }
+    yield value;
+  }
+}
+
+async function nextWithin(pieces: AsyncIterator<Uint8Array, undefined>, ms: number): Promise<IteratorResult<Uint8Array, undefined>> {
+  const next = pieces.next().catch((cause) => {
+    throw new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
+  });
+  // Whichever comes too late has nobody to tell.
+  next.catch(() => undefined);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const refuse = (): void => reject(new PpioError("TIMEOUT", "The body came too slowly; continue from where it stopped."));
+    timer = setTimeout(refuse, Math.max(0, ms));
+  });
+  try {
+    return await Promise.race([next, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export interface Listener {
@@ -44,15 +137,28 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-export async function listen(app: Express, options: { readonly host: string; readonly port: number }): Promise<Listener> {
-  const server: Server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0 }, app);
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limits?: HttpLimits;
+}
+
+/** @throws CONFIG when the address cannot be listened on */
+export async function listen(app: Express, options: ListenOptions): Promise<Listener> {
+  const { host, limits = HTTP_LIMITS } = options;
+  const server: Server = createServer(
+    // Uploads take as long as they take; `streamBody` watches that they move.
+    { headersTimeout: limits.headersMs, requestTimeout: 0, connectionsCheckingInterval: Math.ceil(limits.headersMs / 3) },
+    app,
+  );
+  server.maxConnections = limits.connectionsMax;
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
+    server.once("error", (cause) => reject(explainListen(cause, host, options.port)));
+    server.listen(options.port, host, resolve);
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     port,
     close: () =>
       new Promise((resolve) => {
@@ -60,4 +166,10 @@ export async function listen(app: Express, options: { readonly host: string; rea
         server.closeAllConnections();
       }),
   };
+}
+
+function explainListen(cause: Error, host: string, port: number): PpioError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const why = code === "EADDRINUSE" ? "another program uses it" : code === "EACCES" ? "the system does not allow it" : cause.message;
+  return new PpioError("CONFIG", `Cannot listen on ${host} port ${port}: ${why}; choose another host or port.`, { cause });
 }

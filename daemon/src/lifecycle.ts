@@ -3,6 +3,7 @@ import { ERROR_CODES, toPpioError } from "@ppio/core";
 import type { Logger } from "./log.ts";
 
 const STOP_DEADLINE_MS = 15_000;
+const SAME_FAILURE_MS = 60_000;
 
 export interface Lifecycle {
   /** Aborted when the process shall stop. */
@@ -65,11 +66,19 @@ export async function repeat(options: {
   readonly work: () => Promise<void>;
 }): Promise<void> {
   const { name, intervalMs, signal, log, work } = options;
+  let told = { message: "", at: 0 };
   while (!signal.aborted) {
     try {
       await work();
-    } catch (error) {
-      if (!signal.aborted) log.warn("a round of work failed; it will be tried again", { work: name, error: toPpioError(error) });
+      told = { message: "", at: 0 };
+    } catch (cause) {
+      const error = toPpioError(cause);
+      // An outage of an hour is one line a minute.
+      const isNews = error.message !== told.message || Date.now() - told.at >= SAME_FAILURE_MS;
+      if (isNews && !signal.aborted) {
+        log.warn("a round of work failed; it will be tried again", { work: name, error });
+        told = { message: error.message, at: Date.now() };
+      }
     }
     await pause(intervalMs, signal);
   }

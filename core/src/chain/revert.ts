@@ -94,8 +94,12 @@ export function revertData(error: unknown): string | undefined {
 
 function decode(data: string): ErrorDescription | undefined {
   for (const abi of INTERFACES) {
-    const parsed = abi.parseError(data);
-    if (parsed !== null) return parsed;
+    try {
+      const parsed = abi.parseError(data);
+      if (parsed !== null) return parsed;
+    } catch {
+      // A known selector with broken values: no explanation is better than another error.
+    }
   }
   return undefined;
 }

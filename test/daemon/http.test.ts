@@ -1,0 +1,120 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { PpioError } from "@ppio/core";
+import { createHttpApp, createLogger, type Listener, listen, streamBody } from "@ppio/daemon";
+import { expect } from "chai";
+import { codeOf } from "../support/code-of.ts";
+
+const LIMITS = { headersMs: 60, bodyMs: 60, connectionsMax: 8 };
+const STALL_MS = 60;
+const log = createLogger({ component: "test", write: () => undefined });
+
+/** Sends bytes over a socket and resolves to what came back once the server has closed it. */
+async function raw(port: number, ...pieces: readonly string[]): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (data: Buffer) => {
+    answer += data;
+  });
+  socket.on("error", () => undefined);
+  for (const piece of pieces) socket.write(piece);
+  await once(socket, "close");
+  return answer;
+}
+
+describe("daemons over HTTP", () => {
+  let listener: Listener;
+
+  beforeEach(async () => {
+    const app = createHttpApp(
+      log,
+      (routes) => {
+        routes.post("/echo", (request, response) => void response.json(request.body));
+        routes.put("/stream", async (request, response) => {
+          let bytes = 0;
+          for await (const piece of streamBody(request, STALL_MS)) bytes += piece.length;
+          response.json({ bytes });
+        });
+        routes.put("/refuse", async (request) => {
+          for await (const piece of streamBody(request, STALL_MS)) throw new PpioError("TOO_LARGE", `${piece.length} is too much.`);
+        });
+        routes.get("/defect", () => {
+          throw new TypeError("secret of /var/lib");
+        });
+        routes.get("/disk", () => {
+          throw new PpioError("IO", "/var/lib/ppio cannot be used", { cause: Object.assign(new Error("EIO"), { syscall: "read" }) });
+        });
+        routes.get("/items/:id", (request, response) => void response.json(request.params.id));
+      },
+      LIMITS,
+    );
+    listener = await listen(app, { host: "127.0.0.1", port: 0, limits: LIMITS });
+  });
+
+  afterEach(() => listener.close());
+
+  async function ask(path: string, init: RequestInit = {}): Promise<{ status: number; code: string; message: string }> {
+    const response = await fetch(`${listener.url}${path}`, init);
+    const { error } = (await response.json()) as { error?: { code: string; message: string } };
+    return { status: response.status, code: error?.code ?? "", message: error?.message ?? "" };
+  }
+
+  const json = (body: string): RequestInit => ({ method: "POST", headers: { "content-type": "application/json" }, body });
+
+  it("answers what is wrong with a request by the family's table", async () => {
+    expect(await ask("/echo", json('{"a":'))).to.include({ status: 400, code: "BAD_FORMAT" });
+    expect(await ask("/echo", json(JSON.stringify("x".repeat(70_000))))).to.include({ status: 413, code: "TOO_LARGE" });
+    expect(await ask("/items/%E0%A4%A")).to.include({ status: 400, code: "BAD_FORMAT" });
+    expect(await ask("/nowhere")).to.include({ status: 404, code: "NOT_FOUND" });
+    const zipped = { ...json("{}"), headers: { "content-type": "application/json", "content-encoding": "gzip" } };
+    expect(await ask("/echo", zipped)).to.include({ status: 400, code: "BAD_FORMAT" });
+  });
+
+  it("keeps to itself what its disk and its defects say", async () => {
+    const defect = await ask("/defect");
+    expect(defect).to.include({ status: 500, code: "INTERNAL" });
+    const disk = await ask("/disk");
+    expect(disk).to.include({ status: 500, code: "IO" });
+    expect(defect.message + disk.message).not.to.include("/var");
+  });
+
+  it("refuses giant headers", async () => {
+    expect(await raw(listener.port, `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
+  });
+
+  it("hangs up on headers that never end", async () => {
+    expect(await raw(listener.port, "GET / HTTP/1.1\r\nhost: x\r\nslow: ")).to.match(/^(HTTP\/1.1 408|$)/);
+  });
+
+  it("hangs up on a JSON body that never ends", async () => {
+    const head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
+    expect(await raw(listener.port, head, '{"a":')).to.equal("");
+  });
+
+  it("takes a stream of any type raw, and ends one that stalls with an error", async () => {
+    const put = await fetch(`${listener.url}/stream`, { method: "PUT", headers: { "content-type": "application/json" }, body: "[1,2]" });
+    expect(await put.json()).to.deep.equal({ bytes: 5 });
+    const answer = await raw(listener.port, "PUT /stream HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", "half");
+    expect(answer)
+      .to.match(/^HTTP\/1.1 504/)
+      .and.include("TIMEOUT");
+  });
+
+  it("tells a sender what is wrong before it has sent everything", async () => {
+    expect(await ask("/refuse", { method: "PUT", body: new Uint8Array(300_000) })).to.include({ status: 413, code: "TOO_LARGE" });
+  });
+
+  it("says in a sentence that an address is taken", async () => {
+    const app = createHttpApp(log, () => undefined);
+    expect(await codeOf(listen(app, { host: "127.0.0.1", port: listener.port }))).to.equal("CONFIG");
+  });
+
+  it("closes with open connections", async () => {
+    const socket = connect(listener.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    const closed = once(socket, "close");
+    await listener.close();
+    await closed;
+  });
+});

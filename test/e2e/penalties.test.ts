@@ -1,0 +1,131 @@
+/** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair; halts that are nobody's fault. */
+import { randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { expect } from "chai";
+import { readBooks } from "../support/e2e/books.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
+
+const PROVIDERS = 6;
+const WARNING = 0n;
+
+interface SlotJson {
+  readonly slotIndex: number;
+  readonly status: string;
+  readonly provider: { readonly providerId: number };
+}
+
+describe("Proofs, misses and repair on a devnet", function () {
+  this.timeout(240_000);
+  let devnet: Devnet;
+  let dealId: string;
+  const bytes = randomBytes(900_000);
+
+  before(async () => {
+    devnet = await Devnet.start(PROVIDERS);
+    await writeFile(devnet.path("in"), bytes);
+    ({ dealId } = await devnet.ok<{ dealId: string }>("put", devnet.path("in"), "ppio://watched/x", "--code", "2/4", "--periods", "360"));
+  });
+  after(() => devnet.stop());
+
+  const slots = async (): Promise<readonly SlotJson[]> => (await devnet.ok<{ slots: SlotJson[] }>("deal", "show", dealId)).slots;
+  const isProven = (providerId: number, period: number): Promise<boolean> => devnet.contracts.proofs.isProven(providerId, period);
+  const missesOf = async (providerId: number) => {
+    const { proofs } = devnet.contracts;
+    return (await proofs.queryFilter(proofs.filters.PeriodMissed(providerId), devnet.book.fromBlock)).map(({ args }) => args);
+  };
+  const holderOf = async (slotIndex: number): Promise<number> => (await slots())[slotIndex]?.provider.providerId ?? 0;
+  const readBack = async (): Promise<void> => {
+    await devnet.ok("get", "ppio://watched/x", devnet.path("out"), "--force");
+    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
+  };
+
+  it("proves two periods by itself, which the client checks again", async () => {
+    const holders = (await slots()).map(({ provider }) => provider.providerId);
+    const first = Number((await devnet.contracts.market.deal(dealId)).start);
+    for (const period of [first, first + 1]) {
+      for (const providerId of holders) await devnet.until(() => isProven(providerId, period));
+    }
+    const verification = await devnet.ok<{ healthySlots: number; slots: { samplesVerified: number; problems: string[] }[] }>(
+      "deal",
+      "verify",
+      dealId,
+    );
+    expect(verification.healthySlots).to.equal(4);
+    for (const slot of verification.slots) {
+      expect(slot.samplesVerified).to.be.greaterThan(0);
+      expect(slot.problems).to.deep.equal([]);
+    }
+  });
+
+  it("warns a provider that was killed and came back after a missed period, and takes nothing", async () => {
+    const providerId = await holderOf(3);
+    process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
+    const [miss] = await devnet.until(async () => {
+      const misses = await missesOf(providerId);
+      return misses.length > 0 && misses;
+    });
+    expect(miss?.tier).to.equal(WARNING);
+    expect(miss?.slashedWei).to.equal(0n);
+    await devnet.ok("devnet", "restart", `provider-${providerId}`);
+    const current = await devnet.period();
+    await devnet.until(() => isProven(providerId, current));
+    expect(await devnet.contracts.registry.evictedAtPeriod(providerId)).to.equal(0n);
+    await readBack();
+  });
+
+  it("punishes nobody when the chain halts: the periods are void", async () => {
+    const { proofs } = devnet.contracts;
+    const before = (await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock)).length;
+    const period = await devnet.period();
+    const chain = await devnet.pidOf("chain");
+    process.kill(chain, "SIGSTOP");
+    const stoppedAt = Date.now();
+    // Nothing can be awaited on a halted chain but time itself.
+    await devnet.until(async () => Date.now() - stoppedAt > 25_000);
+    process.kill(chain, "SIGCONT");
+    await devnet.until(async () => (await devnet.period()) >= period + 5);
+    expect(await proofs.isVoid(period + 1)).to.equal(true);
+    const misses = await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock);
+    const during = misses.slice(before).filter(({ args }) => args.period >= BigInt(period) && args.period <= BigInt(period) + 1n);
+    expect(during).to.deep.equal([]);
+  });
+
+  it("slashes a provider that stays away, evicts it, and repairs its slots elsewhere", async () => {
+    const providerId = await holderOf(0);
+    process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
+    await readBack();
+    await devnet.until(async () => (await devnet.contracts.registry.evictedAtPeriod(providerId)) !== 0n);
+    const misses = await missesOf(providerId);
+    expect(misses[0]?.tier).to.equal(WARNING);
+    const slashes = misses.slice(1).map(({ slashedWei }) => slashedWei);
+    for (const [at, slash] of slashes.entries()) expect(slash).to.be.greaterThan(slashes[at - 1] ?? 0n);
+    expect((await devnet.contracts.registry.getProvider(providerId)).collateralWei).to.equal(0n);
+
+    const { repaired } = await devnet.ok<{ repaired: { slotIndex: number; toProviderId: number }[] }>("deal", "repair", dealId);
+    expect(repaired.map(({ slotIndex }) => slotIndex)).to.deep.equal([0]);
+    const taker = repaired[0]?.toProviderId ?? 0;
+    expect(taker).to.not.equal(providerId);
+    const { fromPeriod } = await devnet.contracts.market.slot(dealId, 0);
+    await devnet.until(() => isProven(taker, Number(fromPeriod)));
+    expect((await slots()).map(({ status }) => status)).to.deep.equal(["Filled", "Filled", "Filled", "Filled"]);
+    await readBack();
+  });
+
+  it("settles what was proven, and keeps books that add up to the wei (M1, M3, R1)", async () => {
+    const { market } = devnet.contracts;
+    await devnet.ok("deal", "end", dealId);
+    const settled = await devnet.until(
+      async () =>
+        (await market.deal(dealId)).openSlots === 0n && market.queryFilter(market.filters.SlotSettled(dealId), devnet.book.fromBlock),
+    );
+    const [opened] = await market.queryFilter(market.filters.DealOpened(dealId), devnet.book.fromBlock);
+    const { end } = await market.deal(dealId);
+    const given = settled.reduce((sum, { args }) => sum + args.paidWei + args.feeWei + args.refundWei, 0n);
+    const perPeriod = (opened?.args.escrowWei ?? 0n) / ((opened?.args.end ?? 0n) - (opened?.args.start ?? 0n));
+    expect(given).to.equal(perPeriod * (end - (opened?.args.start ?? 0n)));
+    const books = await readBooks(devnet);
+    expect(books.slashedWei).to.be.greaterThan(0n);
+    expect(books.marketHolds).to.equal(books.marketOwes);
+    expect(books.registryHolds).to.equal(books.registryOwes);
+  });
+});

@@ -1,0 +1,39 @@
+/** The whole network's money, added up from the chain alone with plain ethers calls: M1 and R1 to the wei. */
+import type { Devnet } from "./devnet.ts";
+
+const GWEI = 1_000_000_000n;
+const OPEN = new Set([1n, 2n]);
+
+export interface Books {
+  readonly marketHolds: bigint;
+  readonly marketOwes: bigint;
+  readonly registryHolds: bigint;
+  readonly registryOwes: bigint;
+  readonly slashedWei: bigint;
+}
+
+export async function readBooks({ contracts, book, rpc }: Devnet): Promise<Books> {
+  const { market, registry, proofs, token } = contracts;
+  const blockTag = await rpc.getBlockNumber();
+  const at = { blockTag };
+  let marketOwes = (await market.repairFundWei(at)) + (await market.unclaimedWei(at));
+  const credited = await market.queryFilter(market.filters.Credited(), book.fromBlock, blockTag);
+  for (const account of new Set(credited.map(({ args }) => args.account))) marketOwes += await market.creditOf(account, at);
+  for (const { args } of await market.queryFilter(market.filters.DealOpened(), book.fromBlock, blockTag)) {
+    const { end } = await market.deal(args.dealId, at);
+    for (const slot of await market.slots(args.dealId, at)) {
+      if (OPEN.has(slot.status) && end > slot.settledTo) marketOwes += slot.payGwei * GWEI * (end - slot.settledTo);
+    }
+  }
+  let registryOwes = 0n;
+  const count = Number(await registry.providerCount(at));
+  for (let id = 1; id <= count; id += 1) registryOwes += (await registry.getProvider(id, at)).collateralWei;
+  const missed = await proofs.queryFilter(proofs.filters.PeriodMissed(), book.fromBlock, blockTag);
+  return {
+    marketHolds: await token.balanceOf(book.market, at),
+    marketOwes,
+    registryHolds: await token.balanceOf(book.registry, at),
+    registryOwes,
+    slashedWei: missed.reduce((sum, { args }) => sum + args.slashedWei, 0n),
+  };
+}

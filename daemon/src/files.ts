@@ -139,11 +139,6 @@ async function linkIfFree(aside: string, path: string): Promise<boolean> {
 
 /** Removes the lock of a dead process; moved aside first, so that of two who try only one removes it. @throws CONFLICT */
 async function takeOver(folder: string, path: string, aside: string): Promise<void> {
-  const refuseIfHeld = (holder: string): void => {
-    throw new PpioError("CONFLICT", `${folder} is in use by process ${holder}; stop it first or choose another folder.`, {
-      retry: "later",
-    });
-  };
   const before = await readIfThere(path);
   if (before === undefined) return;
   if (await isHeld(before)) throw inUse(folder, pidOf(before));

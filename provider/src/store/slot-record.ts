@@ -1,7 +1,7 @@
 /** What a provider remembers of a slot: `meta.json` beside its data. */
 
 import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
-import { concat, getBytes, keccak256 } from "ethers";
+import { concat, getBytes, keccak256, toUtf8Bytes } from "ethers";
 
 /**
  * receiving: bytes come in, nothing was promised; sealed: complete, durable, root known, offers may be out. Whether a sealed slot is
@@ -36,10 +36,19 @@ export function headerOf(meta: SlotMeta): DealHeader {
   return decodeDealHeader(getBytes(meta.header));
 }
 
+/** The file's text: the record and a checksum, since a flipped bit in an owner or a header is as bad as one in the data. */
+export function encodeMeta(meta: SlotMeta): string {
+  return JSON.stringify({ ...meta, check: checksum(meta) });
+}
+
+/** @throws CORRUPT */
 export function parseMeta(value: unknown): SlotMeta {
-  const meta = value as Partial<SlotMeta> | undefined;
-  const isKnown = meta?.version === 1 && (meta.state === "receiving" || meta.state === "sealed") && typeof meta.header === "string";
-  if (!isKnown || (meta.state === "sealed" && typeof meta.root !== "string"))
-    throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
+  const { check, ...meta } = (typeof value === "object" && value !== null ? value : {}) as Partial<SlotMeta> & { check?: unknown };
+  const isWhole = meta.version === 1 && check === checksum(meta) && (meta.state === "receiving" || typeof meta.root === "string");
+  if (!isWhole) throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
   return meta as SlotMeta;
+}
+
+function checksum(meta: Partial<SlotMeta>): string {
+  return keccak256(toUtf8Bytes(JSON.stringify(meta)));
 }

@@ -1,0 +1,45 @@
+/** A slot as a client makes it: random cells, their tree, and the record that a provider keeps. */
+import { randomBytes } from "node:crypto";
+import { type DealHeader, encodeDealHeader, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import { type SlotMeta, uploadIdOf } from "@ppio/provider";
+import { hexlify } from "ethers";
+
+export interface TestSlot {
+  readonly header: DealHeader;
+  readonly data: Uint8Array;
+  readonly root: string;
+  readonly meta: SlotMeta;
+}
+
+export const HEADER: DealHeader = { k: 2, n: 4, cellBytes: 4096, lastCellBytes: 1152, rows: 5 };
+
+export function rootOfData(header: DealHeader, data: Uint8Array): string {
+  const builder = new SlotTreeBuilder(header);
+  for (let at = 0; at < data.length; at += header.cellBytes) builder.push(data.subarray(at, at + header.cellBytes));
+  return hexlify(builder.finish().root);
+}
+
+export function makeSlot(header: DealHeader = HEADER, slotIndex = 1): TestSlot {
+  const data = new Uint8Array(randomBytes(slotBytes(header)));
+  const dealId = hexlify(randomBytes(32));
+  const meta: SlotMeta = {
+    version: 1,
+    uploadId: uploadIdOf(dealId, slotIndex),
+    dealId,
+    dealSalt: hexlify(randomBytes(32)),
+    slotIndex,
+    owner: `0x${"01".repeat(20)}`,
+    payer: `0x${"02".repeat(20)}`,
+    header: hexlify(encodeDealHeader(header)),
+    state: "receiving",
+    root: null,
+    createdAt: 1_700_000_000_000,
+    offeredUntil: 0,
+  };
+  return { header, data, root: rootOfData(header, data), meta };
+}
+
+/** Bytes as a body that arrives in pieces. */
+export async function* pieces(bytes: Uint8Array, pieceBytes = 1_000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+}

@@ -51,7 +51,8 @@ contract PenaltyPolicy is IPenaltyPolicy {
         if (first && !continues) return (Tier.Warning, 0, next);
 
         // Grows with the incident (its n-th miss weighs n) and with incidents that have not decayed.
-        uint256 bps = (uint256(p.missBps) + uint256(p.repeatBps) * (next.incidents - 1)) * next.incidentMisses;
+        uint256 earlier = next.incidents == 0 ? 0 : next.incidents - 1;
+        uint256 bps = (uint256(p.missBps) + uint256(p.repeatBps) * earlier) * next.incidentMisses;
         if (bps > p.maxMissBps) bps = p.maxMissBps;
         slashWei = (next.incidentCollateralWei * bps) / BPS;
         if (slashWei > collateralWei) slashWei = collateralWei;

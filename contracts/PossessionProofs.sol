@@ -289,15 +289,19 @@ contract PossessionProofs is IPossessionProofs {
     // ---- inventory ----
 
     /// @inheritdoc IPossessionProofs
-    function append(uint32 providerId, uint64 payGwei) external onlyMarket returns (uint64 startGwei, uint256 accWeiPerGwei) {
+    function append(uint32 providerId, uint64 payGwei, uint32 fromPeriod)
+        external
+        onlyMarket
+        returns (uint64 startGwei, uint256 accWeiPerGwei)
+    {
         uint32 current = currentPeriod();
         Line memory line = _lines[providerId];
         uint256 newLength = uint256(line.lengthGwei) + payGwei;
         if (newLength > MAX_LENGTH_GWEI) revert LineIsFull(providerId, newLength, MAX_LENGTH_GWEI);
         startGwei = line.lengthGwei;
         _record(line, current);
-        // An empty inventory owed nothing, and all it held before was final when it was taken out.
-        if (line.liveGwei == 0 && line.cursor < current) line.cursor = current;
+        // An empty inventory owed nothing, and owes nothing until then; all it held before was final when it was taken out.
+        if (line.liveGwei == 0 && line.cursor < fromPeriod) line.cursor = fromPeriod;
         line.lengthGwei = uint56(newLength);
         line.liveGwei += uint56(payGwei);
         _lines[providerId] = line;

@@ -199,7 +199,7 @@ contract StorageMarket is MarketLedger {
 
         _registry.lockCollateral(o.providerId, o.collateralWei);
         uint64 payGwei = uint64(o.payPerPeriodWei / GWEI);
-        (uint64 startGwei, uint256 acc) = _proofs.append(o.providerId, payGwei);
+        (uint64 startGwei, uint256 acc) = _proofs.append(o.providerId, payGwei, from);
         if (acc != 0 || from != dealStart) _accAtAppend[dealId][slotIndex] = acc;
         _slots[dealId][slotIndex] = SlotRecord({
             root: o.root,

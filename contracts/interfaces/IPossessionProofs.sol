@@ -100,8 +100,8 @@ interface IPossessionProofs {
     /// in `period`: positions change before their seed is known. The period before can no longer be proven, so prove it first.
     function compact(uint32 providerId, uint32 period, SlotRef[] calldata slots) external;
 
-    /// @notice Appends an interval. Market only. @return startGwei its start @return accWeiPerGwei accumulator at that moment
-    function append(uint32 providerId, uint64 payGwei) external returns (uint64 startGwei, uint256 accWeiPerGwei);
+    /// @notice Appends an interval that is live from `fromPeriod` on. Market only. @return startGwei its start @return accWeiPerGwei accumulator at that moment
+    function append(uint32 providerId, uint64 payGwei, uint32 fromPeriod) external returns (uint64 startGwei, uint256 accWeiPerGwei);
 
     /// @notice Takes an interval out; it stays a hole. Market only. Returns what the accumulator gained since `accAtAppend`
     /// (`totalWeiPerGwei`) and the part of it for misses in [fromPeriod, toPeriod) (`ownerWeiPerGwei`).

@@ -14,7 +14,9 @@ export interface ProviderContext {
   readonly providerId: number;
   readonly operatorEpoch: number;
   readonly store: SlotStore;
-  readonly sender: TxSender;
+  readonly sender: Pick<TxSender, "send">;
+  /** Uploads whose deal was seen on the chain; housekeeping fills it. */
+  readonly dealt: Set<string>;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

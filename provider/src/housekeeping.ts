@@ -1,48 +1,75 @@
 /** Settles what was earned, and drops what nobody pays for any more: ended slots and uploads that found no deal. */
+import { isPpioError } from "@ppio/core";
 import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
-import { type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
+import type { SlotMeta } from "./store/slot-record.ts";
 
-/** Statuses of IStorageMarket: of a deal, of a slot. */
-const NONE = 0n;
+/** Slot status of IStorageMarket. */
 const FILLED = 1n;
 /** Settling costs gas; it is done once this many periods have come together, or at the end. */
 const SETTLE_EVERY_PERIODS = 20;
+/** Slots asked for at a time. */
+const ASKED_AT_ONCE = 20;
+/** An upload that keeps moving may take this many times as long as one that stands still. */
+const UPLOAD_PATIENCE = 24;
 
+/** Pays out what is due. What one slot's contract refuses does not keep the others from their pay. */
 export async function settleSlots(context: ProviderContext, inventory: Inventory): Promise<void> {
-  const { chain, providerId, sender } = context;
+  const { chain, providerId, sender, log } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
-  for (const { dealId, slotIndex } of inventory.all()) {
-    const slot = await chain.market.slot(dealId, slotIndex);
+  const slots = await inChunks(inventory.all(), ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
+  for (const [{ dealId, slotIndex }, slot] of slots) {
     if (slot.status !== FILLED || Number(slot.providerId) !== providerId) continue;
     const payable = Math.min(finalBefore, Number(slot.liveUntil)) - Number(slot.settledTo);
     const hasEnded = current > Number(slot.liveUntil);
     if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) continue;
     const data = chain.market.interface.encodeFunctionData("settle", [dealId, [slotIndex]]);
-    await sender.send(`settle/${dealId}/${slotIndex}/${slot.settledTo}`, { to: chain.book.market, data });
-  }
-}
-
-export async function dropUnpaid(context: ProviderContext): Promise<void> {
-  for (const meta of context.store.list()) {
-    if (await isUnpaid(context, meta)) {
-      context.log.info("dropping a slot that nobody pays for", { uploadId: uploadIdOf(meta.dealId, meta.slotIndex), dealId: meta.dealId });
-      await context.store.drop(meta.uploadId);
+    try {
+      await sender.send(`settle/${dealId}/${slotIndex}/${slot.settledTo}`, { to: chain.book.market, data });
+    } catch (error) {
+      if (!isPpioError(error, "CHAIN_REVERT")) throw error;
+      log.warn("a slot could not be settled", { dealId, slotIndex, error });
     }
   }
 }
 
-async function isUnpaid(context: ProviderContext, meta: SlotMeta): Promise<boolean> {
-  const { chain, config, now, providerId } = context;
-  const deal = await chain.market.deal(meta.dealId);
-  // An offer that is out binds: it may have been used in a block that we have not seen.
+/** Drops what nobody pays for, and remembers what has a deal. */
+export async function dropUnpaid(context: ProviderContext): Promise<void> {
+  const { chain, providerId, store, log, now, dealt } = context;
+  const block = await chain.rpc.getBlock("latest");
+  if (block === null) return;
+  // A node that lags does not know the newest deals: its clock counts as well as ours.
+  const nowMs = Math.min(now(), block.timestamp * 1000);
+  const current = Number(await chain.proofs.periodOf(block.timestamp));
+  const slots = await inChunks(store.list(), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  for (const [meta, slot] of slots) {
+    const { uploadId, dealId } = meta;
+    const isOurs = Number(slot.providerId) === providerId;
+    if (isOurs) dealt.add(uploadId);
+    else dealt.delete(uploadId);
+    // Readers may come until the end of the last period, proofs until one later.
+    const isOver = isOurs ? current > Number(slot.liveUntil) + 1 : nowMs > awaitedUntil(context, meta);
+    if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
+    log.info("dropping a slot that nobody pays for", { uploadId, dealId });
+    await store.drop(uploadId);
+    dealt.delete(uploadId);
+  }
+}
+
+/** Until when a slot without a deal of ours is kept, in Unix milliseconds: it is on its way, or an offer that is out binds. */
+function awaitedUntil({ config, store }: ProviderContext, meta: SlotMeta): number {
   const graceMs = config.undealtSeconds * 1000;
-  const isAwaited = now() < Math.max(meta.createdAt, meta.offeredUntil * 1000) + graceMs;
-  if (deal.status === NONE) return !isAwaited;
-  const slot = await chain.market.slot(meta.dealId, meta.slotIndex);
-  // Another one's slot: ours was refilled, or we are about to refill it.
-  if (Number(slot.providerId) !== providerId) return !isAwaited;
-  // Readers may come until the end of the last period, proofs until one later.
-  return Number(await chain.proofs.currentPeriod()) > Number(slot.liveUntil) + 1;
+  if (meta.offeredUntil > 0) return meta.offeredUntil * 1000 + graceMs;
+  const touchedAt = store.find(meta.uploadId)?.touchedAt ?? meta.createdAt;
+  return Math.min(Math.max(meta.createdAt, touchedAt) + graceMs, meta.createdAt + UPLOAD_PATIENCE * graceMs);
+}
+
+async function inChunks<T, R>(items: readonly T[], ask: (item: T) => Promise<R>): Promise<(readonly [T, R])[]> {
+  const answers: (readonly [T, R])[] = [];
+  for (let at = 0; at < items.length; at += ASKED_AT_ONCE) {
+    const chunk = items.slice(at, at + ASKED_AT_ONCE);
+    answers.push(...(await Promise.all(chunk.map(async (item) => [item, await ask(item)] as const))));
+  }
+  return answers;
 }

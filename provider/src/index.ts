@@ -1,4 +1,12 @@
+export { createProviderApp } from "./api/app.ts";
+export { PROVIDER_LIMITS, type ProviderLimits } from "./api/limits.ts";
+export type { ProviderContext } from "./context.ts";
+export { dropUnpaid, settleSlots } from "./housekeeping.ts";
+export { checkIdentity } from "./identity.ts";
+export { createProviderMetrics } from "./metrics.ts";
 export { PROVIDER_OPTIONS, type ProviderConfig } from "./options.ts";
+export { Inventory } from "./prover/inventory.ts";
+export { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 export { type RunningProvider, startProvider } from "./provider.ts";
-export { type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
+export { encodeMeta, type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
 export { SlotStore } from "./store/slot-store.ts";

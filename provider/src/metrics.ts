@@ -12,6 +12,7 @@ const HELP = {
   ppio_used_bytes: "Space taken by slots",
   ppio_free_bytes: "Space left to rent out",
   ppio_slots: "Slots held",
+  ppio_damaged_slots: "Slots in which damage was found since the start",
 } as const;
 
 export type ProviderMetrics = Metrics<keyof typeof HELP>;

@@ -6,20 +6,18 @@ import { PpioError } from "@ppio/core";
 import {
   acquireLock,
   connectChain,
-  createHttpApp,
   type Lifecycle,
-  type Listener,
   type Logger,
   listen,
   readAddressBookFile,
+  removeLeftovers,
   repeat,
   TxSender,
 } from "@ppio/daemon";
-import { addReadRoutes } from "./api/reads.ts";
-import { addStatusRoutes } from "./api/status.ts";
-import { addUploadRoutes } from "./api/uploads.ts";
+import { createProviderApp } from "./api/app.ts";
 import type { ProviderContext } from "./context.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
+import { checkIdentity } from "./identity.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
@@ -36,9 +34,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
-  await mkdir(config.dataDir, { recursive: true });
-  const lock = await acquireLock(config.dataDir);
-  lifecycle.onStop("lock", () => lock.release());
+  await openFolder(config.dataDir, lifecycle);
 
   const book = await readAddressBookFile(config.network);
   const chain = await connectChain({ book, privateKey: config.privateKey });
@@ -50,6 +46,15 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     throw new PpioError("CONFIG", `${operator.address} operates no provider; register it first with "ppio provider register".`);
   }
   const { operatorEpoch } = await chain.registry.getProvider(providerId);
+  await checkIdentity(config.dataDir, book, providerId);
+  const sender = await TxSender.open({
+    file: join(config.dataDir, "transactions.json"),
+    rpc: chain.rpc,
+    wallet: operator,
+    log,
+    signal: lifecycle.signal,
+  });
+  lifecycle.onStop("transactions", () => sender.close());
 
   const context: ProviderContext = {
     config,
@@ -59,31 +64,28 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     providerId,
     operatorEpoch: Number(operatorEpoch),
     store: await SlotStore.open({ dir: join(config.dataDir, "slots"), capacityBytes: config.capacityBytes, log }),
-    sender: await TxSender.open({
-      file: join(config.dataDir, "transactions.json"),
-      rpc: chain.rpc,
-      wallet: operator,
-      log,
-      signal: lifecycle.signal,
-    }),
+    sender,
+    dealt: new Set(),
     metrics: createProviderMetrics(),
     log,
     now: Date.now,
   };
-  const listener = await serve(context, log);
+  const listener = await listen(createProviderApp(context), { host: config.host, port: config.port });
   lifecycle.onStop("http", () => listener.close());
   startLoops(context, lifecycle);
   log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
   return { providerId, url: listener.url };
 }
 
-function serve(context: ProviderContext, log: Logger): Promise<Listener> {
-  const app = createHttpApp(log, (routes) => {
-    addStatusRoutes(routes, context);
-    addUploadRoutes(routes, context);
-    addReadRoutes(routes, context);
-  });
-  return listen(app, { host: context.config.host, port: context.config.port });
+async function openFolder(dataDir: string, lifecycle: Lifecycle): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new PpioError("CONFIG", `The data folder ${dataDir} cannot be made; choose another one or correct its permissions.`, { cause });
+  }
+  const lock = await acquireLock(dataDir);
+  lifecycle.onStop("lock", () => lock.release());
+  await removeLeftovers(dataDir);
 }
 
 function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {

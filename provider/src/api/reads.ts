@@ -7,6 +7,7 @@ import {
   encodeAnswerHead,
   encodeCellSiblings,
   hashWords,
+  isPpioError,
   NODE_BYTES,
   PpioError,
   readAnswerMessage,
@@ -19,9 +20,9 @@ import { getBytes, verifyMessage, ZeroAddress } from "ethers";
 import type { Express, Response } from "express";
 import type { ProviderContext } from "../context.ts";
 import { uploadIdOf } from "../store/slot-record.ts";
+import { Gate } from "./gate.ts";
+import { type ProviderLimits, READ_BYTES_MAX } from "./limits.ts";
 import { parseDealId, parseNumber, parseTicket } from "./parse.ts";
-
-export const READ_BYTES_MAX = 16 << 20;
 
 interface CellSpan {
   readonly row: number;
@@ -29,7 +30,8 @@ interface CellSpan {
   readonly to: number;
 }
 
-export function addReadRoutes(app: Express, context: ProviderContext): void {
+export function addReadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
+  const gate = new Gate(limits.readsAtOnce, limits.waitingMax);
   app.get("/v1/deals/:dealId/slots/:slot", async (request, response) => {
     const dealId = parseDealId(request.params.dealId);
     const slotIndex = parseNumber(request.params.slot, "slot");
@@ -46,7 +48,8 @@ export function addReadRoutes(app: Express, context: ProviderContext): void {
       firstCell: spans[0]?.row ?? 0,
       cellCount: spans.length,
     });
-    await answer(context, response, { uploadId, dealId, slotIndex, header: found.header, spans });
+    const wanted = { uploadId, dealId, slotIndex, header: found.header, spans };
+    await gate.run(() => answer(context, response, wanted, limits.stallMs));
   });
 }
 
@@ -108,7 +111,7 @@ interface Answer {
   readonly spans: readonly CellSpan[];
 }
 
-async function answer(context: ProviderContext, response: Response, wanted: Answer): Promise<void> {
+async function answer(context: ProviderContext, response: Response, wanted: Answer, stallMs: number): Promise<void> {
   const { uploadId, dealId, slotIndex, header, spans } = wanted;
   const roots = await context.store.cellRoots(uploadId);
   const firstCell = spans[0]?.row ?? 0;
@@ -121,12 +124,12 @@ async function answer(context: ProviderContext, response: Response, wanted: Answ
   // The first cell is read before the head leaves, so that common damage becomes a clear status.
   let cell = await readCell(context, uploadId, firstCell);
   response.status(200).type("application/octet-stream");
-  await write(response, encodeAnswerHead({ cellRoots, siblings, servedAt, signature }));
+  await write(response, encodeAnswerHead({ cellRoots, siblings, servedAt, signature }), stallMs);
   for (const span of spans) {
     if (span.row !== firstCell) cell = await readCell(context, uploadId, span.row);
     const to = Math.min(span.to, cell.length);
-    await write(response, encodeCellSiblings(cellPartProof(header, cell, span.from, to - span.from)));
-    await write(response, cell.subarray(span.from, to));
+    await write(response, encodeCellSiblings(cellPartProof(header, cell, span.from, to - span.from)), stallMs);
+    await write(response, cell.subarray(span.from, to), stallMs);
     context.metrics.add("ppio_served_bytes_total", to - span.from);
   }
   response.end();
@@ -136,23 +139,25 @@ async function readCell(context: ProviderContext, uploadId: string, row: number)
   try {
     return await context.store.readCell(uploadId, row);
   } catch (error) {
-    context.metrics.add("ppio_corrupt_cells_total", 1);
-    context.log.error("a cell cannot be read", { uploadId, row, error });
+    if (isPpioError(error, "CORRUPT")) context.metrics.add("ppio_corrupt_cells_total", 1);
     throw error;
   }
 }
 
-async function write(response: Response, bytes: Uint8Array): Promise<void> {
+/** Waits for the reader to take what was sent, so that at most a cell lies in memory; one that takes nothing is given up. */
+async function write(response: Response, bytes: Uint8Array, stallMs: number): Promise<void> {
   if (response.destroyed) throw new PpioError("CANCELLED", "The reader went away.");
   if (response.write(bytes)) return;
   const gone = new AbortController();
-  const onClose = (): void => gone.abort();
-  response.once("close", onClose);
+  const leave = (): void => gone.abort();
+  response.once("close", leave);
+  const timer = setTimeout(leave, stallMs);
   try {
     await once(response, "drain", { signal: gone.signal });
   } catch (cause) {
     throw new PpioError("CANCELLED", "The reader went away.", { cause });
   } finally {
-    response.off("close", onClose);
+    clearTimeout(timer);
+    response.off("close", leave);
   }
 }

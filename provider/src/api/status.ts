@@ -3,11 +3,14 @@ import { access, constants } from "node:fs/promises";
 import type { ProviderInfo } from "@ppio/core";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
-import { READ_BYTES_MAX } from "./reads.ts";
+import { READ_BYTES_MAX } from "./limits.ts";
+
+/** Asking for one's health must not become a load on the node behind it. */
+const HEALTH_KEPT_MS = 1_000;
 
 export function addStatusRoutes(app: Express, context: ProviderContext): void {
   const { config, chain, store, metrics } = context;
-  app.get("/v1/info", (_request, response) => {
+  app.get("/v1/info", async (_request, response) => {
     response.json({
       version: 1,
       providerId: context.providerId,
@@ -17,18 +20,22 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
       market: chain.book.market,
       pricePerGibPeriodWei: String(config.pricePerGibPeriodWei),
       collateralPeriods: config.collateralPeriods,
-      freeBytes: store.freeBytes,
+      freeBytes: await store.availableBytes(),
       maxReadBytes: READ_BYTES_MAX,
     } satisfies ProviderInfo);
   });
+  const check = keepFor(HEALTH_KEPT_MS, context.now, async () => ({
+    disk: await passes(() => access(config.dataDir, constants.W_OK)),
+    chain: await passes(() => chain.rpc.getBlockNumber()),
+  }));
   app.get("/v1/health", async (_request, response) => {
-    const disk = await passes(() => access(config.dataDir, constants.W_OK));
-    const reachable = await passes(() => chain.rpc.getBlockNumber());
-    const status = disk && reachable ? "ok" : "failing";
+    const passed = await check();
+    const status = passed.disk && passed.chain ? "ok" : "failing";
     response.status(status === "ok" ? 200 : 503).json({
       status,
-      disk: disk ? "ok" : "the data folder cannot be written",
-      chain: reachable ? "ok" : "the chain does not answer",
+      disk: passed.disk ? "ok" : "the data folder cannot be written",
+      chain: passed.chain ? "ok" : "the chain does not answer",
+      damagedSlots: store.damagedSlots,
       lastProvenPeriod: metrics.get("ppio_last_proven_period"),
     });
   });
@@ -36,6 +43,7 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
     metrics.set("ppio_used_bytes", store.usedBytes);
     metrics.set("ppio_free_bytes", store.freeBytes);
     metrics.set("ppio_slots", store.list().length);
+    metrics.set("ppio_damaged_slots", store.damagedSlots);
     response.type("text/plain; version=0.0.4").send(metrics.render());
   });
 }
@@ -47,4 +55,13 @@ async function passes(check: () => Promise<unknown>): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Many who ask at about the same time get the same answer. */
+function keepFor<T>(ms: number, now: () => number, ask: () => Promise<T>): () => Promise<T> {
+  let kept: { readonly at: number; readonly answer: Promise<T> } | undefined;
+  return () => {
+    if (kept === undefined || now() - kept.at >= ms) kept = { at: now(), answer: ask() };
+    return kept.answer;
+  };
 }

@@ -16,15 +16,22 @@ import {
   type UploadState,
   uploadRequestMessage,
 } from "@ppio/core";
-import { getAddress, getBytes } from "ethers";
+import { streamBody } from "@ppio/daemon";
+import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
+import { Gate } from "./gate.ts";
+import type { ProviderLimits } from "./limits.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 
 const GWEI = 1_000_000_000n;
+/** Deal status of IStorageMarket. */
+const ACTIVE = 1n;
 
-export function addUploadRoutes(app: Express, context: ProviderContext): void {
+export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
+  const uploads = new Gate(limits.uploadsAtOnce, limits.waitingMax);
+  const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
     response.json(await openUpload(context, parseOpenUpload(request.body)));
   });
@@ -32,17 +39,23 @@ export function addUploadRoutes(app: Express, context: ProviderContext): void {
     response.json(stateOf(context, request.params.id));
   });
   app.put("/v1/uploads/:id", async (request, response) => {
+    const { id } = request.params;
     const offset = parseNumber(request.query["offset"], "offset");
-    const before = stateOf(context, request.params.id).receivedBytes;
+    // An unknown upload must not wait for a place.
+    const before = stateOf(context, id).receivedBytes;
     try {
-      await context.store.append(request.params.id, offset, request as AsyncIterable<Uint8Array>);
+      await uploads.run(() => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
-      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(request.params.id)?.receivedBytes ?? 0) - before));
+      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
     }
-    response.json(stateOf(context, request.params.id));
+    response.json(stateOf(context, id));
   });
   app.post("/v1/uploads/:id/finish", async (request, response) => {
-    response.json(await finishUpload(context, request.params.id, parseFinishUpload(request.body)));
+    const body = parseFinishUpload(request.body);
+    checkTerms(context, body);
+    stateOf(context, request.params.id);
+    const meta = await finishes.run(() => context.store.seal(request.params.id, body.root));
+    response.json(await makeOffer(context, meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {
     await deleteUpload(context, request.params.id, request.body);
@@ -81,7 +94,10 @@ async function openUpload(context: ProviderContext, body: OpenUploadBody): Promi
     if (dealHeaderHash(known.header) === request.headerHash) return stateOf(context, uploadId);
     throw new PpioError("CONFLICT", "This slot was begun with another deal header; use a new deal salt.", { retry: "never" });
   }
-  await checkPayer(context, request.payer, slotBytes(header));
+  checkQuota(context, request.payer, slotBytes(header));
+  // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
+  const { status } = await context.chain.market.deal(dealId);
+  if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.config.pricePerGibPeriodWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
     uploadId,
@@ -101,16 +117,13 @@ async function openUpload(context: ProviderContext, body: OpenUploadBody): Promi
   return stateOf(context, uploadId);
 }
 
-/** Undealt bytes are bounded per payer, and a payer has money at all. */
-async function checkPayer(context: ProviderContext, payer: string, bytes: number): Promise<void> {
-  const undealt = context.store
-    .list()
-    .filter((meta) => getAddress(meta.payer) === payer && meta.offeredUntil * 1000 < context.now() && meta.state === "receiving")
-    .reduce((sum, meta) => sum + slotBytes(headerOf(meta)), 0);
-  if (undealt + bytes > context.config.undealtBytesPerPayer) {
+/** Bytes without a deal are bounded per payer, finished ones included. */
+function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
+  const undealt = context.store.list().filter((meta) => meta.payer === payer && !context.dealt.has(meta.uploadId));
+  const total = undealt.reduce((sum, meta) => sum + slotBytes(headerOf(meta)), bytes);
+  if (total > context.config.undealtBytesPerPayer) {
     throw new PpioError("REFUSED", "This payer has too many uploads without a deal here; open deals or wait.");
   }
-  await checkBalance(context, payer, payForSlot(context.config.pricePerGibPeriodWei, bytes));
 }
 
 async function checkBalance(context: ProviderContext, payer: string, neededWei: bigint): Promise<void> {
@@ -120,17 +133,25 @@ async function checkBalance(context: ProviderContext, payer: string, neededWei: 
   }
 }
 
-async function finishUpload(context: ProviderContext, uploadId: string, body: FinishUploadBody): Promise<OfferBody> {
-  const { config, chain } = context;
+function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
   if (body.periods === 0 || body.periods > config.periodsMax) {
     throw new PpioError("REFUSED", `This provider takes deals of 1 to ${config.periodsMax} periods.`);
   }
-  const meta = await context.store.seal(uploadId, body.root);
+  if (body.renewUntil > body.startBy + config.periodsMax) {
+    throw new PpioError("REFUSED", `This provider holds its price for at most ${config.periodsMax} periods.`);
+  }
+}
+
+async function makeOffer(context: ProviderContext, meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
+  const { config, chain } = context;
+  const { root } = meta;
+  if (root === null) throw new PpioError("INTERNAL", "A sealed slot has no root.");
   const header = headerOf(meta);
   const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
   const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
   if (payPerPeriodWei < ownPay)
     throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
+  if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
   const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
   const free = await chain.registry.freeCollateral(context.providerId);
   if (free < collateralWei) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
@@ -145,7 +166,7 @@ async function finishUpload(context: ProviderContext, uploadId: string, body: Fi
     k: header.k,
     n: header.n,
     headerHash: dealHeaderHash(header),
-    root: body.root,
+    root,
     leafCount: leafCountOf(header),
     payPerPeriodWei,
     collateralWei,
@@ -155,7 +176,7 @@ async function finishUpload(context: ProviderContext, uploadId: string, body: Fi
     expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
   };
   // Remembered before it leaves, so that the slot is kept as long as the offer can be used.
-  await context.store.markOffered(uploadId, offer.expiry);
+  await context.store.markOffered(meta.uploadId, offer.expiry);
   const signature = await offerMessage.sign(context.domain, offer, context.operator);
   context.metrics.add("ppio_offers_total", 1);
   return {

@@ -38,7 +38,9 @@ export async function proveDuePeriod(context: ProviderContext, inventory: Invent
   if (period < 1 || (await chain.registry.evictedAtPeriod(providerId)) !== 0n) return;
   if (state.keptAfter === period) return;
   await inventory.refresh();
-  const isSettled = (await chain.proofs.isProven(providerId, period)) || !(await isOwed(context, inventory, period));
+  const isProven = await chain.proofs.isProven(providerId, period);
+  if (isProven) context.metrics.set("ppio_last_proven_period", period);
+  const isSettled = isProven || !(await isOwed(context, inventory, period));
   const outcome = isSettled ? "proven" : await prove(context, inventory, period, block.timestamp);
   if (outcome === "waiting") return;
   // Each call moves the gap on; the next look goes on where this one stopped.
@@ -59,11 +61,12 @@ type Outcome = "proven" | "waiting" | "hopeless";
 async function prove(context: ProviderContext, inventory: Inventory, period: number, timestamp: number): Promise<Outcome> {
   const { chain, providerId, sender, metrics, log } = context;
   const { proofs } = chain;
-  const seed = await findSeed(chain, period);
+  const [open, close] = await proofs.periodBounds(period);
+  const mayCarry = timestamp - Number(close) >= CARRY_AFTER_SHARE * Number(close - open);
+  const seed = await findSeed(chain, period, mayCarry);
   if (seed === undefined) return "waiting";
-  const [, close] = await proofs.periodBounds(period);
-  const waited = timestamp - Number(close);
-  if (seed.carry !== undefined && waited < CARRY_AFTER_SHARE * Number(await proofs.periodSeconds())) return "waiting";
+  // Too late to be carried: nobody owes a proof of a void period.
+  if (seed.carry !== undefined && (await proofs.isVoid(period))) return "proven";
   try {
     const samples = await answerSamples(context, inventory, { seed: seed.seed, providerId, period });
     if (samples === undefined) {

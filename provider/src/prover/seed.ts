@@ -12,10 +12,11 @@ export interface Seed {
   readonly carry: { readonly round: bigint; readonly signature: string } | undefined;
 }
 
-/** Undefined while the round is not out. The contract verifies what is carried, so a lying beacon costs a reverted estimate only. */
-export async function findSeed(chain: ChainConnection, period: number): Promise<Seed | undefined> {
+/** Undefined while the round is not on the chain, and not out when it `mayCarry` it there. The contract verifies what is carried, so a lying beacon costs a reverted estimate only. */
+export async function findSeed(chain: ChainConnection, period: number, mayCarry: boolean): Promise<Seed | undefined> {
   const round = await chain.proofs.seedRound(period);
   if (await chain.beacon.isOnTime(round)) return { seed: await chain.beacon.randomness(round), carry: undefined };
+  if (!mayCarry) return undefined;
   const signature = await fetchSignature(chain.book.beaconUrl, round);
   if (signature === undefined) return undefined;
   return { seed: hexlify(drandRandomness(signature)), carry: { round, signature: hexlify(signatureForEvm(signature)) } };

@@ -69,7 +69,8 @@ export class Devnet {
     const { processes } = await this.json();
     const down = await this.run("devnet", "down");
     if (down.status !== 0) throw new Error(`devnet down: ${down.stderr}`);
-    const left = processes.filter(({ pid }) => isAlive(pid));
+    const alive = await Promise.all(processes.map(({ pid }) => isAlive(pid)));
+    const left = processes.filter((_, at) => alive[at]);
     if (left.length > 0) throw new Error(`still running: ${left.map(({ name }) => name).join(", ")}`);
     await rm(this.home, { recursive: true, force: true });
   }
@@ -126,11 +127,13 @@ export class Devnet {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** A process that has ended but was not collected yet does not count. */
+async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
   }
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return !stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
 }

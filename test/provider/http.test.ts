@@ -1,0 +1,470 @@
+import { once } from "node:events";
+import { open, readdir, rm, truncate } from "node:fs/promises";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import {
+  cellLength,
+  dealHeaderHash,
+  hashWords,
+  leafCountOf,
+  type Offer,
+  type OfferBody,
+  offerMessage,
+  payForSlot,
+  readAnswerHead,
+  readAnswerMessage,
+  readCellSiblings,
+  slotBytes,
+  verifyCellPart,
+  verifyCellRun,
+} from "@ppio/core";
+import { expect } from "chai";
+import { concat, getBytes, hexlify, Wallet } from "ethers";
+import { HEADER } from "../support/provider/slot.ts";
+import {
+  call,
+  DOMAIN,
+  makeUpload,
+  put,
+  read,
+  startWorld,
+  store,
+  TERMS,
+  ticketHeaders,
+  type Upload,
+  type World,
+} from "../support/provider/world.ts";
+import { removeTemporaryFolders } from "../support/temporary.ts";
+
+const TOTAL = slotBytes(HEADER);
+
+/** What a client does with an answer: everything is verified before it counts. */
+async function verified(world: World, upload: Upload, bytes: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
+  let at = 0;
+  const take = async (count: number): Promise<Uint8Array> => {
+    if (at + count > bytes.length) throw new Error("the answer is too short");
+    at += count;
+    return bytes.slice(at - count, at);
+  };
+  const { header } = upload;
+  const first = Math.floor(offset / header.cellBytes);
+  const count = Math.floor((offset + length - 1) / header.cellBytes) - first + 1;
+  const head = await readAnswerHead(take, count);
+  verifyCellRun(header, getBytes(upload.root), first, getBytes(concat([...head.cellRoots])), head.siblings);
+  const rootsHash = hashWords([...head.cellRoots, ...head.siblings]);
+  const signed = { dealId: upload.dealId, slotIndex: upload.slotIndex, firstCell: first, rootsHash, servedAt: head.servedAt };
+  expect(readAnswerMessage.recover(DOMAIN, signed, hexlify(head.signature))).to.equal(world.operator.address);
+  const parts: Uint8Array[] = [];
+  for (const [index, root] of head.cellRoots.entries()) {
+    const row = first + index;
+    const start = row * header.cellBytes;
+    const from = Math.max(offset - start, 0);
+    const siblings = await readCellSiblings(take);
+    const part = await take(Math.min(offset + length - start, cellLength(header, row)) - from);
+    verifyCellPart(header, row, root, from, part, siblings);
+    parts.push(part);
+  }
+  expect(at).to.equal(bytes.length);
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** Sends raw bytes; resolves to what came back once the server has closed the connection. */
+async function raw(port: number, ...sent: readonly (string | Uint8Array)[]): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (data: Buffer) => {
+    answer += data.toString("latin1");
+  });
+  socket.on("error", () => undefined);
+  for (const piece of sent) socket.write(piece);
+  await once(socket, "close");
+  return answer;
+}
+
+async function flipByte(path: string, at: number): Promise<void> {
+  const handle = await open(path, "r+");
+  const byte = new Uint8Array(1);
+  await handle.read(byte, 0, 1, at);
+  await handle.write(Uint8Array.of((byte[0] ?? 0) ^ 0xff), 0, 1, at);
+  await handle.close();
+}
+
+describe("a provider over HTTP", () => {
+  let world: World;
+
+  beforeEach(async () => {
+    world = await startWorld();
+  });
+
+  afterEach(async () => {
+    await world.close();
+    await removeTemporaryFolders();
+  });
+
+  describe("taking a slot in", () => {
+    const openUpload = (upload: Upload) => call(world, "POST", "/v1/uploads", upload.body);
+    const finish = (upload: Upload, change: object = {}) =>
+      call(world, "POST", `/v1/uploads/${upload.id}/finish`, { root: upload.root, ...TERMS, ...change });
+
+    it("takes it in pieces, says where to resume, and signs an offer that the contract's own types verify", async () => {
+      const upload = await makeUpload(world);
+      expect((await openUpload(upload)).body).to.deep.equal({ uploadId: upload.id, receivedBytes: 0, slotBytes: TOTAL });
+      expect((await put(world, upload.id, 0, upload.data.subarray(0, 5_000))).body["receivedBytes"]).to.equal(5_000);
+      expect((await openUpload(upload)).body["receivedBytes"], "opening again finds it").to.equal(5_000);
+      expect((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]).to.equal(5_000);
+      expect((await put(world, upload.id, 5_000, upload.data.subarray(5_000))).status).to.equal(200);
+      const { status, body } = await finish(upload);
+      expect(status).to.equal(200);
+      const offer = body as unknown as OfferBody;
+      const pay = payForSlot(world.context.config.pricePerGibPeriodWei, TOTAL);
+      expect(offer).to.include({ root: upload.root, leafCount: leafCountOf(HEADER), payPerPeriodWei: String(pay), operatorEpoch: 3 });
+      const { owner, payer, dealSalt } = upload.body.request;
+      const signed: Offer = {
+        ...offer,
+        ...{ owner, payer, dealSalt, slotIndex: upload.slotIndex, k: HEADER.k, n: HEADER.n, headerHash: dealHeaderHash(HEADER) },
+        payPerPeriodWei: pay,
+        collateralWei: BigInt(offer.collateralWei),
+      };
+      expect(signed.collateralWei).to.equal(pay * 200n);
+      expect(offerMessage.recover(DOMAIN, signed, offer.signature)).to.equal(world.operator.address);
+      expect(world.context.store.find(upload.id)?.meta.offeredUntil, "kept as long as it binds").to.equal(offer.expiry);
+      expect((await finish(upload)).status, "finishing again is harmless").to.equal(200);
+      expect((await openUpload(upload)).body["receivedBytes"]).to.equal(TOTAL);
+    });
+
+    it("takes nothing that is not signed by its owner for this provider now", async () => {
+      const stranger = Wallet.createRandom();
+      expect((await openUpload(await makeUpload(world, {}, HEADER, stranger))).code).to.equal("UNAUTHORIZED");
+      expect((await openUpload(await makeUpload(world, { providerId: 8 }))).code).to.equal("UNAUTHORIZED");
+      expect((await openUpload(await makeUpload(world, { expiry: world.expiry() - 601 }))).code).to.equal("UNAUTHORIZED");
+      const changed = await makeUpload(world);
+      const request = { ...changed.body.request, slotIndex: 2 };
+      expect((await openUpload({ ...changed, body: { ...changed.body, request } })).code).to.equal("UNAUTHORIZED");
+      expect((await openUpload({ ...changed, body: { ...changed.body, signature: "0x00" } })).code).to.equal("UNAUTHORIZED");
+      expect(world.context.store.list()).to.deep.equal([]);
+    });
+
+    it("takes no header that does not fit the request", async () => {
+      for (const change of [{ k: 3 }, { n: 5 }, { slotIndex: 4 }, { headerHash: `0x${"00".repeat(32)}` }]) {
+        expect((await openUpload(await makeUpload(world, change))).code).to.equal("BAD_FORMAT");
+      }
+      const upload = await makeUpload(world);
+      expect((await openUpload({ ...upload, body: { ...upload.body, header: `${upload.body.header}00` } })).code).to.equal("BAD_FORMAT");
+    });
+
+    it("takes nothing from a payer without funds, but a repair of a deal that is paid already", async () => {
+      world.chain.balanceWei = payForSlot(world.context.config.pricePerGibPeriodWei, TOTAL) - 1n;
+      const upload = await makeUpload(world);
+      expect(await openUpload(upload)).to.include({ status: 402, code: "NO_FUNDS" });
+      world.chain.dealStatus = 1n;
+      expect((await openUpload(upload)).status).to.equal(200);
+      await put(world, upload.id, 0, upload.data);
+      expect((await finish(upload)).code, "a new deal of five periods costs more").to.equal("NO_FUNDS");
+      const pays = String(payForSlot(world.context.config.pricePerGibPeriodWei, TOTAL));
+      expect((await finish(upload, { payPerPeriodWei: pays })).status).to.equal(200);
+    });
+
+    it("takes no more than its capacity, than a payer's share, than the slot's size", async () => {
+      const big = { ...HEADER, rows: 200 };
+      expect((await openUpload(await makeUpload(world, {}, big))).code).to.equal("REFUSED");
+      const huge = await startWorld({ config: { undealtBytesPerPayer: 1 << 30 } });
+      const tooBig = await makeUpload(huge, {}, { ...HEADER, rows: 300 });
+      expect(await call(huge, "POST", "/v1/uploads", tooBig.body)).to.include({ status: 507, code: "NO_SPACE" });
+      await huge.close();
+      const upload = await makeUpload(world);
+      await openUpload(upload);
+      expect(await put(world, upload.id, 0, new Uint8Array(TOTAL + 1))).to.include({ status: 413, code: "TOO_LARGE" });
+      expect((await put(world, upload.id, 3, upload.data)).body["error"]).to.deep.include({ code: "CONFLICT" });
+    });
+
+    it("counts finished slots without a deal against the payer's share, until the deal is seen", async () => {
+      const small = await startWorld({ config: { undealtBytesPerPayer: 2 * TOTAL } });
+      const first = await store(small);
+      await store(small);
+      const third = await makeUpload(small);
+      expect((await call(small, "POST", "/v1/uploads", third.body)).code).to.equal("REFUSED");
+      small.context.dealt.add(first.id);
+      expect((await call(small, "POST", "/v1/uploads", third.body)).status).to.equal(200);
+      await small.close();
+    });
+
+    it("says where an upload stands when the offset is wrong", async () => {
+      const upload = await makeUpload(world);
+      await openUpload(upload);
+      await put(world, upload.id, 0, upload.data.subarray(0, 128));
+      const { status, body } = await put(world, upload.id, 64, upload.data);
+      expect(status).to.equal(409);
+      expect((body["error"] as { details: unknown }).details).to.deep.equal({ receivedBytes: 128 });
+      for (const offset of ["-1", "x", "1e3", "0&offset=1", "99999999999999999999"]) {
+        const { code } = await call(world, "PUT", `/v1/uploads/${upload.id}?offset=${offset}`);
+        expect(code, offset).to.equal("BAD_FORMAT");
+      }
+    });
+
+    it("signs nothing for bytes that are missing or have another root, nor terms that it does not offer", async () => {
+      const upload = await makeUpload(world);
+      await openUpload(upload);
+      await put(world, upload.id, 0, upload.data.subarray(0, 100));
+      expect((await finish(upload)).code).to.equal("TRUNCATED");
+      await put(world, upload.id, 100, new Uint8Array(TOTAL - 100));
+      expect(await finish(upload)).to.include({ status: 422, code: "CORRUPT" });
+      expect((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]).to.equal(0);
+      await put(world, upload.id, 0, upload.data);
+      expect((await finish(upload, { periods: 0 })).code).to.equal("REFUSED");
+      expect((await finish(upload, { periods: 1_001 })).code).to.equal("REFUSED");
+      expect((await finish(upload, { renewUntil: 5_000 })).code).to.equal("REFUSED");
+      expect((await finish(upload, { payPerPeriodWei: "1" })).code).to.equal("REFUSED");
+      expect((await finish(upload, { payPerPeriodWei: "-1" })).code).to.equal("BAD_FORMAT");
+      world.chain.freeCollateralWei = 1n;
+      expect((await finish(upload)).code, "no collateral left").to.equal("REFUSED");
+      expect(world.context.store.find(upload.id)?.meta.offeredUntil).to.equal(0);
+    });
+
+    it("forgets an upload for its owner only, and not while an offer is out", async () => {
+      const upload = await makeUpload(world);
+      await openUpload(upload);
+      const other = await makeUpload(world);
+      expect((await call(world, "DELETE", `/v1/uploads/${upload.id}`, other.body)).code).to.equal("NOT_FOUND");
+      expect((await call(world, "DELETE", `/v1/uploads/${upload.id}`)).code).to.equal("BAD_FORMAT");
+      expect((await call(world, "DELETE", `/v1/uploads/${upload.id}`, upload.body)).status).to.equal(204);
+      expect(await readdir(join(world.dir, "slots"))).to.deep.equal([]);
+      const offered = await store(world);
+      expect((await call(world, "DELETE", `/v1/uploads/${offered.id}`, offered.body)).code).to.equal("CONFLICT");
+    });
+
+    it("keeps what a sender brought that then stalled or hung up, and lets it go on", async () => {
+      const upload = await makeUpload(world);
+      await openUpload(upload);
+      const head = (offset: number) =>
+        `PUT /v1/uploads/${upload.id}?offset=${offset} HTTP/1.1\r\nhost: x\r\ncontent-length: ${TOTAL - offset}\r\n\r\n`;
+      expect(await raw(world.port, head(0), upload.data.subarray(0, 4_000)))
+        .to.include(" 504 ")
+        .and.include("TIMEOUT");
+      expect((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]).to.equal(4_000);
+      const socket = connect(world.port, "127.0.0.1");
+      socket.write(head(4_000));
+      await new Promise((resolve) => socket.write(upload.data.subarray(4_000, 8_000), resolve));
+      socket.end();
+      await once(socket.resume(), "close");
+      let received = 0;
+      for (let tries = 0; received < 8_000 && tries < 500; tries += 1) {
+        received = Number((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]);
+      }
+      expect(received).to.equal(8_000);
+      expect((await put(world, upload.id, 8_000, upload.data.subarray(8_000))).status).to.equal(200);
+      expect((await finish(upload)).status).to.equal(200);
+    });
+
+    it("serves many at once through few places", async () => {
+      const narrow = await startWorld({ limits: { uploadsAtOnce: 1, finishesAtOnce: 1, readsAtOnce: 1, waitingMax: 50 } });
+      const uploads = await Promise.all(Array.from({ length: 12 }, () => store(narrow)));
+      const reads = await Promise.all(
+        uploads.map(async (upload) => (await read(narrow, upload, 0, TOTAL, await ticketHeaders(narrow, upload))).arrayBuffer()),
+      );
+      for (const [at, upload] of uploads.entries()) {
+        const bytes = new Uint8Array(reads[at] ?? new ArrayBuffer(0));
+        expect(await verified(narrow, upload, bytes, 0, TOTAL)).to.deep.equal(upload.data);
+      }
+      await narrow.close();
+    });
+  });
+
+  describe("reading a slot", () => {
+    it("gives any range, every byte verifiable against the root, the head signed", async () => {
+      const upload = await store(world);
+      const headers = await ticketHeaders(world, upload);
+      for (const [offset, length] of [
+        [0, TOTAL],
+        [0, 128],
+        [4_096, 4_096],
+        [3_968, 256],
+        [TOTAL - 128, 128],
+        [8_192 + 512, 4 * 1_024],
+      ] as const) {
+        const response = await read(world, upload, offset, length, headers);
+        expect(response.status).to.equal(200);
+        const bytes = await verified(world, upload, new Uint8Array(await response.arrayBuffer()), offset, length);
+        expect(bytes).to.deep.equal(upload.data.slice(offset, offset + length));
+      }
+    });
+
+    it("gives nothing without the owner's ticket for these cells, now", async () => {
+      const upload = await store(world);
+      const other = await store(world);
+      const audience = Wallet.createRandom();
+      const code = async (headers: Record<string, string>, offset = 4_096, length = 8_192): Promise<string> => {
+        const response = await read(world, upload, offset, length, headers);
+        if (response.status === 200) return "accepted";
+        expect(response.status).to.equal(403);
+        return ((await response.json()) as { error: { code: string } }).error.code;
+      };
+      expect(await code({})).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, upload, { signer: Wallet.createRandom() }))).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, other))).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, upload, { change: { expiry: world.expiry() - 601 } }))).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, upload, { change: { firstCell: 2 } }))).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, upload, { change: { cellCount: 2 } }))).to.equal("UNAUTHORIZED");
+      expect(await code(await ticketHeaders(world, upload, { change: { firstCell: 1, cellCount: 2 } }))).to.equal("accepted");
+      const forOne = await ticketHeaders(world, upload, { audience });
+      expect(await code(forOne)).to.equal("accepted");
+      expect(await code({ authorization: forOne["authorization"] ?? "" })).to.equal("UNAUTHORIZED");
+      const stolen = await ticketHeaders(world, upload, { audience: Wallet.createRandom() });
+      expect(await code({ ...forOne, "ppio-audience-signature": stolen["ppio-audience-signature"] ?? "" })).to.equal("UNAUTHORIZED");
+      for (const authorization of ["PPIO-Ticket ", "PPIO-Ticket !!!", "Bearer x", `PPIO-Ticket ${"A".repeat(5_000)}`, "PPIO-Ticket e30"]) {
+        expect(await code({ authorization }), authorization.slice(0, 20)).to.equal("UNAUTHORIZED");
+      }
+    });
+
+    it("gives no range outside the slot, unaligned, empty or too long", async () => {
+      const upload = await store(world);
+      const headers = await ticketHeaders(world, upload);
+      for (const [offset, length] of [
+        [64, 128],
+        [0, 100],
+        [0, 0],
+        [TOTAL, 128],
+        [0, TOTAL + 128],
+        [-128, 128],
+        ["1e3", 128],
+        ["", 128],
+      ] as const) {
+        const response = await read(world, upload, offset, length, headers);
+        expect(response.status, `${offset} ${length}`).to.equal(400);
+      }
+    });
+
+    it("does not know a slot that is not finished or not there", async () => {
+      const upload = await makeUpload(world);
+      await call(world, "POST", "/v1/uploads", upload.body);
+      const headers = await ticketHeaders(world, upload);
+      expect((await read(world, upload, 0, 128, headers)).status).to.equal(404);
+      expect((await read(world, { ...upload, slotIndex: 3 }, 0, 128, headers)).status).to.equal(404);
+      expect((await read(world, { dealId: "0x12", slotIndex: 3 }, 0, 128, headers)).status).to.equal(400);
+    });
+
+    it("sends no byte of a damaged cell: an error at its start, a cut after", async () => {
+      const upload = await store(world);
+      const headers = await ticketHeaders(world, upload);
+      const path = join(world.dir, "slots", upload.id, "data");
+      await flipByte(path, 2 * 4_096 + 5);
+      const first = await read(world, upload, 2 * 4_096, 128, headers);
+      expect(first.status).to.equal(422);
+      expect(((await first.json()) as { error: { code: string } }).error.code).to.equal("CORRUPT");
+      const later = await read(world, upload, 4_096, 3 * 4_096, headers);
+      const body = await later.arrayBuffer().then(
+        (bytes) => `complete ${bytes.byteLength}`,
+        () => "cut",
+      );
+      expect(body).to.equal("cut");
+      expect((await read(world, upload, 0, 4_096, headers)).status, "whole cells are still served").to.equal(200);
+      await truncate(path, 100);
+      expect((await read(world, upload, 0, 128, headers)).status).to.equal(422);
+      await rm(path);
+      expect((await read(world, upload, 0, 128, headers)).status).to.equal(422);
+      const metrics = await (await fetch(`${world.url}/v1/metrics`)).text();
+      expect(metrics).to.include("ppio_corrupt_cells_total 4").and.include("ppio_damaged_slots 1");
+    });
+
+    it("gives up a reader that takes nothing, and keeps serving others", async () => {
+      const narrow = await startWorld({ config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 }, limits: { readsAtOnce: 1 } });
+      const upload = await store(narrow, { ...HEADER, cellBytes: 1 << 20, lastCellBytes: 1 << 20, rows: 16 });
+      const headers = await ticketHeaders(narrow, upload);
+      const path = `/v1/deals/${upload.dealId}/slots/${upload.slotIndex}?offset=0&length=${16 << 20}`;
+      const stuck = httpRequest(`${narrow.url}${path}`, { headers });
+      stuck.on("error", () => undefined);
+      stuck.end();
+      const [answer] = (await once(stuck, "response")) as [NodeJS.ReadableStream];
+      answer.pause();
+      expect((await read(narrow, upload, 0, 128, headers)).status).to.equal(200);
+      stuck.destroy();
+      await narrow.close();
+    });
+  });
+
+  describe("telling about itself", () => {
+    it("says who it is and what is free", async () => {
+      await store(world);
+      const { body } = await call(world, "GET", "/v1/info");
+      expect(body).to.include({ version: 1, providerId: 7, operator: world.operator.address, chainId: 31_337, collateralPeriods: 200 });
+      expect(body["freeBytes"]).to.equal((1 << 20) - TOTAL);
+    });
+
+    it("is well while disk and chain are, and says which is not", async () => {
+      expect((await call(world, "GET", "/v1/health")).body).to.include({ status: "ok", damagedSlots: 0 });
+      world.chain.isDown = true;
+      world.clock.nowMs += 2_000;
+      expect(await call(world, "GET", "/v1/health")).to.deep.include({ status: 503 });
+      world.chain.isDown = false;
+      await rm(world.dir, { recursive: true });
+      world.clock.nowMs += 2_000;
+      const { status, body } = await call(world, "GET", "/v1/health");
+      expect(status).to.equal(503);
+      expect(body).to.include({ disk: "the data folder cannot be written", chain: "ok" });
+    });
+
+    it("counts", async () => {
+      await store(world);
+      const text = await (await fetch(`${world.url}/v1/metrics`)).text();
+      expect(text)
+        .to.include(`ppio_uploaded_bytes_total ${TOTAL}`)
+        .and.include("ppio_offers_total 1")
+        .and.include(`ppio_used_bytes ${TOTAL}`);
+    });
+
+    it("fails with a code, not with a crash, while the chain is away", async () => {
+      world.chain.isDown = true;
+      const { status } = await call(world, "POST", "/v1/uploads", (await makeUpload(world)).body);
+      expect(status).to.be.greaterThan(499);
+      world.chain.isDown = false;
+      await store(world);
+    });
+  });
+
+  describe("against hostile input", () => {
+    it("reads bodies strictly", async () => {
+      const { body } = await makeUpload(world);
+      for (const spoiled of [
+        null,
+        [],
+        "text",
+        {},
+        { ...body, request: null },
+        { ...body, header: 5 },
+        { ...body, header: "0x" },
+        { ...body, request: { ...body.request, owner: "0x1" } },
+        { ...body, request: { ...body.request, slotIndex: -1 } },
+        { ...body, request: { ...body.request, slotIndex: 1.5 } },
+        { ...body, request: { ...body.request, expiry: "1" } },
+        { ...body, request: { ...body.request, dealSalt: "0x12" } },
+      ]) {
+        expect((await call(world, "POST", "/v1/uploads", spoiled)).status, JSON.stringify(spoiled)).to.equal(400);
+      }
+      const broken = await fetch(`${world.url}/v1/uploads`, { method: "POST", headers: { "content-type": "application/json" }, body: "{" });
+      expect(broken.status).to.equal(400);
+      expect(await readdir(join(world.dir, "slots"))).to.deep.equal([]);
+    });
+
+    it("finds nothing behind a path that climbs", async () => {
+      for (const path of [
+        "/v1/uploads/..%2f..%2fetc%2fpasswd",
+        "/v1/uploads/../../../etc/passwd",
+        "/v1/uploads/__proto__",
+        `/v1/uploads/${"a".repeat(64)}`,
+        "/v1/deals/..%2f..%2fx/slots/0?offset=0&length=128",
+        `/v1/deals/0x${"00".repeat(32)}/slots/%2e%2e?offset=0&length=128`,
+      ]) {
+        const answer = await raw(world.port, `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+        expect(answer, path).to.match(/^HTTP\/1.1 40[04]/);
+        expect(answer).not.to.include("root:");
+      }
+    });
+
+    it("refuses giant headers and hangs up on half a request", async () => {
+      expect(await raw(world.port, `GET /v1/info HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
+      expect(
+        await raw(world.port, "POST /v1/uploads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"),
+      ).to.equal("");
+    });
+  });
+});

@@ -247,12 +247,14 @@ describe("a provider over HTTP", () => {
       await new Promise((resolve) => socket.write(upload.data.subarray(4_000, 8_000), resolve));
       socket.end();
       await once(socket.resume(), "close");
-      let received = 0;
-      for (let tries = 0; received < 8_000 && tries < 500; tries += 1) {
-        received = Number((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]);
+      // What had reached the process counts, what was still under way does not; either way the upload goes on.
+      let answer = await put(world, upload.id, 4_000, upload.data.subarray(4_000));
+      for (let tries = 0; answer.status !== 200 && tries < 100; tries += 1) {
+        const { details } = answer.body["error"] as { details: { receivedBytes: number } };
+        expect(details.receivedBytes).to.be.within(4_000, 8_000);
+        answer = await put(world, upload.id, details.receivedBytes, upload.data.subarray(details.receivedBytes));
       }
-      expect(received).to.equal(8_000);
-      expect((await put(world, upload.id, 8_000, upload.data.subarray(8_000))).status).to.equal(200);
+      expect(answer.body["receivedBytes"]).to.equal(TOTAL);
       expect((await finish(upload)).status).to.equal(200);
     });
 

@@ -1,0 +1,167 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PpioError } from "@ppio/core";
+import { createLogger } from "@ppio/daemon";
+import { checkIdentity, createProviderMetrics, dropUnpaid, Inventory, type ProviderContext, SlotStore, settleSlots } from "@ppio/provider";
+import { expect } from "chai";
+import { type TransactionReceipt, Wallet } from "ethers";
+import { codeOf, messageOf } from "../support/code-of.ts";
+import { FakeLine, MARKET_ABI } from "../support/provider/fake-line.ts";
+import { makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
+import { BOOK, CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
+import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
+
+const log = createLogger({ component: "test", write: () => undefined });
+const HOUR = 3_600;
+
+interface House {
+  readonly line: FakeLine;
+  readonly context: ProviderContext;
+  readonly clock: { seconds: number };
+  readonly settled: string[];
+  readonly refusing: Set<string>;
+  held(slot: TestSlot): boolean;
+  take(change?: { readonly offeredUntil?: number; readonly isSealed?: boolean }): Promise<TestSlot>;
+}
+
+async function openHouse(): Promise<House> {
+  const line = new FakeLine();
+  const clock = { seconds: 0 };
+  const settled: string[] = [];
+  const refusing = new Set<string>();
+  const now = (): number => clock.seconds * 1000;
+  const store = await SlotStore.open({ dir: join(await temporaryFolder(), "slots"), capacityBytes: 1 << 24, log, now });
+  const send = async (_id: string, { data }: { readonly data: string }): Promise<TransactionReceipt> => {
+    const dealId = String(MARKET_ABI.parseTransaction({ data })?.args[0]);
+    if (refusing.has(dealId)) throw new PpioError("CHAIN_REVERT", "no");
+    settled.push(dealId);
+    return {} as TransactionReceipt;
+  };
+  const context: ProviderContext = {
+    config: { ...CONFIG, undealtSeconds: HOUR },
+    chain: line.connection(),
+    domain: DOMAIN,
+    operator: new Wallet(`0x${"42".repeat(32)}`),
+    providerId: PROVIDER_ID,
+    operatorEpoch: 1,
+    store,
+    sender: { send },
+    dealt: new Set(),
+    metrics: createProviderMetrics(),
+    log,
+    now,
+  };
+  return {
+    line,
+    context,
+    clock,
+    settled,
+    refusing,
+    held: ({ meta }) => store.find(meta.uploadId) !== undefined,
+    async take({ offeredUntil = 0, isSealed = true } = {}) {
+      const slot = makeSlot();
+      await store.create({ ...slot.meta, createdAt: now() });
+      await store.append(slot.meta.uploadId, 0, pieces(slot.data.subarray(0, isSealed ? slot.data.length : 100)));
+      if (isSealed) await store.seal(slot.meta.uploadId, slot.root);
+      await store.markOffered(slot.meta.uploadId, offeredUntil);
+      return slot;
+    },
+  };
+}
+
+describe("housekeeping", () => {
+  afterEach(removeTemporaryFolders);
+
+  async function pass(house: House, seconds: number, chainSeconds = seconds): Promise<void> {
+    house.clock.seconds = seconds;
+    house.line.timestamp = chainSeconds;
+    await dropUnpaid(house.context);
+  }
+
+  it("waits for a deal as long as an offer may be used and an hour more", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ offeredUntil: 600 });
+    await pass(house, 600 + HOUR);
+    expect(house.held(slot)).to.equal(true);
+    await pass(house, 601 + HOUR);
+    expect(house.held(slot)).to.equal(false);
+    expect(house.context.store.usedBytes).to.equal(0);
+  });
+
+  it("drops nothing because its node lags behind", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ offeredUntil: 600 });
+    await pass(house, 100 * HOUR, 700);
+    expect(house.held(slot)).to.equal(true);
+  });
+
+  it("waits for an upload that moves, but not for ever", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ isSealed: false });
+    const { uploadId } = slot.meta;
+    for (let hour = 1; hour <= 24; hour += 1) {
+      await pass(house, hour * HOUR - 1);
+      expect(house.held(slot), `hour ${hour}`).to.equal(true);
+      await house.context.store.append(uploadId, 99 + hour, pieces(slot.data.subarray(99 + hour, 100 + hour)));
+    }
+    await pass(house, 24 * HOUR + 1);
+    expect(house.held(slot)).to.equal(false);
+  });
+
+  it("keeps a slot that is paid for, remembers it, and drops it once readers and proofs are through", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ offeredUntil: 600 });
+    house.line.fill(slot, 5n, { liveUntil: 5_000 });
+    await pass(house, 400_000);
+    expect(house.held(slot)).to.equal(true);
+    expect(house.context.dealt.has(slot.meta.uploadId)).to.equal(true);
+    house.line.end(slot, 4_001);
+    // Period 4002 is under way: that of 4001 can still be proven.
+    await pass(house, 400_150);
+    expect(house.held(slot)).to.equal(true);
+    await pass(house, 400_200);
+    expect(house.held(slot)).to.equal(false);
+    expect(house.context.dealt.size).to.equal(0);
+  });
+
+  it("drops a slot that went to another provider, after the wait", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ offeredUntil: 600 });
+    house.line.fill(slot, 5n, { providerId: PROVIDER_ID + 1 });
+    await pass(house, 600);
+    expect(house.held(slot)).to.equal(true);
+    await pass(house, 601 + HOUR);
+    expect(house.held(slot)).to.equal(false);
+  });
+
+  it("settles what is due, and one refusal keeps nobody else from its pay", async () => {
+    const house = await openHouse();
+    const [early, refused, due, ended, other] = [makeSlot(), makeSlot(), makeSlot(), makeSlot(), makeSlot()];
+    house.line.fill(early, 1n, { settledTo: 40 });
+    house.line.fill(refused, 1n);
+    house.line.fill(due, 1n);
+    house.line.fill(ended, 1n, { settledTo: 30, liveUntil: 33 });
+    house.line.fill(other, 1n, { providerId: 99 });
+    house.refusing.add(refused.meta.dealId);
+    house.line.at(50);
+    const inventory = new Inventory(house.context.chain, PROVIDER_ID);
+    await inventory.refresh();
+    await settleSlots(house.context, inventory);
+    expect(house.settled).to.deep.equal([due.meta.dealId, ended.meta.dealId]);
+  });
+});
+
+describe("a data folder's identity", () => {
+  afterEach(removeTemporaryFolders);
+
+  it("is kept from the first start, and no other network or provider is let near the slots", async () => {
+    const dir = await temporaryFolder();
+    await checkIdentity(dir, BOOK, PROVIDER_ID);
+    await checkIdentity(dir, BOOK, PROVIDER_ID);
+    expect(await codeOf(checkIdentity(dir, BOOK, 8))).to.equal("CONFIG");
+    expect(await codeOf(checkIdentity(dir, { ...BOOK, chainId: 1 }, PROVIDER_ID))).to.equal("CONFIG");
+    const message = await messageOf(checkIdentity(dir, { ...BOOK, market: `0x${"99".repeat(20)}` }, PROVIDER_ID));
+    expect(message).to.include(BOOK.market).and.include("another data folder");
+    expect(JSON.parse(await readFile(join(dir, "identity.json"), "utf8"))).to.include({ providerId: PROVIDER_ID });
+  });
+});

@@ -1,0 +1,281 @@
+import { open } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { drandRandomness, drandSecretKey, PpioError, signDrandRound } from "@ppio/core";
+import { createLogger } from "@ppio/daemon";
+import { createProviderMetrics, Inventory, type ProverState, type ProviderContext, proveDuePeriod, SlotStore } from "@ppio/provider";
+import { expect } from "chai";
+import { hexlify, type TransactionReceipt, Wallet } from "ethers";
+import fc from "fast-check";
+import { codeOf } from "../support/code-of.ts";
+import { FakeLine } from "../support/provider/fake-line.ts";
+import { HEADER, makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
+import { CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
+import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
+
+const log = createLogger({ component: "test", write: () => undefined });
+
+interface Prover {
+  readonly line: FakeLine;
+  readonly slots: readonly TestSlot[];
+  readonly dir: string;
+  readonly context: ProviderContext;
+  /** Ids of what was sent, in order. */
+  readonly sent: string[];
+  look(): Promise<void>;
+  /** What a restart does: everything in memory is new. */
+  restart(): void;
+  faults: { nextSend: Error | undefined; seed: string | undefined };
+}
+
+async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Prover> {
+  const dir = join(await temporaryFolder(), "slots");
+  const store = await SlotStore.open({ dir, capacityBytes: 1 << 24, log });
+  const line = new FakeLine();
+  const slots = pays.map((_pay, index) => makeSlot(HEADER, index));
+  for (const [index, slot] of slots.entries()) {
+    await store.create(slot.meta);
+    await store.append(slot.meta.uploadId, 0, pieces(slot.data));
+    await store.seal(slot.meta.uploadId, slot.root);
+    line.fill(slot, pays[index] ?? 1n);
+  }
+  const sent: string[] = [];
+  const faults: Prover["faults"] = { nextSend: undefined, seed: undefined };
+  const send = async (id: string, { data }: { readonly data: string }): Promise<TransactionReceipt> => {
+    sent.push(id);
+    const fault = faults.nextSend;
+    faults.nextSend = undefined;
+    if (fault !== undefined) throw fault;
+    if (id.startsWith("prove/")) line.takeProof(data, slots, faults.seed);
+    return { gasUsed: 1n, hash: "0x" } as TransactionReceipt;
+  };
+  const context = (): ProviderContext => ({
+    config: CONFIG,
+    chain: line.connection(),
+    domain: DOMAIN,
+    operator: new Wallet(`0x${"42".repeat(32)}`),
+    providerId: PROVIDER_ID,
+    operatorEpoch: 1,
+    store,
+    sender: { send },
+    dealt: new Set(),
+    metrics: createProviderMetrics(),
+    log,
+    now: () => line.timestamp * 1000,
+  });
+  let current = context();
+  let inventory = new Inventory(current.chain, PROVIDER_ID);
+  let state: ProverState = { keptAfter: 0 };
+  return {
+    line,
+    slots,
+    dir,
+    context: current,
+    sent,
+    faults,
+    look: () => proveDuePeriod(current, inventory, state),
+    restart: () => {
+      current = context();
+      inventory = new Inventory(current.chain, PROVIDER_ID);
+      state = { keptAfter: 0 };
+    },
+  };
+}
+
+describe("prover", () => {
+  afterEach(removeTemporaryFolders);
+
+  it("answers every sample of a period as the contract draws it, with whatever pays and seeds", async () => {
+    const pay = fc.bigInt({ min: 1n, max: 1_000n });
+    await fc.assert(
+      fc.asyncProperty(fc.array(pay, { minLength: 1, maxLength: 4 }), fc.integer({ min: 2, max: 900 }), async (pays, period) => {
+        const prover = await startProver(pays);
+        prover.line.at(period, 1);
+        await prover.look();
+        expect([...prover.line.proven]).to.deep.equal([period - 1]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("proves as soon as the seed is out, once, and every period anew", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1).seedIsOut = false;
+    await prover.look();
+    expect(prover.sent).to.deep.equal([]);
+    prover.line.at(3, 2).seedIsOut = true;
+    for (let looks = 0; looks < 4; looks += 1) await prover.look();
+    expect(prover.sent).to.deep.equal(["prove/2"]);
+    prover.restart();
+    await prover.look();
+    expect(prover.sent, "after a restart too").to.deep.equal(["prove/2"]);
+    prover.line.at(4, 0);
+    await prover.look();
+    expect(prover.sent).to.deep.equal(["prove/2", "prove/3"]);
+  });
+
+  it("asks for the same transaction again after an outage or a restart in the middle", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1);
+    prover.faults.nextSend = new PpioError("CHAIN_UNREACHABLE", "away");
+    expect(await codeOf(prover.look())).to.equal("CHAIN_UNREACHABLE");
+    prover.restart();
+    await prover.look();
+    expect(prover.sent).to.deep.equal(["prove/2", "prove/2"]);
+    expect([...prover.line.proven]).to.deep.equal([2]);
+  });
+
+  it("does nothing where nothing is owed: no slots, none live, gone, proven by somebody else", async () => {
+    const empty = await startProver([]);
+    empty.line.at(3, 1);
+    await empty.look();
+    const ended = await startProver();
+    for (const slot of ended.slots) ended.line.end(slot, 2);
+    ended.line.at(3, 1);
+    await ended.look();
+    const gone = await startProver();
+    gone.line.at(3, 1).evictedAt = 2;
+    await gone.look();
+    const proven = await startProver();
+    proven.line.at(3, 1).proven.add(2);
+    await proven.look();
+    expect([...empty.sent, ...gone.sent, ...proven.sent]).to.deep.equal([]);
+    expect(ended.sent.filter((id) => id.startsWith("prove/"))).to.deep.equal([]);
+    expect(proven.context.metrics.get("ppio_last_proven_period")).to.equal(2);
+  });
+
+  it("names holes without a proof and draws again", async () => {
+    const prover = await startProver([5n, 5n, 5n]);
+    prover.line.end(prover.slots[1] ?? makeSlot(), 5);
+    for (const period of [6, 7, 8, 9, 10]) {
+      prover.line.at(period, 1);
+      await prover.look();
+      expect(prover.line.proven.has(period - 1), `period ${period - 1}`).to.equal(true);
+    }
+  });
+
+  it("sees a deal that ended since it last looked", async () => {
+    const prover = await startProver([5n, 500n]);
+    prover.line.at(3, 1);
+    await prover.look();
+    prover.line.end(prover.slots[0] ?? makeSlot(), 3);
+    prover.line.at(4, 1);
+    await prover.look();
+    expect([...prover.line.proven]).to.deep.equal([2, 3]);
+  });
+
+  it("answers for no damaged byte: the period is lost, and said so", async () => {
+    const prover = await startProver([5n]);
+    const handle = await open(join(prover.dir, prover.slots[0]?.meta.uploadId ?? "", "data"), "r+");
+    for (let row = 0; row < HEADER.rows; row += 1) await handle.write(new Uint8Array(64), 0, 64, row * HEADER.cellBytes);
+    await handle.close();
+    prover.line.at(3, 1);
+    expect(await codeOf(prover.look())).to.equal("CORRUPT");
+    expect(prover.sent).to.deep.equal([]);
+    expect(prover.context.metrics.get("ppio_proof_failures_total")).to.equal(1);
+    expect(prover.context.store.damagedSlots).to.equal(1);
+  });
+
+  it("says so when a challenged slot is not on its disk", async () => {
+    const prover = await startProver([5n]);
+    await prover.context.store.drop(prover.slots[0]?.meta.uploadId ?? "");
+    prover.line.at(3, 1);
+    expect(await codeOf(prover.look())).to.equal("CORRUPT");
+  });
+
+  describe("when nobody brings the seed to the chain", () => {
+    const secretKey = drandSecretKey();
+    const server = createServer((request, response) => {
+      const round = Number(request.url?.split("/").at(-1));
+      asked.push(round);
+      response.end(JSON.stringify({ round, signature: hexlify(signDrandRound(secretKey, round)).slice(2) }));
+    });
+    let asked: number[] = [];
+
+    before(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
+    after(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    beforeEach(() => {
+      asked = [];
+    });
+
+    async function startAlone(): Promise<Prover> {
+      const prover = await startProver();
+      prover.line.seedIsOut = false;
+      prover.line.beaconUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      prover.restart();
+      prover.faults.seed = hexlify(drandRandomness(signDrandRound(secretKey, 2)));
+      return prover;
+    }
+
+    it("leaves it to the oracle at first, then carries it there with the proof", async () => {
+      const prover = await startAlone();
+      prover.line.at(3, 39);
+      await prover.look();
+      expect([asked, prover.sent]).to.deep.equal([[], []]);
+      prover.line.at(3, 40);
+      await prover.look();
+      expect([asked, prover.sent]).to.deep.equal([[2], ["prove/2"]]);
+      expect([...prover.line.proven]).to.deep.equal([2]);
+    });
+
+    it("leaves a void period alone", async () => {
+      const prover = await startAlone();
+      prover.line.at(3, 90).isVoid = true;
+      await prover.look();
+      expect(prover.sent).to.deep.equal([]);
+    });
+  });
+});
+
+describe("inventory", () => {
+  const ids = (inventory: Inventory): string[] =>
+    inventory.all().map(({ dealId, startGwei, endGwei }) => `${dealId} ${startGwei}-${endGwei}`);
+
+  it("finds the interval of every point, moved and dropped ones included", async () => {
+    const line = new FakeLine();
+    const [a, b, c] = [makeSlot(), makeSlot(), makeSlot()];
+    for (const [slot, pay] of [
+      [a, 10n],
+      [b, 5n],
+      [c, 7n],
+    ] as const)
+      line.fill(slot, pay);
+    const inventory = new Inventory(line.connection(), PROVIDER_ID);
+    await inventory.refresh();
+    const at = (point: bigint): string | undefined => inventory.at(point)?.dealId;
+    expect([at(0n), at(9n), at(10n), at(14n), at(15n), at(21n), at(22n)]).to.deep.equal(
+      [a, a, b, b, c, c, undefined].map((slot) => slot?.meta.dealId),
+    );
+    line.move(b, undefined);
+    line.move(c, 10n);
+    await inventory.refresh();
+    expect([at(9n), at(10n), at(16n), at(17n)]).to.deep.equal([a, c, c, undefined].map((slot) => slot?.meta.dealId));
+  });
+
+  it("is the same after any growth and reorg as when it is read from the start", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.integer({ min: 1, max: 9 }), fc.nat(5)), { maxLength: 30 }), async (steps) => {
+        const line = new FakeLine();
+        const inventory = new Inventory(line.connection(), PROVIDER_ID);
+        for (const [pay, undone] of steps) {
+          line.fill(makeSlot(), BigInt(pay));
+          await inventory.refresh();
+          if (undone > 2) {
+            line.reorg(Math.min(undone, line.block));
+            line.fill(makeSlot(), BigInt(pay));
+            await inventory.refresh();
+          }
+        }
+        const fresh = new Inventory(line.connection(), PROVIDER_ID);
+        await fresh.refresh();
+        await inventory.refresh();
+        expect(ids(inventory)).to.deep.equal(ids(fresh));
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

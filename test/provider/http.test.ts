@@ -259,7 +259,7 @@ describe("a provider over HTTP", () => {
     });
 
     it("serves many at once through few places", async () => {
-      const narrow = await startWorld({ limits: { uploadsAtOnce: 1, finishesAtOnce: 1, readsAtOnce: 1, waitingMax: 50 } });
+      const narrow = await startWorld({ limits: { uploadBufferBytes: 1, readBufferBytes: 1, finishesAtOnce: 1, waitingMax: 50 } });
       const uploads = await Promise.all(Array.from({ length: 12 }, () => store(narrow)));
       const reads = await Promise.all(
         uploads.map(async (upload) => (await read(narrow, upload, 0, TOTAL, await ticketHeaders(narrow, upload))).arrayBuffer()),
@@ -369,7 +369,10 @@ describe("a provider over HTTP", () => {
     });
 
     it("gives up a reader that takes nothing, and keeps serving others", async () => {
-      const narrow = await startWorld({ config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 }, limits: { readsAtOnce: 1 } });
+      const narrow = await startWorld({
+        config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 },
+        limits: { readBufferBytes: 1 },
+      });
       const upload = await store(narrow, { ...HEADER, cellBytes: 1 << 20, lastCellBytes: 1 << 20, rows: 16 });
       const headers = await ticketHeaders(narrow, upload);
       const path = `/v1/deals/${upload.dealId}/slots/${upload.slotIndex}?offset=0&length=${16 << 20}`;

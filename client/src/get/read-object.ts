@@ -50,6 +50,8 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   const { manifest, contentKey, signal } = options;
   const { k, n, cellBytes } = part.header;
   const plan = planObject({ sizeBytes: part.sizeBytes, k, n, cellBytes });
+  if (part.offset !== 0)
+    throw new PpioError("BAD_FORMAT", "The object shares its deal with others, which this version cannot read; update it.");
   if (plan.header.rows !== part.header.rows || plan.header.lastCellBytes !== part.header.lastCellBytes) {
     throw new PpioError("BAD_FORMAT", "The manifest's deal header does not fit the object's size.");
   }
@@ -126,15 +128,4 @@ async function openBatch(plan: ObjectPlan, reader: RowReader, sealer: Sealer, ba
       return sealer.openFrame(frame, cell);
     }),
   );
-}
-
-/** All bytes of a small object, such as an index. */
-export async function readWhole(context: Context, options: ReadObjectOptions): Promise<Uint8Array> {
-  const out = new Uint8Array(options.manifest.sizeBytes);
-  let at = 0;
-  for await (const bytes of readObject(context, options)) {
-    out.set(bytes, at);
-    at += bytes.length;
-  }
-  return out;
 }

@@ -1,28 +1,17 @@
 /**
- * A bucket's listing: found through its head, read like any object, written as a new object in a deal of its own. The head moves by
- * compare-and-swap, so writers cannot lose each other's entries.
+ * A bucket's listing: a sealed record in a deal of its own, found through the bucket's head and written anew with every change. The head
+ * moves by compare-and-swap, so writers cannot lose each other's entries.
  */
-import {
-  type BucketIndex,
-  decodeHead,
-  decodeIndex,
-  decodeManifest,
-  encodeHead,
-  encodeIndex,
-  encodeManifest,
-  type Manifest,
-  PpioError,
-} from "@ppio/core";
-import { hexlify } from "ethers";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { type BucketHead, type BucketIndex, decodeHead, decodeIndex, encodeHead, encodeIndex, equalBytes, PpioError } from "@ppio/core";
+import { getBytes, hexlify } from "ethers";
 import type { Context } from "../context.ts";
-import { readWhole } from "../get/read-object.ts";
-import { bucketIdOf, listingKey, openSmall, sealSmall, unwrapKey, wrapKey } from "../keys/index.ts";
+import { readRecord } from "../get/read-record.ts";
+import { bucketIdOf, keyContext, listingKey } from "../keys/index.ts";
 import type { ProviderView } from "../providers/list.ts";
-import { bytesSource } from "../put/source.ts";
-import { type CodeOptions, type StoredObject, storeObject } from "../put/store-object.ts";
-
-const HEAD_LABEL = "ppio/v1/head";
-const CONTENT_TYPE = "application/vnd.ppio.index";
+import type { CodeOptions, StoredDeal } from "../put/store-deal.ts";
+import { storeRecord } from "../put/store-record.ts";
+import { openRecord, type RecordKeys, sealRecord } from "../seal/index.ts";
 
 export interface LoadedBucket {
   readonly index: BucketIndex;
@@ -41,41 +30,29 @@ export function checkBucketName(bucket: string): void {
   }
 }
 
-function headContext(bucketId: Uint8Array, seq: number): Uint8Array {
-  const out = new Uint8Array(40);
-  out.set(bucketId);
-  new DataView(out.buffer).setBigUint64(32, BigInt(seq));
-  return out;
+/** A listing is bound to its bucket and to its place in the bucket's history. */
+function listingKeys(context: Context, bucket: string, seq: number): RecordKeys {
+  const { masterSecret, applicationSecret } = context;
+  const key = listingKey(masterSecret, bucket);
+  return { key, applicationSecret, context: keyContext(bucketIdOf(masterSecret, bucket), seq) };
 }
 
-/** What a wrapped content key is bound to: object id 32 | object version u64. */
-export function keyContext(objectId: Uint8Array, objectVersion: number): Uint8Array {
-  return headContext(objectId, objectVersion);
-}
-
-async function openHead(context: Context, bucket: string): Promise<{ seq: number; raw: Uint8Array | undefined; manifest?: Manifest }> {
-  const bucketId = bucketIdOf(context.masterSecret, bucket);
-  const raw = await context.headStore.read(hexlify(bucketId).slice(2));
-  if (raw === undefined) return { seq: 0, raw };
-  const head = decodeHead(raw);
-  if (hexlify(head.bucketId) !== hexlify(bucketId))
-    throw new PpioError("CORRUPT", `The head of bucket "${bucket}" belongs to another bucket.`);
-  const key = listingKey(context.masterSecret, bucket);
-  const manifest = decodeManifest(await openSmall(key, HEAD_LABEL, head.sealedManifest, headContext(bucketId, head.seq)));
-  return { seq: head.seq, raw, manifest };
-}
-
-/** The newest listing; an empty one for a bucket that was never written. */
+/** The newest listing; an empty one for a bucket that was never written. @throws CORRUPT, WRONG_KEY */
 export async function loadBucket(context: Context, bucket: string, signal?: AbortSignal): Promise<LoadedBucket> {
   checkBucketName(bucket);
-  const { seq, raw, manifest } = await openHead(context, bucket);
-  if (manifest === undefined) return { index: { bucket, entries: [] }, seq, raw, dealId: undefined };
-  const wrapping = listingKey(context.masterSecret, bucket);
-  const contentKey = await unwrapKey(wrapping, manifest.wrappedKey, keyContext(manifest.objectId, manifest.objectVersion));
-  const bytes = await readWhole(context, { manifest, contentKey, ...(signal === undefined ? {} : { signal }) });
-  const index = decodeIndex(bytes);
+  const bucketId = bucketIdOf(context.masterSecret, bucket);
+  const raw = await context.headStore.read(hexlify(bucketId).slice(2));
+  if (raw === undefined) return { index: { bucket, entries: [] }, seq: 0, raw, dealId: undefined };
+  const head = decodeHead(raw);
+  if (!equalBytes(head.bucketId, bucketId)) throw new PpioError("CORRUPT", `The head of bucket "${bucket}" belongs to another bucket.`);
+  const dealId = hexlify(head.dealId);
+  const sealed = await readRecord(context, { dealId, offset: head.offset, length: head.length }, signal);
+  if (!equalBytes(sha256(sealed), head.hash)) {
+    throw new PpioError("CORRUPT", `The head of bucket "${bucket}" does not fit the listing that it names; restore the head.`);
+  }
+  const index = decodeIndex(await openRecord(listingKeys(context, bucket, head.seq), sealed));
   if (index.bucket !== bucket) throw new PpioError("CORRUPT", `The listing of bucket "${bucket}" belongs to another bucket.`);
-  return { index, seq, raw, dealId: hexlify(manifest.parts[0]?.dealId ?? new Uint8Array()) };
+  return { index, seq: head.seq, raw, dealId };
 }
 
 /** `loadBucket`, with `NOT_FOUND` for a bucket that was never written. */
@@ -86,7 +63,7 @@ export async function requireBucket(context: Context, bucket: string, signal?: A
 }
 
 export interface StoredIndex {
-  readonly stored: StoredObject;
+  readonly stored: StoredDeal;
   /** The head that will name it. */
   readonly head: Uint8Array;
 }
@@ -102,26 +79,20 @@ export async function storeIndex(
     readonly signal?: AbortSignal;
   },
 ): Promise<StoredIndex> {
-  const { index, loaded, signal, promisedWei } = options;
-  const bucketId = bucketIdOf(context.masterSecret, index.bucket);
+  const { index, loaded, signal } = options;
   const seq = loaded.seq + 1;
-  const wrapping = listingKey(context.masterSecret, index.bucket);
-  const contentKey = context.random(32);
-  const stored = await storeObject(context, {
-    ...options,
-    periods: await periodsOfIndex(context, options.periods, loaded, signal),
-    source: bytesSource(encodeIndex(index)),
-    objectId: bucketId,
-    objectVersion: seq,
-    contentType: CONTENT_TYPE,
-    contentKey,
-    wrappedKey: await wrapKey(wrapping, contentKey, keyContext(bucketId, seq), context.random),
-    ...(promisedWei === undefined ? {} : { promisedWei }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const plaintext = encodeManifest(stored.manifest);
-  const sealedManifest = await sealSmall(wrapping, HEAD_LABEL, plaintext, headContext(bucketId, seq), context.random);
-  return { stored, head: encodeHead({ bucketId, seq, sealedManifest }) };
+  const record = await sealRecord(listingKeys(context, index.bucket, seq), encodeIndex(index), context.random);
+  const periods = await periodsOfIndex(context, options.periods, loaded, signal);
+  const stored = await storeRecord(context, { ...options, periods, record });
+  const head: BucketHead = {
+    bucketId: bucketIdOf(context.masterSecret, index.bucket),
+    seq,
+    dealId: getBytes(stored.deal.dealId),
+    offset: 0,
+    length: record.length,
+    hash: sha256(record),
+  };
+  return { stored, head: encodeHead(head) };
 }
 
 /** A listing lives as long as the one before it, which covers all older objects, and as what is added. */

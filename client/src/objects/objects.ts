@@ -3,12 +3,12 @@ import { type IndexEntry, type Manifest, PpioError, withEntry } from "@ppio/core
 import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
 import { type ByteRange, readObject } from "../get/read-object.ts";
-import { keyContext, type LoadedBucket, requireBucket, storeIndex } from "../index/bucket.ts";
-import { unwrapKey, wrappingKey } from "../keys/index.ts";
+import { type LoadedBucket, requireBucket, storeIndex } from "../index/bucket.ts";
+import { keyContext, unwrapKey, wrappingKey } from "../keys/index.ts";
 import { listProviders } from "../providers/list.ts";
 import { commit } from "../put/commit.ts";
 import { dealIdOfEntry } from "../put/put-object.ts";
-import type { CodeOptions } from "../put/store-object.ts";
+import type { CodeOptions } from "../put/store-deal.ts";
 import { describeEntry, type ObjectInfo } from "./object-info.ts";
 
 export interface ObjectName {

@@ -4,7 +4,7 @@ import type { IStorageMarket } from "@ppio/core/contracts";
 import { formatUnits, hexlify, type TransactionReceipt } from "ethers";
 import type { Chain } from "../chain/chain.ts";
 import type { Context } from "../context.ts";
-import { escrowWeiOf, type PreparedDeal } from "./store-object.ts";
+import { escrowWeiOf, type PreparedDeal } from "./store-deal.ts";
 
 const PERMIT_SECONDS = 3600;
 

@@ -2,13 +2,13 @@
 import { type BucketIndex, decodeDealHeader, decodeIndex, encodeDealHeader, encodeIndex, type IndexEntry, PpioError } from "@ppio/core";
 import { getBytes, hexlify, toUtf8Bytes } from "ethers";
 import type { Context } from "../context.ts";
-import { listingKey, openSmall, sealSmall } from "../keys/index.ts";
+import { listingKey } from "../keys/index.ts";
+import { openRecord, type RecordKeys, sealRecord } from "../seal/index.ts";
 import type { JournalRecord } from "./journal.ts";
 import type { SlotOffer } from "./offers.ts";
-import type { CodeOptions, PreparedDeal } from "./store-object.ts";
+import type { CodeOptions, PreparedDeal } from "./store-deal.ts";
 
 const VERSION = 1;
-const LABEL = "ppio/v1/journal";
 
 export interface PendingPut {
   readonly bucket: string;
@@ -34,6 +34,10 @@ export function pendingId(pending: PendingPut): string {
 
 const NAMELESS = "";
 
+function keysOf({ masterSecret, applicationSecret }: Context, id: string): RecordKeys {
+  return { key: listingKey(masterSecret, NAMELESS), applicationSecret, context: getBytes(id) };
+}
+
 export async function sealPending(context: Context, pending: PendingPut): Promise<JournalRecord> {
   const id = pendingId(pending);
   const index: BucketIndex = { bucket: pending.bucket, entries: pending.entry === undefined ? [] : [pending.entry] };
@@ -55,8 +59,7 @@ export async function sealPending(context: Context, pending: PendingPut): Promis
     head: hexlify(pending.head),
     superseded: pending.superseded,
   };
-  const key = listingKey(context.masterSecret, NAMELESS);
-  return { id, sealed: await sealSmall(key, LABEL, toUtf8Bytes(JSON.stringify(plain)), getBytes(id), context.random) };
+  return { id, sealed: await sealRecord(keysOf(context, id), toUtf8Bytes(JSON.stringify(plain)), context.random) };
 }
 
 interface PlainDeal {
@@ -78,8 +81,7 @@ interface Plain extends Omit<PendingPut, "bucket" | "entry" | "deals" | "raw" | 
 
 /** @throws WRONG_KEY, BAD_FORMAT */
 export async function openPending(context: Context, record: JournalRecord): Promise<PendingPut> {
-  const key = listingKey(context.masterSecret, NAMELESS);
-  const plain = JSON.parse(new TextDecoder().decode(await openSmall(key, LABEL, record.sealed, getBytes(record.id)))) as Plain;
+  const plain = JSON.parse(new TextDecoder().decode(await openRecord(keysOf(context, record.id), record.sealed))) as Plain;
   if (plain.version !== VERSION)
     throw new PpioError("BAD_FORMAT", `The journal's version ${plain.version} is not known; use a newer program.`);
   const index = decodeIndex(getBytes(plain.index));

@@ -4,14 +4,15 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { INLINE_BYTES_MAX, type IndexEntry, type Manifest, PpioError, payForSlot, planObject, slotBytes, withEntry } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
-import { keyContext, loadBucket, storeIndex } from "../index/bucket.ts";
-import { objectIdOf, wrapKey, wrappingKey } from "../keys/index.ts";
+import { loadBucket, storeIndex } from "../index/bucket.ts";
+import { keyContext, objectIdOf, wrapKey, wrappingKey } from "../keys/index.ts";
 import { listProviders, type ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
 import { requireFunds } from "./open-deals.ts";
 import { type ObjectSource, readFully } from "./source.ts";
-import { type CodeOptions, escrowWeiOf, type PreparedDeal, type StoredObject, storeObject } from "./store-object.ts";
+import { type CodeOptions, escrowWeiOf, type PreparedDeal } from "./store-deal.ts";
+import { type StoredObject, storeObject } from "./store-object.ts";
 
 export interface PutProgress {
   readonly stage: "sending" | PutStage;

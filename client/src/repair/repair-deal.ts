@@ -11,7 +11,7 @@ import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import type { SlotOffer } from "../put/offers.ts";
 import type { Batch } from "../put/spread.ts";
-import { offersUsableUntil } from "../put/store-object.ts";
+import { offersUsableUntil } from "../put/store-deal.ts";
 import { storeSlots } from "../put/store-slots.ts";
 
 export interface RepairOptions {

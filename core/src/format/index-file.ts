@@ -32,8 +32,21 @@ export interface IndexEntry {
 
 export interface BucketIndex {
   readonly bucket: string;
-  /** Ordered by key, each key once. */
+  /** Ordered by key, as UTF-8 bytes; each key once. */
   readonly entries: readonly IndexEntry[];
+}
+
+const UTF8 = new TextEncoder();
+
+/** Order of keys: by their UTF-8 bytes, which is not the order of JavaScript's strings. */
+export function compareKeys(a: string, b: string): number {
+  const [left, right] = [UTF8.encode(a), UTF8.encode(b)];
+  const shorter = Math.min(left.length, right.length);
+  for (let at = 0; at < shorter; at += 1) {
+    const difference = (left[at] ?? 0) - (right[at] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return left.length - right.length;
 }
 
 /** @throws TOO_LARGE beyond 16 MiB */
@@ -62,7 +75,7 @@ export function decodeIndex(bytes: Uint8Array): BucketIndex {
   for (let at = 0; at < count; at += 1) {
     const entry = readEntry(reader);
     const previous = entries.at(-1);
-    if (previous !== undefined && previous.key >= entry.key) throw reader.fail("its keys are not in order");
+    if (previous !== undefined && compareKeys(previous.key, entry.key) >= 0) throw reader.fail("its keys are not in order");
     entries.push(entry);
   }
   reader.end();
@@ -84,27 +97,38 @@ function readEntry(reader: ByteReader): IndexEntry {
 /** A new index with `entry` in its place, or without `key` when no entry is given. */
 export function withEntry(index: BucketIndex, key: string, entry: IndexEntry | undefined): BucketIndex {
   const others = index.entries.filter((existing) => existing.key !== key);
-  const entries = entry === undefined ? others : [...others, entry].sort((a, b) => (a.key < b.key ? -1 : 1));
+  const entries = entry === undefined ? others : [...others, entry].sort((a, b) => compareKeys(a.key, b.key));
   return { bucket: index.bucket, entries };
 }
 
-/** What a bucket's head says: where its newest index is. Moved by compare-and-swap on `seq`. */
+/**
+ * What a bucket's head says: which bytes of which deal are its newest sealed listing. Nothing in it is secret. Moved by
+ * compare-and-swap on the whole record.
+ */
 export interface BucketHead {
   readonly bucketId: Uint8Array;
+  /** 1 for the first; one more with every move. */
   readonly seq: number;
-  /** Manifest of the index object, sealed under the bucket's listing key: salt 32 | ciphertext and tag. */
-  readonly sealedManifest: Uint8Array;
+  readonly dealId: Uint8Array;
+  /** Place of the sealed listing in the deal's data cells, in bytes. */
+  readonly offset: number;
+  readonly length: number;
+  /** SHA-256 of the sealed listing. */
+  readonly hash: Uint8Array;
 }
 
+/** version u8 | bucketId 32 | seq u64 | dealId 32 | offset u64 | length u32 | hash 32. */
 export function encodeHead(head: BucketHead): Uint8Array {
-  return new ByteWriter().u8(HEAD_VERSION).fixed(head.bucketId).u64(head.seq).blob(head.sealedManifest).finish();
+  const writer = new ByteWriter().u8(HEAD_VERSION).fixed(head.bucketId).u64(head.seq).fixed(head.dealId);
+  return writer.u64(head.offset).u32(head.length).fixed(head.hash).finish();
 }
 
 /** @throws BAD_FORMAT */
 export function decodeHead(bytes: Uint8Array): BucketHead {
   const reader = new ByteReader(bytes, "bucket head");
   reader.version(HEAD_VERSION);
-  const head = { bucketId: reader.fixed(32), seq: reader.u64(), sealedManifest: reader.blob() };
+  const [bucketId, seq, dealId] = [reader.fixed(32), reader.u64(), reader.fixed(32)];
+  const head = { bucketId, seq, dealId, offset: reader.u64(), length: reader.u32(), hash: reader.fixed(32) };
   reader.end();
   return head;
 }

@@ -12,6 +12,8 @@ export interface ManifestPart {
   readonly dealId: Uint8Array;
   readonly dealSalt: Uint8Array;
   readonly header: DealHeader;
+  /** Where the part begins in the deal's data cells, in bytes; 0 for a part that has the deal to itself. */
+  readonly offset: number;
   /** Plaintext bytes in this part. */
   readonly sizeBytes: number;
   /** Fresh for every upload attempt; both layers' keys come from it. */
@@ -49,7 +51,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     .fixed(manifest.wrappedKey)
     .u16(manifest.parts.length);
   for (const part of manifest.parts) {
-    writer.fixed(part.dealId).fixed(part.dealSalt).fixed(encodeDealHeader(part.header)).u64(part.sizeBytes);
+    writer.fixed(part.dealId).fixed(part.dealSalt).fixed(encodeDealHeader(part.header)).u64(part.offset).u64(part.sizeBytes);
     writer.fixed(part.salt).fixed(part.fillKey).fixed(part.commitment);
   }
   return writer.finish();
@@ -80,6 +82,7 @@ function readPart(reader: ByteReader): ManifestPart {
     dealId: reader.fixed(32),
     dealSalt: reader.fixed(32),
     header: decodeDealHeader(reader.fixed(DEAL_HEADER_BYTES)),
+    offset: reader.u64(),
     sizeBytes: reader.u64(),
     salt: reader.fixed(32),
     fillKey: reader.fixed(32),

@@ -86,3 +86,21 @@ export function planObject(options: PlanOptions): ObjectPlan {
     rowPlain: (row) => ({ offset: row * rowBytes, length: row < fullRows ? rowBytes : rest }),
   };
 }
+
+/** A deal whose data cells hold one record's bytes as they are, one after the other, without frames. */
+export interface RecordPlan {
+  readonly header: DealHeader;
+  /** Bytes of all data cells together: the record and its padding. */
+  readonly streamBytes: number;
+}
+
+export function planRecord(options: PlanOptions): RecordPlan {
+  const { sizeBytes, k, n, cellBytes = CELL_BYTES_DEFAULT } = options;
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1) throw new PpioError("USAGE", "A record has at least one byte.");
+  const rowBytes = k * cellBytes;
+  const fullRows = Math.floor(sizeBytes / rowBytes);
+  const rest = sizeBytes - fullRows * rowBytes;
+  const lastCellBytes = rest === 0 ? cellBytes : UNIT_BYTES * Math.ceil(rest / (k * UNIT_BYTES));
+  const rows = fullRows + (rest === 0 ? 0 : 1);
+  return { header: { k, n, cellBytes, lastCellBytes, rows }, streamBytes: (rows - 1) * rowBytes + k * lastCellBytes };
+}

@@ -49,6 +49,30 @@ export function leafHashes(bytes: Uint8Array): Uint8Array {
   return nodes;
 }
 
+/** Two levels at a time, kept: hashing GiBs must not leave GiBs of garbage. What uses them runs without a pause. */
+let scratch: readonly [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+
+/** Root of the tree of `height` over the leaves in `bytes`, whose length is a multiple of 64. */
+export function leavesRoot(bytes: Uint8Array, height: number): Uint8Array {
+  let count = bytes.length / LEAF_BYTES;
+  if (!Number.isInteger(count)) throw new PpioError("BAD_FORMAT", "Cells are whole leaves of 64 bytes.");
+  if (count < 1 || count > 2 ** height) throw new PpioError("BAD_FORMAT", `${count} leaves do not fit a tree of height ${height}.`);
+  const needed = (count + 1) * NODE_BYTES;
+  if (scratch[0].length < needed) scratch = [new Uint8Array(needed), new Uint8Array(needed)];
+  let [level, above] = scratch;
+  hashPairs(bytes, level.subarray(0, count * NODE_BYTES));
+  for (let step = 0; step < height; step += 1) {
+    if (count % 2 === 1) {
+      level.set(zeroNode(step), count * NODE_BYTES);
+      count += 1;
+    }
+    count /= 2;
+    hashPairs(level.subarray(0, 2 * count * NODE_BYTES), above.subarray(0, count * NODE_BYTES));
+    [level, above] = [above, level];
+  }
+  return level.slice(0, NODE_BYTES);
+}
+
 /** The level above `nodes`, one zero node appended when their number is odd. `level` is the level of `nodes`. */
 function parents(nodes: Uint8Array, level: number): Uint8Array {
   const odd = (nodes.length / NODE_BYTES) % 2 === 1;

@@ -4,7 +4,19 @@
  * what lies below is recomputed from the data.
  */
 import { PpioError } from "../errors.ts";
-import { buildLevels, equalBytes, hashNodes, LEAF_BYTES, leafHashes, NODE_BYTES, nodeAt, rootOf, treeDepth, zeroNode } from "./nodes.ts";
+import {
+  buildLevels,
+  equalBytes,
+  hashNodes,
+  LEAF_BYTES,
+  leafHashes,
+  leavesRoot,
+  NODE_BYTES,
+  nodeAt,
+  rootOf,
+  treeDepth,
+  zeroNode,
+} from "./nodes.ts";
 import { buildRangeProof, rootFromRange } from "./range-proof.ts";
 
 /** Reads are runs of these. */
@@ -47,7 +59,7 @@ export function upperHeight(shape: SlotShape): number {
 
 /** Root of one cell's subtree. */
 export function cellRoot(shape: SlotShape, cell: Uint8Array): Uint8Array {
-  return rootOf(leafHashes(cell), cellHeight(shape), 0);
+  return leavesRoot(cell, cellHeight(shape));
 }
 
 /** Root of a slot from all its cell roots, 32 bytes each. */

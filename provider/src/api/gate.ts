@@ -1,33 +1,46 @@
-/** Lets a bounded number of requests in at once, so that their buffers have a bound too; the others wait, the rest is sent away. */
+/** Keeps what requests hold in memory within a budget: who does not fit waits in line, and when the line is full is sent away. */
 import { PpioError } from "@ppio/core";
 
-export class Gate {
-  readonly #places: number;
-  readonly #waitingMax: number;
-  readonly #waiting: (() => void)[] = [];
-  #inside = 0;
+interface Waiting {
+  readonly cost: number;
+  readonly enter: () => void;
+}
 
-  constructor(places: number, waitingMax: number) {
-    this.#places = places;
+export class Gate {
+  readonly #budget: number;
+  readonly #waitingMax: number;
+  readonly #line: Waiting[] = [];
+  #free: number;
+
+  constructor(budget: number, waitingMax: number) {
+    this.#budget = budget;
+    this.#free = budget;
     this.#waitingMax = waitingMax;
   }
 
-  /** Runs `work` once there is a place. @throws REFUSED when too many wait already */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inside < this.#places) this.#inside += 1;
-    else await this.#wait();
+  /** Runs `work` once its cost fits; one above the whole budget runs alone. @throws REFUSED when too many wait already */
+  async run<T>(cost: number, work: () => Promise<T>): Promise<T> {
+    const share = Math.min(cost, this.#budget);
+    if (this.#line.length === 0 && share <= this.#free) this.#free -= share;
+    else await this.#wait(share);
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      // The place goes from hand to hand.
-      if (next === undefined) this.#inside -= 1;
-      else next();
+      this.#free += share;
+      this.#admit();
     }
   }
 
-  #wait(): Promise<void> {
-    if (this.#waiting.length >= this.#waitingMax) throw new PpioError("REFUSED", "This provider is busy; use another one or try later.");
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  #wait(cost: number): Promise<void> {
+    if (this.#line.length >= this.#waitingMax) throw new PpioError("REFUSED", "This provider is busy; use another one or try later.");
+    return new Promise((enter) => this.#line.push({ cost, enter }));
+  }
+
+  #admit(): void {
+    for (let next = this.#line[0]; next !== undefined && next.cost <= this.#free; next = this.#line[0]) {
+      this.#line.shift();
+      this.#free -= next.cost;
+      next.enter();
+    }
   }
 }

@@ -4,9 +4,11 @@ import { HTTP_LIMITS, type HttpLimits } from "@ppio/daemon";
 export interface ProviderLimits extends HttpLimits {
   /** A body or a reader that does not move for so long is given up. */
   readonly stallMs: number;
-  readonly uploadsAtOnce: number;
+  /** What bodies that come in may hold in memory, together. */
+  readonly uploadBufferBytes: number;
+  /** What answers that go out may hold in memory, together: a cell each. */
+  readonly readBufferBytes: number;
   readonly finishesAtOnce: number;
-  readonly readsAtOnce: number;
   /** Requests that wait for a place, of each kind. */
   readonly waitingMax: number;
 }
@@ -14,9 +16,9 @@ export interface ProviderLimits extends HttpLimits {
 export const PROVIDER_LIMITS: ProviderLimits = {
   ...HTTP_LIMITS,
   stallMs: 30_000,
-  uploadsAtOnce: 24,
+  uploadBufferBytes: 16 << 20,
+  readBufferBytes: 24 << 20,
   finishesAtOnce: 2,
-  readsAtOnce: 32,
   waitingMax: 256,
 };
 

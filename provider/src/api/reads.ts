@@ -1,5 +1,4 @@
 /** Verified range reads: every cell is checked against its root before a byte of it leaves; the answer's head is signed. */
-import { once } from "node:events";
 import {
   cellPartProof,
   cellRunProof,
@@ -31,7 +30,7 @@ interface CellSpan {
 }
 
 export function addReadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
-  const gate = new Gate(limits.readsAtOnce, limits.waitingMax);
+  const gate = new Gate(limits.readBufferBytes, limits.waitingMax);
   app.get("/v1/deals/:dealId/slots/:slot", async (request, response) => {
     const dealId = parseDealId(request.params.dealId);
     const slotIndex = parseNumber(request.params.slot, "slot");
@@ -49,7 +48,7 @@ export function addReadRoutes(app: Express, context: ProviderContext, limits: Pr
       cellCount: spans.length,
     });
     const wanted = { uploadId, dealId, slotIndex, header: found.header, spans };
-    await gate.run(() => answer(context, response, wanted, limits.stallMs));
+    await gate.run(found.header.cellBytes, () => answer(context, response, wanted, limits.stallMs));
   });
 }
 
@@ -121,43 +120,55 @@ async function answer(context: ProviderContext, response: Response, wanted: Answ
   const signed = { dealId, slotIndex, firstCell, rootsHash: hashWords([...cellRoots, ...siblings]), servedAt };
   const signature = getBytes(await readAnswerMessage.sign(context.domain, signed, context.operator));
 
+  // One buffer for the whole answer: `write` returns once its bytes are out of our hands.
+  const buffer = new Uint8Array(Math.min(header.cellBytes, slotBytes(header)));
   // The first cell is read before the head leaves, so that common damage becomes a clear status.
-  let cell = await readCell(context, uploadId, firstCell);
+  let cell = await readCell(context, uploadId, firstCell, buffer);
   response.status(200).type("application/octet-stream");
-  await write(response, encodeAnswerHead({ cellRoots, siblings, servedAt, signature }), stallMs);
+  await write(response, stallMs, encodeAnswerHead({ cellRoots, siblings, servedAt, signature }));
   for (const span of spans) {
-    if (span.row !== firstCell) cell = await readCell(context, uploadId, span.row);
+    if (span.row !== firstCell) cell = await readCell(context, uploadId, span.row, buffer);
     const to = Math.min(span.to, cell.length);
-    await write(response, encodeCellSiblings(cellPartProof(header, cell, span.from, to - span.from)), stallMs);
-    await write(response, cell.subarray(span.from, to), stallMs);
+    const inside = encodeCellSiblings(cellPartProof(header, cell, span.from, to - span.from));
+    await write(response, stallMs, inside, cell.subarray(span.from, to));
     context.metrics.add("ppio_served_bytes_total", to - span.from);
   }
   response.end();
 }
 
-async function readCell(context: ProviderContext, uploadId: string, row: number): Promise<Uint8Array> {
+async function readCell(context: ProviderContext, uploadId: string, row: number, buffer: Uint8Array): Promise<Uint8Array> {
   try {
-    return await context.store.readCell(uploadId, row);
+    return await context.store.readCell(uploadId, row, buffer);
   } catch (error) {
     if (isPpioError(error, "CORRUPT")) context.metrics.add("ppio_corrupt_cells_total", 1);
     throw error;
   }
 }
 
-/** Waits for the reader to take what was sent, so that at most a cell lies in memory; one that takes nothing is given up. */
-async function write(response: Response, bytes: Uint8Array, stallMs: number): Promise<void> {
-  if (response.destroyed) throw new PpioError("CANCELLED", "The reader went away.");
-  if (response.write(bytes)) return;
-  const gone = new AbortController();
-  const leave = (): void => gone.abort();
-  response.once("close", leave);
-  const timer = setTimeout(leave, stallMs);
-  try {
-    await once(response, "drain", { signal: gone.signal });
-  } catch (cause) {
-    throw new PpioError("CANCELLED", "The reader went away.", { cause });
-  } finally {
-    clearTimeout(timer);
-    response.off("close", leave);
-  }
+/** Waits until the system has taken the pieces, so that at most a cell lies in memory; a reader that takes nothing is given up. */
+function write(response: Response, stallMs: number, ...pieces: readonly Uint8Array[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      stop();
+      reject(new PpioError("CANCELLED", "The reader went away."));
+    };
+    const timer = setTimeout(leave, stallMs);
+    const stop = (): void => {
+      clearTimeout(timer);
+      response.off("close", leave);
+    };
+    response.once("close", leave);
+    if (response.destroyed) {
+      leave();
+      return;
+    }
+    pieces.forEach((piece, index) => {
+      if (index < pieces.length - 1) response.write(piece);
+      else
+        response.write(piece, () => {
+          stop();
+          resolve();
+        });
+    });
+  });
 }

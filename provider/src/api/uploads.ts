@@ -21,6 +21,7 @@ import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
+import { WRITE_BATCH_BYTES } from "../store/slot-store.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
@@ -30,7 +31,7 @@ const GWEI = 1_000_000_000n;
 const ACTIVE = 1n;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
-  const uploads = new Gate(limits.uploadsAtOnce, limits.waitingMax);
+  const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
   const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
     response.json(await openUpload(context, parseOpenUpload(request.body)));
@@ -44,7 +45,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
     try {
-      await uploads.run(() => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(WRITE_BATCH_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
       context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
     }
@@ -54,7 +55,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     const body = parseFinishUpload(request.body);
     checkTerms(context, body);
     stateOf(context, request.params.id);
-    const meta = await finishes.run(() => context.store.seal(request.params.id, body.root));
+    const meta = await finishes.run(1, () => context.store.seal(request.params.id, body.root));
     response.json(await makeOffer(context, meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {

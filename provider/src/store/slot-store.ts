@@ -13,7 +13,8 @@ import { computeRoots, readFully } from "./cell-reader.ts";
 import { RootsCache } from "./roots-cache.ts";
 import { encodeMeta, headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
 
-const WRITE_BATCH_BYTES = 1 << 20;
+/** What one body holds in memory at most. */
+export const WRITE_BATCH_BYTES = 512 << 10;
 /** A sender of tiny pieces must not make memory grow with their number. */
 const WRITE_BATCH_PIECES = 256;
 const ROOTS_CACHE_BYTES = 16 << 20;
@@ -307,11 +308,12 @@ export class SlotStore {
     return roots;
   }
 
-  /** A cell's bytes, checked against its root. @throws CORRUPT, IO */
-  async readCell(uploadId: string, row: number): Promise<Uint8Array> {
+  /** A cell's bytes, checked against its root; in `buffer` when one is given that holds it. @throws CORRUPT, IO */
+  async readCell(uploadId: string, row: number, buffer?: Uint8Array): Promise<Uint8Array> {
     const entry = this.#entry(uploadId);
     const roots = await this.cellRoots(uploadId);
-    const cell = new Uint8Array(cellLength(entry.header, row));
+    const length = cellLength(entry.header, row);
+    const cell = buffer === undefined ? new Uint8Array(length) : buffer.subarray(0, length);
     try {
       await this.#useData(entry, "r", (handle) => readFully(handle, cell, row * entry.header.cellBytes));
       if (!equalBytes(cellRoot(entry.header, cell), roots.subarray(row * NODE_BYTES, (row + 1) * NODE_BYTES))) {

@@ -1,0 +1,95 @@
+/** Slots of one deal on n providers, up to the n signed offers: *stored*, not yet *dealt*. What the slots hold is the caller's. */
+import { type DealHeader, dealIdOf, slotBytes } from "@ppio/core";
+import { hexlify } from "ethers";
+import type { Context } from "../context.ts";
+import type { ProviderView } from "../providers/list.ts";
+import { selectCandidates } from "../providers/select.ts";
+import type { OfferTerms, SlotOffer } from "./offers.ts";
+import type { Batch } from "./spread.ts";
+import { storeSlots } from "./store-slots.ts";
+
+export interface CodeOptions {
+  readonly k: number;
+  readonly n: number;
+  readonly cellBytes?: number;
+  /** Periods that the deal pays. */
+  readonly periods: number;
+  /** Candidates beyond n. */
+  readonly spareCandidates: number;
+}
+
+/** A deal that needs nothing but its transaction. */
+export interface PreparedDeal {
+  readonly dealId: string;
+  readonly terms: OfferTerms;
+  readonly offers: readonly SlotOffer[];
+}
+
+export interface StoreDealOptions extends CodeOptions {
+  readonly header: DealHeader;
+  /** Fills a batch's n slots; may be asked for a batch again. */
+  readonly fill: (batch: Batch, slots: readonly Uint8Array[]) => Promise<void>;
+  readonly providers: readonly ProviderView[];
+  /** Collateral that offers of the same transaction lock, by provider. */
+  readonly promisedWei?: ReadonlyMap<number, bigint>;
+  readonly onSent?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface StoredDeal {
+  readonly deal: PreparedDeal;
+  /** Bytes on all providers together. */
+  readonly storedBytes: number;
+  readonly bytesInFlightMax: number;
+  readonly passes: number;
+}
+
+export async function storeDeal(context: Context, options: StoreDealOptions): Promise<StoredDeal> {
+  const { chain, random, limits } = context;
+  const { header, n, signal } = options;
+  const candidates = selectCandidates({
+    providers: options.providers,
+    slotBytes: slotBytes(header),
+    needed: n,
+    spares: options.spareCandidates,
+    ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),
+  });
+  const owner = await chain.address();
+  const terms: OfferTerms = {
+    owner,
+    payer: owner,
+    dealSalt: hexlify(random(32)),
+    header,
+    startBy: await offersUsableUntil(context, signal),
+    periods: options.periods,
+    renewUntil: 0,
+  };
+  const stored = await storeSlots(context, {
+    terms,
+    slotIndices: Array.from({ length: n }, (_, at) => at),
+    candidates,
+    fill: options.fill,
+    bufferBytes: limits.putBufferBytes,
+    ...(options.onSent === undefined ? {} : { onSent: options.onSent }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return {
+    deal: { dealId: dealIdOf(chain.domain, owner, terms.dealSalt), terms, offers: stored.offers },
+    storedBytes: n * slotBytes(header),
+    bytesInFlightMax: stored.bytesInFlightMax,
+    passes: stored.passes,
+  };
+}
+
+/** Last period in which offers must be usable: long enough for the slots that are sent again. */
+export async function offersUsableUntil(context: Context, signal?: AbortSignal): Promise<number> {
+  const { chain, limits } = context;
+  const current = Number(await chain.read("current period", () => chain.proofs.currentPeriod(), signal));
+  const periodSeconds = Number(await chain.read("period length", () => chain.proofs.periodSeconds(), signal));
+  return current + Math.ceil(limits.offerSeconds / periodSeconds) + 1;
+}
+
+/** Σ pay x periods: what the market takes when the deal opens. */
+export function escrowWeiOf(deal: PreparedDeal): bigint {
+  return deal.offers.reduce((sum, offer) => sum + offer.payPerPeriodWei, 0n) * BigInt(deal.terms.periods);
+}

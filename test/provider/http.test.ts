@@ -221,6 +221,20 @@ describe("a provider over HTTP", () => {
       expect(world.context.store.find(upload.id)?.meta.offeredUntil).to.equal(0);
     });
 
+    it("counts on the same collateral for one offer at a time only", async () => {
+      world.chain.freeCollateralWei = payForSlot(world.context.config.pricePerGibPeriodWei, TOTAL) * 300n;
+      const first = await store(world);
+      const second = await makeUpload(world);
+      await openUpload(second);
+      await put(world, second.id, 0, second.data);
+      expect((await finish(second)).code).to.equal("REFUSED");
+      expect((await finish(first)).status, "the same offer again").to.equal(200);
+      world.clock.nowMs += 601_000;
+      expect((await finish(second)).status, "the first one expired").to.equal(200);
+      world.context.dealt.add(second.id);
+      expect((await finish(first)).status, "the second one is in the chain's own count now").to.equal(200);
+    });
+
     it("forgets an upload for its owner only, and not while an offer is out", async () => {
       const upload = await makeUpload(world);
       await openUpload(upload);
@@ -419,8 +433,8 @@ describe("a provider over HTTP", () => {
 
     it("fails with a code, not with a crash, while the chain is away", async () => {
       world.chain.isDown = true;
-      const { status } = await call(world, "POST", "/v1/uploads", (await makeUpload(world)).body);
-      expect(status).to.be.greaterThan(499);
+      const { status, code } = await call(world, "POST", "/v1/uploads", (await makeUpload(world)).body);
+      expect({ status, code }).to.deep.equal({ status: 503, code: "CHAIN_UNREACHABLE" });
       world.chain.isDown = false;
       await store(world);
     });

@@ -19,19 +19,21 @@ import {
 import { streamBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
+import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { WRITE_BATCH_BYTES } from "../store/slot-store.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
+import { checkBalance, OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 
-const GWEI = 1_000_000_000n;
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
   const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
+  const offers = new OfferDesk(context);
   const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
     response.json(await openUpload(context, parseOpenUpload(request.body)));
@@ -56,7 +58,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     checkTerms(context, body);
     stateOf(context, request.params.id);
     const meta = await finishes.run(1, () => context.store.seal(request.params.id, body.root));
-    response.json(await makeOffer(context, meta, body));
+    response.json(await offers.make(meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {
     await deleteUpload(context, request.params.id, request.body);
@@ -97,7 +99,7 @@ async function openUpload(context: ProviderContext, body: OpenUploadBody): Promi
   }
   checkQuota(context, request.payer, slotBytes(header));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
-  const { status } = await context.chain.market.deal(dealId);
+  const { status } = await askChain(() => context.chain.market.deal(dealId));
   if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.config.pricePerGibPeriodWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
@@ -127,13 +129,6 @@ function checkQuota(context: ProviderContext, payer: string, bytes: number): voi
   }
 }
 
-async function checkBalance(context: ProviderContext, payer: string, neededWei: bigint): Promise<void> {
-  const balanceWei = await context.chain.token.balanceOf(payer);
-  if (balanceWei < neededWei) {
-    throw new PpioError("NO_FUNDS", `The payer ${payer} holds ${balanceWei} wei and the slot costs ${neededWei}; add tokens first.`);
-  }
-}
-
 function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
   if (body.periods === 0 || body.periods > config.periodsMax) {
     throw new PpioError("REFUSED", `This provider takes deals of 1 to ${config.periodsMax} periods.`);
@@ -141,58 +136,6 @@ function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
   if (body.renewUntil > body.startBy + config.periodsMax) {
     throw new PpioError("REFUSED", `This provider holds its price for at most ${config.periodsMax} periods.`);
   }
-}
-
-async function makeOffer(context: ProviderContext, meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
-  const { config, chain } = context;
-  const { root } = meta;
-  if (root === null) throw new PpioError("INTERNAL", "A sealed slot has no root.");
-  const header = headerOf(meta);
-  const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
-  const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
-  if (payPerPeriodWei < ownPay)
-    throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
-  if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
-  const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
-  const free = await chain.registry.freeCollateral(context.providerId);
-  if (free < collateralWei) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
-
-  const offer: Offer = {
-    providerId: context.providerId,
-    operatorEpoch: context.operatorEpoch,
-    owner: meta.owner,
-    payer: meta.payer,
-    dealSalt: meta.dealSalt,
-    slotIndex: meta.slotIndex,
-    k: header.k,
-    n: header.n,
-    headerHash: dealHeaderHash(header),
-    root,
-    leafCount: leafCountOf(header),
-    payPerPeriodWei,
-    collateralWei,
-    startBy: body.startBy,
-    periods: body.periods,
-    renewUntil: body.renewUntil,
-    expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
-  };
-  // Remembered before it leaves, so that the slot is kept as long as the offer can be used.
-  await context.store.markOffered(meta.uploadId, offer.expiry);
-  const signature = await offerMessage.sign(context.domain, offer, context.operator);
-  context.metrics.add("ppio_offers_total", 1);
-  return {
-    providerId: offer.providerId,
-    operatorEpoch: offer.operatorEpoch,
-    root: offer.root,
-    leafCount: offer.leafCount,
-    payPerPeriodWei: String(payPerPeriodWei),
-    collateralWei: String(collateralWei),
-    startBy: offer.startBy,
-    periods: offer.periods,
-    renewUntil: offer.renewUntil,
-    expiry: offer.expiry,
-    signature,
-  };
 }
 
 /** Only the owner may, and only while no offer is out. */
@@ -206,12 +149,4 @@ async function deleteUpload(context: ProviderContext, uploadId: string, body: un
   if (found.meta.offeredUntil > 0)
     throw new PpioError("CONFLICT", "An offer for this slot is out; it is dropped by itself when nobody uses it.", { retry: "never" });
   await context.store.drop(uploadId);
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-function roundUpToGwei(wei: bigint): bigint {
-  return ((wei + GWEI - 1n) / GWEI) * GWEI;
 }

@@ -1,0 +1,114 @@
+/** Signing offers: only for slots that are held and verified, at the provider's price, and never for more collateral than is free. */
+import {
+  dealHeaderHash,
+  type FinishUploadBody,
+  leafCountOf,
+  type Offer,
+  type OfferBody,
+  offerMessage,
+  PpioError,
+  payForSlot,
+  slotBytes,
+} from "@ppio/core";
+import { askChain } from "../ask-chain.ts";
+import type { ProviderContext } from "../context.ts";
+import { headerOf, type SlotMeta } from "../store/slot-record.ts";
+
+const GWEI = 1_000_000_000n;
+
+interface Reservation {
+  readonly collateralWei: bigint;
+  readonly untilMs: number;
+}
+
+export class OfferDesk {
+  readonly #context: ProviderContext;
+  /** Collateral that offers which are out may lock, by upload. */
+  readonly #reserved = new Map<string, Reservation>();
+
+  constructor(context: ProviderContext) {
+    this.#context = context;
+  }
+
+  /** @throws REFUSED, NO_FUNDS, CHAIN_UNREACHABLE */
+  async make(meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
+    const context = this.#context;
+    const { config } = context;
+    const { root } = meta;
+    if (root === null) throw new PpioError("INTERNAL", "A sealed slot has no root.");
+    const header = headerOf(meta);
+    const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
+    const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
+    if (payPerPeriodWei < ownPay)
+      throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
+    if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
+    const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+    await this.#reserve(meta.uploadId, collateralWei);
+
+    const offer: Offer = {
+      providerId: context.providerId,
+      operatorEpoch: context.operatorEpoch,
+      owner: meta.owner,
+      payer: meta.payer,
+      dealSalt: meta.dealSalt,
+      slotIndex: meta.slotIndex,
+      k: header.k,
+      n: header.n,
+      headerHash: dealHeaderHash(header),
+      root,
+      leafCount: leafCountOf(header),
+      payPerPeriodWei,
+      collateralWei,
+      startBy: body.startBy,
+      periods: body.periods,
+      renewUntil: body.renewUntil,
+      expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
+    };
+    // Remembered before it leaves, so that the slot is kept as long as the offer can be used.
+    await context.store.markOffered(meta.uploadId, offer.expiry);
+    const signature = await offerMessage.sign(context.domain, offer, context.operator);
+    context.metrics.add("ppio_offers_total", 1);
+    return {
+      providerId: offer.providerId,
+      operatorEpoch: offer.operatorEpoch,
+      root: offer.root,
+      leafCount: offer.leafCount,
+      payPerPeriodWei: String(payPerPeriodWei),
+      collateralWei: String(collateralWei),
+      startBy: offer.startBy,
+      periods: offer.periods,
+      renewUntil: offer.renewUntil,
+      expiry: offer.expiry,
+      signature,
+    };
+  }
+
+  /** Two offers must not count on the same collateral: a deal that finds it gone would fail for all its providers. */
+  async #reserve(uploadId: string, collateralWei: bigint): Promise<void> {
+    const { chain, config, dealt, now, providerId } = this.#context;
+    const free = await askChain(() => chain.registry.freeCollateral(providerId));
+    let reserved = collateralWei;
+    for (const [id, { collateralWei: wei, untilMs }] of this.#reserved) {
+      if (untilMs < now() || dealt.has(id)) this.#reserved.delete(id);
+      else if (id !== uploadId) reserved += wei;
+    }
+    if (free < reserved) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
+    this.#reserved.set(uploadId, { collateralWei, untilMs: now() + config.offerSeconds * 1000 });
+  }
+}
+
+/** @throws NO_FUNDS, CHAIN_UNREACHABLE */
+export async function checkBalance(context: ProviderContext, payer: string, neededWei: bigint): Promise<void> {
+  const balanceWei = await askChain(() => context.chain.token.balanceOf(payer));
+  if (balanceWei < neededWei) {
+    throw new PpioError("NO_FUNDS", `The payer ${payer} holds ${balanceWei} wei and the slot costs ${neededWei}; add tokens first.`);
+  }
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function roundUpToGwei(wei: bigint): bigint {
+  return ((wei + GWEI - 1n) / GWEI) * GWEI;
+}

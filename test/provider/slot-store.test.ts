@@ -296,6 +296,7 @@ describe("slot store", () => {
   it("sets aside a slot whose record is damaged, without deleting a byte", async () => {
     for (const damage of [
       (path: string) => flipBit(path, 60),
+      async (path: string) => flipBit(path, (await readFile(path, "utf8")).indexOf('"owner":"0x') + 20),
       (path: string) => truncate(path, 40),
       (path: string) => writeFile(path, "{}"),
       (path: string) => writeFile(path, "null"),

@@ -67,9 +67,15 @@ export function isPpioError(error: unknown, code?: ErrorCode): error is PpioErro
   return error instanceof PpioError && (code === undefined || error.code === code);
 }
 
+/** ethers puts whole transactions into its messages, and a sentence beside them. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { shortMessage } = error as { readonly shortMessage?: unknown };
+  return typeof shortMessage === "string" ? shortMessage : error.message;
+}
+
 /** Wraps what is not ours already, so that every failure that leaves a package has a code. */
 export function toPpioError(error: unknown, fallback: ErrorCode = "INTERNAL"): PpioError {
   if (error instanceof PpioError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new PpioError(fallback, message, { cause: error });
+  return new PpioError(fallback, messageOf(error), { cause: error });
 }

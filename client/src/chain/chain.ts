@@ -10,7 +10,7 @@ import {
   type IStorageMarket,
   IStorageMarket__factory,
 } from "@ppio/core/contracts";
-import type { ContractTransactionResponse, Provider, Signer, TransactionReceipt } from "ethers";
+import { type ContractTransactionResponse, isError, type Provider, type Signer, type TransactionReceipt } from "ethers";
 import { type Clock, type Log, throwIfAborted } from "../deps.ts";
 import { type ChainRetry, createChainRetry, isChainUnreachable, type RetryOptions } from "./retry.ts";
 import { explain } from "./revert.ts";
@@ -54,19 +54,25 @@ export interface ChainOptions {
 
 const SUBMITS_MAX = 12;
 const RECEIPT_MS = 120_000;
+const OVERTAKEN_PAUSE_MS = 1_000;
+
+/** Another process with the same wallet was faster. */
+function isNonceTaken(error: unknown): boolean {
+  return isError(error, "NONCE_EXPIRED") || isError(error, "REPLACEMENT_UNDERPRICED");
+}
 
 export function createChain(options: ChainOptions): Chain {
-  const { addressBook: book, provider, log } = options;
+  const { addressBook: book, provider, log, clock } = options;
   const signer = options.signer === undefined || options.signer.provider !== null ? options.signer : options.signer.connect(provider);
   const runner = signer === undefined ? provider : withGasMargin(signer);
-  const retry: ChainRetry = createChainRetry(options.clock, log, options.retry);
+  const retry: ChainRetry = createChainRetry(clock, log, options.retry);
   const requireSigner = (): Signer => {
     if (signer !== undefined) return signer;
     throw new PpioError("CONFIG", 'This needs a wallet, and the client has none; run "ppio init" or pass a signer.');
   };
   const read: Chain["read"] = (what, call, signal) => retry.run(what, call, signal).catch((error) => Promise.reject(explain(error)));
 
-  const send: Chain["send"] = async ({ what, submit, isDone, signal }) => {
+  const sendNow: Chain["send"] = async ({ what, submit, isDone, signal }) => {
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal);
       try {
@@ -82,10 +88,20 @@ export function createChain(options: ChainOptions): Chain {
         return receipt;
       } catch (error) {
         if (await read(`state after ${what}`, isDone, signal)) return undefined;
-        if (!isChainUnreachable(error) || attempt >= SUBMITS_MAX) throw explain(error);
-        log.warn("the transaction did not reach the chain; sending again", { what });
+        const isOvertaken = isNonceTaken(error);
+        if (!(isOvertaken || isChainUnreachable(error)) || attempt >= SUBMITS_MAX) throw explain(error);
+        log.warn("the transaction did not reach the chain; sending again", { what, isOvertaken });
+        if (isOvertaken) await clock.sleep(OVERTAKEN_PAUSE_MS, signal);
       }
     }
+  };
+
+  // One after the other: nonces and permits of one wallet are a single sequence.
+  let tail: Promise<unknown> = Promise.resolve();
+  const send: Chain["send"] = (options) => {
+    const result = tail.then(() => sendNow(options));
+    tail = result.catch(() => undefined);
+    return result;
   };
 
   return {

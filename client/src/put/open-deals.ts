@@ -40,10 +40,10 @@ export async function openDeals(context: Context, deals: readonly PreparedDeal[]
   await requireFunds(context, escrowWei, signal);
   const terms = deals.map(dealTerms);
   const account = await chain.address();
-  const allowanceWei = await chain.read("allowance", () => chain.token.allowance(account, chain.book.market), signal);
   const receipt = await chain.send({
     what: "opening the deal",
     submit: async () => {
+      const allowanceWei = await chain.read("allowance", () => chain.token.allowance(account, chain.book.market), signal);
       if (allowanceWei >= escrowWei) return chain.market.openDeals(terms);
       const deadline = Math.floor(clock.nowMs() / 1000) + PERMIT_SECONDS;
       const permit = await chain.token.signPermit(chain.signer(), chain.book.market, escrowWei, deadline);

@@ -8,7 +8,7 @@ import type { AddressBook } from "@ppio/core";
 import { type ChainContracts, connectContracts, createRpc } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
 
-const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
+export const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
 const POLL_MS = 250;
 
 export interface CommandResult {

@@ -1,5 +1,5 @@
 /** `ppio provider …`: run one, register one, look at them. */
-import { explainRevert, PpioError, withGasMargin } from "@ppio/core";
+import { PpioError, withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import type { Command } from "commander";
@@ -9,7 +9,7 @@ import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { type ProviderStatus, readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { parseTokens, parseWhole } from "./numbers.ts";
-import { runWithClient } from "./runtime.ts";
+import { refusals, runWithClient } from "./runtime.ts";
 
 interface RegisterFlags {
   readonly operator: string;
@@ -114,12 +114,4 @@ function describeStatus(status: ProviderStatus): string {
       ? `standing    ${status.incidentMisses === 0 ? "good" : `in business; newest incident: ${status.incidentMisses} missed periods`}`
       : `standing    evicted in period ${status.evictedAtPeriod}`,
   ].join("\n");
-}
-
-async function refusals<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw explainRevert(error) ?? error;
-  }
 }

@@ -1,5 +1,5 @@
 /** What every command shares: global options, one way to end well, one way to fail. */
-import { ERROR_CODES, toPpioError } from "@ppio/core";
+import { ERROR_CODES, explainRevert, toPpioError } from "@ppio/core";
 import type { LogLevel } from "@ppio/daemon";
 import type { Command } from "commander";
 import { type OpenedClient, openClient } from "../client/open-client.ts";
@@ -70,4 +70,13 @@ export function runWithClient(command: Command, body: (runtime: Runtime, opened:
       opened.close();
     }
   });
+}
+
+/** Sends or reads on the chain; a contract's refusal becomes its sentence. */
+export async function refusals<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw explainRevert(error) ?? error;
+  }
 }

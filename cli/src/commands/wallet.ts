@@ -2,14 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { deriveKey, keysFromMnemonic } from "@ppio/client";
-import { explainRevert, PpioError, withGasMargin } from "@ppio/core";
+import { PpioError, withGasMargin } from "@ppio/core";
 import { connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
 import type { Command } from "commander";
 import { formatEther, hexlify, isHexString, Mnemonic, parseEther, randomBytes, Wallet } from "ethers";
 import { devnetPaths, readDevnet } from "../devnet/state.ts";
 import { type Home, writeWalletFile } from "../home.ts";
 import { formatTokens, type Output } from "../output.ts";
-import { type Runtime, runCommand, runWithClient } from "./runtime.ts";
+import { type Runtime, refusals, runCommand, runWithClient } from "./runtime.ts";
 
 const APPLICATION_ID = "ppio-cli";
 const ENTROPY_BYTES = 16;
@@ -65,11 +65,11 @@ export async function fundOnDevnet(home: Home, network: string, address: string)
   try {
     const faucet = new Wallet(state.faucetKey, rpc);
     const { token } = connectContracts(book, withGasMargin(faucet));
-    if ((await rpc.getBalance(address)) < COIN_WEI) await (await faucet.sendTransaction({ to: address, value: COIN_WEI })).wait();
-    await (await token.faucet(address)).wait();
+    await refusals(async () => {
+      if ((await rpc.getBalance(address)) < COIN_WEI) await (await faucet.sendTransaction({ to: address, value: COIN_WEI })).wait();
+      await (await token.faucet(address)).wait();
+    });
     return true;
-  } catch (error) {
-    throw explainRevert(error) ?? error;
   } finally {
     rpc.destroy();
   }
@@ -158,13 +158,5 @@ async function readWords(file: string): Promise<string> {
     return await readFile(file === "-" ? "/dev/stdin" : file, "utf8");
   } catch (cause) {
     throw new PpioError("NOT_FOUND", `The words cannot be read from ${file}.`, { cause });
-  }
-}
-
-async function refusals<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    throw explainRevert(error) ?? error;
   }
 }

@@ -19,7 +19,8 @@ export default defineConfig({
     },
   },
   networks: {
-    default: { type: "edr-simulated", chainType: "l1", hardfork: "prague" },
+    // As many accounts as owners and operators of the largest deal, and some bystanders.
+    default: { type: "edr-simulated", chainType: "l1", hardfork: "prague", accounts: { count: 300 } },
     node: { type: "edr-simulated", chainType: "l1", hardfork: "prague", chainId: 31337 },
   },
   typechain: { outDir: "typechain-types" },

@@ -23,10 +23,9 @@ contract DrandBeacon is IDrandBeacon {
     bytes32 private immutable _key6;
     bytes32 private immutable _key7;
 
-    /// @inheritdoc IDrandBeacon
-    mapping(uint64 round => bytes32) public override randomness;
-    /// Only written for rounds that came late, so that a round in time costs one word.
-    mapping(uint64 round => bool) private _late;
+    /// Apart, so that who wants a round in time reads one word.
+    mapping(uint64 round => bytes32) private _onTime;
+    mapping(uint64 round => bytes32) private _late;
 
     constructor(bytes memory publicKey_, uint64 genesisTime_, uint64 roundSeconds_, uint64 maxLagSeconds_) {
         if (publicKey_.length != Bls12381.G2_BYTES) revert InvalidLength(publicKey_.length, Bls12381.G2_BYTES);
@@ -42,28 +41,42 @@ contract DrandBeacon is IDrandBeacon {
 
     /// @inheritdoc IDrandBeacon
     function submit(uint64 round, bytes calldata signature) external {
-        if (randomness[round] != 0) return;
+        if (_onTime[round] != 0) return;
         if (round == 0) revert InvalidSignature(round);
         uint256 due = timeOfRound(round);
         if (block.timestamp < due) revert RoundInFuture(round, due, block.timestamp);
+        // Only what is late now can have been late before: a round in time is looked up once.
+        bool late = block.timestamp > due + maxLagSeconds;
+        if (late && _late[round] != 0) return;
         (bool valid, bytes32 randomness_) = verify(round, signature);
         if (!valid) revert InvalidSignature(round);
-        bool late = block.timestamp > due + maxLagSeconds;
-        randomness[round] = randomness_;
-        if (late) _late[round] = true;
+        if (late) _late[round] = randomness_;
+        else _onTime[round] = randomness_;
         emit BeaconSubmitted(round, randomness_, late);
     }
 
     /// @inheritdoc IDrandBeacon
     function isOnTime(uint64 round) external view returns (bool) {
-        return randomness[round] != 0 && !_late[round];
+        return _onTime[round] != 0;
     }
 
     /// @inheritdoc IDrandBeacon
-    function firstRoundAfter(uint256 timestamp) external view returns (uint64) {
+    function seedAfter(uint256 timestamp) external view returns (uint64 round, bytes32 randomness_) {
+        round = firstRoundAfter(timestamp);
+        randomness_ = _onTime[round];
+    }
+
+    /// @inheritdoc IDrandBeacon
+    function firstRoundAfter(uint256 timestamp) public view returns (uint64) {
         if (timestamp < genesisTime) return 1;
         // Round 1 is due at genesis itself.
         return uint64((timestamp - genesisTime) / roundSeconds + 2);
+    }
+
+    /// @inheritdoc IDrandBeacon
+    function randomness(uint64 round) public view returns (bytes32) {
+        bytes32 inTime = _onTime[round];
+        return inTime != 0 ? inTime : _late[round];
     }
 
     /// @inheritdoc IDrandBeacon

@@ -7,19 +7,20 @@ import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
 contract PenaltyPolicy is IPenaltyPolicy {
     uint256 private constant BPS = 10_000;
 
+    /// @inheritdoc IPenaltyPolicy
+    address public immutable override timelock;
+    /// Two words; what settling reads lies in the second.
     Params private _params;
 
-    error ParameterOutOfBounds(string name, uint256 value);
+    constructor(address timelock_, Params memory initial) {
+        timelock = timelock_;
+        _set(initial);
+    }
 
-    constructor(Params memory p) {
-        // At least 40 % to the fund and at most 5 % to the reporter: recycling one's own slash must lose money.
-        if (p.fundBps < 4_000 || p.fundBps > BPS) revert ParameterOutOfBounds("fundBps", p.fundBps);
-        if (p.reporterBps > 500 || p.reporterBps + p.fundBps > BPS) revert ParameterOutOfBounds("reporterBps", p.reporterBps);
-        if (p.protocolFeeBps > 1_000) revert ParameterOutOfBounds("protocolFeeBps", p.protocolFeeBps);
-        if (p.maxMissBps > BPS || p.missBps > p.maxMissBps) revert ParameterOutOfBounds("missBps", p.missBps);
-        if (p.destroyAfterMisses < 2) revert ParameterOutOfBounds("destroyAfterMisses", p.destroyAfterMisses);
-        if (p.decayPeriods == 0) revert ParameterOutOfBounds("decayPeriods", p.decayPeriods);
-        _params = p;
+    /// @inheritdoc IPenaltyPolicy
+    function setParams(Params calldata next) external {
+        if (msg.sender != timelock) revert NotAuthorized(msg.sender);
+        _set(next);
     }
 
     /// @inheritdoc IPenaltyPolicy
@@ -60,16 +61,54 @@ contract PenaltyPolicy is IPenaltyPolicy {
     }
 
     /// @inheritdoc IPenaltyPolicy
-    function split(uint256 amountWei) external view returns (uint256 fundWei, uint256 reporterWei, uint256 ownersWei) {
-        reporterWei = (amountWei * _params.reporterBps) / BPS;
+    function split(uint256 amountWei, Finder finder)
+        external
+        view
+        returns (uint256 fundWei, uint256 finderWei, uint256 ownersWei)
+    {
+        uint256 finderBps = finder == Finder.None ? 0 : finder == Finder.Reporter ? _params.reporterBps : _params.challengerBps;
+        finderWei = (amountWei * finderBps) / BPS;
         fundWei = (amountWei * _params.fundBps + BPS - 1) / BPS;
-        if (fundWei + reporterWei > amountWei) reporterWei = amountWei - fundWei;
-        ownersWei = amountWei - fundWei - reporterWei;
+        if (fundWei + finderWei > amountWei) finderWei = amountWei - fundWei;
+        ownersWei = amountWei - fundWei - finderWei;
     }
 
     /// @inheritdoc IPenaltyPolicy
-    function protocolFee(uint256 payWei) external view returns (uint256 feeWei) {
-        return (payWei * _params.protocolFeeBps + BPS - 1) / BPS;
+    function protocolFeeBps() external view returns (uint16) {
+        return _params.protocolFeeBps;
+    }
+
+    /// @inheritdoc IPenaltyPolicy
+    function lossBps() external view returns (uint16 declared, uint16 caught) {
+        return (_params.declaredLossBps, _params.caughtLossBps);
+    }
+
+    /// @inheritdoc IPenaltyPolicy
+    function premium(uint256 collateralWei, uint256 vacantPeriods) external view returns (uint256 premiumWei) {
+        uint256 ramp = _params.premiumRampPeriods;
+        premiumWei = (collateralWei * _params.premiumBps) / BPS;
+        if (vacantPeriods < ramp) premiumWei = (premiumWei * vacantPeriods) / ramp;
+    }
+
+    function _set(Params memory p) private {
+        // At least 40 % to the fund, and little to who finds: recycling one's own slash must lose money.
+        _require(p.fundBps >= 4_000 && p.fundBps <= BPS, "fundBps", p.fundBps);
+        _require(p.reporterBps <= 500 && p.reporterBps + p.fundBps <= BPS, "reporterBps", p.reporterBps);
+        _require(p.challengerBps <= 1_000 && p.challengerBps + p.fundBps <= BPS, "challengerBps", p.challengerBps);
+        _require(p.protocolFeeBps <= 1_000, "protocolFeeBps", p.protocolFeeBps);
+        _require(p.maxMissBps <= BPS && p.missBps <= p.maxMissBps, "missBps", p.missBps);
+        _require(p.destroyAfterMisses >= 2, "destroyAfterMisses", p.destroyAfterMisses);
+        _require(p.decayPeriods != 0, "decayPeriods", p.decayPeriods);
+        _require(p.caughtLossBps < BPS, "caughtLossBps", p.caughtLossBps);
+        _require(p.declaredLossBps != 0 && p.declaredLossBps < p.caughtLossBps, "declaredLossBps", p.declaredLossBps);
+        // The fund's part of the cheapest loss must be above what repairing the slot earns.
+        _require(p.premiumBps * BPS < uint256(p.declaredLossBps) * p.fundBps, "premiumBps", p.premiumBps);
+        _params = p;
+        emit ParamsChanged(p);
+    }
+
+    function _require(bool holds, string memory name, uint256 value) private pure {
+        if (!holds) revert ParameterOutOfBounds(name, value);
     }
 
     function _decayed(uint256 incidents, uint256 provenSince, uint256 decayPeriods) private pure returns (uint256) {

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {IDrandBeacon} from "./interfaces/IDrandBeacon.sol";
 import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
 import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {Draws} from "./libraries/Draws.sol";
 import {PeriodBitmap} from "./libraries/PeriodBitmap.sol";
 import {Sha256Merkle} from "./libraries/Sha256Merkle.sol";
+import {Periods} from "./Periods.sol";
+import {ProviderLines} from "./ProviderLines.sol";
 
 /// @title See IPossessionProofs, the manual.
-contract PossessionProofs is IPossessionProofs {
-    using Checkpoints for Checkpoints.Trace208;
+/// @dev Proofs, misses and what both cost are here; time and seeds in Periods, what is on a line in ProviderLines.
+contract PossessionProofs is ProviderLines {
     using PeriodBitmap for PeriodBitmap.Bitmap;
 
     struct Config {
@@ -20,39 +22,28 @@ contract PossessionProofs is IPossessionProofs {
         IStorageMarket market;
         IPenaltyPolicy policy;
         IDrandBeacon beacon;
+        address fraudProofs;
+        address committee;
         uint64 genesisTime;
         uint64 periodSeconds;
         uint64 seedDelaySeconds;
         uint32 reportWindowPeriods;
+        uint32 reportDelayBlocks;
         uint8 samplesPerProof;
     }
 
-    /// One word: 56 | 56 | 56 | 32 | 32 | 8 | 8 = 248 bits.
-    struct Line {
-        uint56 lengthGwei;
-        uint56 liveGwei;
-        uint56 recordedLengthGwei;
-        uint32 recordedPeriod;
-        uint32 cursor;
-        /// Whether the accumulator is nonzero: spares reading it on every append.
-        bool slashed;
-        /// Whether `_compactions` holds anything: spares reading it in every proof.
-        bool compacted;
-    }
-
-    /// One word: 56 | 56 | 32 = 144 bits. What lies in [gapStart, gapEnd) has been moved left or was a hole.
-    struct Compaction {
-        uint56 gapStartGwei;
-        uint56 gapEndGwei;
-        uint32 period;
-    }
-
-    /// One word: 32 | 32 | 32 | 96 = 192 bits. The registry bounds collateral to 96 bits.
+    /// One word: 32 | 32 | 32 | 96 = 192 bits. The registry bounds collateral to 56 bits of gwei.
     struct MissRecord {
         uint32 incidentMisses;
         uint32 incidents;
         uint32 lastMissPeriod;
         uint96 incidentCollateralWei;
+    }
+
+    /// One word: 32 | 64 = 96 bits.
+    struct ReportsOpen {
+        uint32 period;
+        uint64 blockNumber;
     }
 
     /// What one `prove` call works on.
@@ -65,61 +56,48 @@ contract PossessionProofs is IPossessionProofs {
         uint64 gapEndGwei;
     }
 
-    /// Longest line; every start on it is below OFF_LINE_GWEI.
-    uint256 public constant MAX_LENGTH_GWEI = type(uint48).max;
-    /// @inheritdoc IPossessionProofs
-    uint64 public constant override OFF_LINE_GWEI = type(uint48).max;
     /// Samples in one proof, holes included. With half of the line alive 256 draws fail once in 2^200.
     uint256 public constant MAX_DRAWS = 256;
     /// Proven periods looked at when incidents decay; older ones no longer change the result for any sane policy.
     uint32 public constant MAX_DECAY_SPAN = 4096;
+    /// Most that one bad score may take, and how long until the next may take something.
+    uint16 public constant MAX_SERVICE_BPS = 200;
+    uint256 public constant SERVICE_SECONDS = 7 days;
     uint32 private constant MAX_REPORT_WINDOW = 256;
+    /// A halt is shown with headers of the last 8191 blocks; more delay than this would only keep reporters waiting.
+    uint32 private constant MAX_REPORT_DELAY = 1024;
 
-    IProviderRegistry private immutable _registry;
-    IStorageMarket private immutable _market;
     IPenaltyPolicy private immutable _policy;
-    IDrandBeacon private immutable _beacon;
-    /// @inheritdoc IPossessionProofs
-    uint64 public immutable override genesisTime;
-    /// @inheritdoc IPossessionProofs
-    uint64 public immutable override periodSeconds;
-    /// @inheritdoc IPossessionProofs
-    uint64 public immutable override seedDelaySeconds;
+    address private immutable _fraudProofs;
+    address private immutable _committee;
     /// @inheritdoc IPossessionProofs
     uint32 public immutable override reportWindowPeriods;
     /// @inheritdoc IPossessionProofs
+    uint32 public immutable override reportDelayBlocks;
+    /// @inheritdoc IPossessionProofs
     uint8 public immutable override samplesPerProof;
 
-    mapping(uint32 providerId => Line) private _lines;
     mapping(uint32 providerId => MissRecord) private _records;
-    mapping(uint32 providerId => Compaction) private _compactions;
     mapping(uint32 providerId => PeriodBitmap.Bitmap) private _proven;
-    PeriodBitmap.Bitmap private _void;
-    /// Owners' wei per gwei of pay, summed over misses up to and including the key.
-    mapping(uint32 providerId => Checkpoints.Trace208) private _accWeiPerGwei;
+    /// @inheritdoc IPossessionProofs
+    ReportsOpen public override reportsOpen;
+    mapping(uint32 providerId => uint256 timestamp) private _serviceSlashedAt;
 
-    constructor(Config memory config) {
-        // A beacon that is still in time must come while its period can be proven.
-        uint256 latest = uint256(config.seedDelaySeconds) + config.beacon.roundSeconds() + config.beacon.maxLagSeconds();
-        if (latest >= config.periodSeconds) revert InvalidConfig("periodSeconds");
+    constructor(Config memory config)
+        Periods(config.beacon, config.genesisTime, config.periodSeconds, config.seedDelaySeconds)
+        ProviderLines(config.registry, config.market)
+    {
         if (config.reportWindowPeriods == 0 || config.reportWindowPeriods > MAX_REPORT_WINDOW) {
             revert InvalidConfig("reportWindowPeriods");
         }
+        if (config.reportDelayBlocks > MAX_REPORT_DELAY) revert InvalidConfig("reportDelayBlocks");
         if (config.samplesPerProof == 0) revert InvalidConfig("samplesPerProof");
-        _registry = config.registry;
-        _market = config.market;
         _policy = config.policy;
-        _beacon = config.beacon;
-        genesisTime = config.genesisTime;
-        periodSeconds = config.periodSeconds;
-        seedDelaySeconds = config.seedDelaySeconds;
+        _fraudProofs = config.fraudProofs;
+        _committee = config.committee;
         reportWindowPeriods = config.reportWindowPeriods;
+        reportDelayBlocks = config.reportDelayBlocks;
         samplesPerProof = config.samplesPerProof;
-    }
-
-    modifier onlyMarket() {
-        if (msg.sender != address(_market)) revert NotAuthorized(msg.sender);
-        _;
     }
 
     // ---- proofs ----
@@ -147,10 +125,11 @@ contract PossessionProofs is IPossessionProofs {
         uint32 evictedAt = _registry.evictedAtPeriod(providerId);
         if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
         if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
-        uint64 length = lengthAt(providerId, period);
+        Line memory line = _lines[providerId];
+        uint64 length = _lengthAt(line, period);
         if (length == 0) revert EmptyInventory(providerId);
         Challenge memory challenge = Challenge(seedOf(period), providerId, period, length, 0, 0);
-        if (_lines[providerId].compacted) {
+        if (line.flags & COMPACTED != 0) {
             Compaction memory compaction = _compactions[providerId];
             if (compaction.period == current) revert ForfeitedByCompaction(period);
             (challenge.gapStartGwei, challenge.gapEndGwei) = (compaction.gapStartGwei, compaction.gapEndGwei);
@@ -161,13 +140,12 @@ contract PossessionProofs is IPossessionProofs {
         emit PeriodProven(providerId, period, msg.sender);
     }
 
-    function _checkSamples(Challenge memory c, Sample[] calldata samples) private view {
+    function _checkSamples(Challenge memory c, Sample[] calldata samples) private {
         uint256 answered;
         uint256 used;
         for (uint256 draw; answered < samplesPerProof; ++draw) {
             if (draw == MAX_DRAWS) revert TooManyDraws(draw);
-            uint256 point =
-                uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw)))) % c.lengthGwei;
+            uint256 point = Draws.point(c.seed, c.providerId, c.period, draw) % c.lengthGwei;
             if (point >= c.gapStartGwei && point < c.gapEndGwei) continue;
             if (used == samples.length) revert WrongSampleCount(samples.length, answered);
             if (_checkSample(c, draw, point, samples[used++])) ++answered;
@@ -175,11 +153,11 @@ contract PossessionProofs is IPossessionProofs {
         if (used != samples.length) revert WrongSampleCount(samples.length, answered);
     }
 
-    /// @return live false for a hole
-    function _checkSample(Challenge memory c, uint256 draw, uint256 point, Sample calldata sample) private view returns (bool live) {
-        (bytes32 root, uint32 owner, uint64 start, uint64 pay, uint64 leafCount, uint32 from, uint32 until) =
-            _market.slotForProof(sample.dealId, sample.slotIndex);
-        if (owner != c.providerId) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, c.providerId);
+    /// @return live false for a hole, also for one that is made here by naming a lost slot
+    function _checkSample(Challenge memory c, uint256 draw, uint256 point, Sample calldata sample) private returns (bool live) {
+        (bytes32 root, uint64 start, uint64 pay, uint64 leafCount, uint32 from, uint32 until) =
+            _market.slotForProof(sample.dealId, sample.slotIndex, c.providerId);
+        if (pay == 0) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, c.providerId);
         if (point < start || point >= uint256(start) + pay) revert PointOutsideSlot(draw, point, start, uint256(start) + pay);
 
         live = from <= c.period && c.period < until;
@@ -187,22 +165,35 @@ contract PossessionProofs is IPossessionProofs {
             if (sample.proof.length != 0) revert SlotIsAHole(sample.dealId, sample.slotIndex);
             return false;
         }
-        if (sample.proof.length == 0) revert SlotIsLive(sample.dealId, sample.slotIndex);
+        if (sample.proof.length == 0) {
+            // Nobody else may give a provider's slot up.
+            if (!_isProvidersOwn(c.providerId, msg.sender)) revert SlotIsLive(sample.dealId, sample.slotIndex);
+            _market.forfeitSampled(sample.dealId, sample.slotIndex, c.providerId, c.period);
+            return false;
+        }
         uint256 expected = Sha256Merkle.LEAF_BYTES + 32 * Sha256Merkle.depth(leafCount);
         if (sample.proof.length != expected) revert InvalidProofLength(sample.proof.length, expected);
-        uint256 leaf =
-            uint256(keccak256(abi.encodePacked(c.seed, c.providerId, c.period, uint32(draw), "leaf"))) % leafCount;
+        uint256 leaf = Draws.leaf(c.seed, c.providerId, c.period, draw) % leafCount;
         if (!Sha256Merkle.verify(root, leaf, sample.proof)) revert InvalidProof(draw, sample.dealId, sample.slotIndex);
     }
 
     // ---- misses ----
 
     /// @inheritdoc IPossessionProofs
+    function openReports() external {
+        uint32 current = currentPeriod();
+        if (reportsOpen.period == current) return;
+        reportsOpen = ReportsOpen(current, uint64(block.number));
+        emit ReportsOpened(current, block.number);
+    }
+
+    /// @inheritdoc IPossessionProofs
     function reportMiss(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) external {
         _requireReportable(providerId, period);
         _requireLive(providerId, period, dealId, slotIndex);
         bool consecutive = _requireInOrder(providerId, period);
-        _lines[providerId].cursor = period + 1;
+        _lines[providerId].cursor = uint24(period + 1);
+        _reported.set(period);
 
         MissRecord memory record = _records[providerId];
         (IPenaltyPolicy.Tier tier, uint256 slashWei, IPenaltyPolicy.Record memory next) = _policy.assess(
@@ -219,24 +210,46 @@ contract PossessionProofs is IPossessionProofs {
         );
         uint256 takenWei = slashWei == 0 ? 0 : _registry.slash(providerId, slashWei);
         emit PeriodMissed(providerId, period, uint8(tier), next.incidentMisses, takenWei, msg.sender);
-        if (takenWei != 0) _distribute(providerId, period, takenWei);
+        _distribute(providerId, period, takenWei, IPenaltyPolicy.Finder.Reporter, msg.sender);
         if (tier == IPenaltyPolicy.Tier.Destruction) _registry.evict(providerId, period);
     }
 
     /// @inheritdoc IPossessionProofs
-    function voidPeriod(uint32 period) external {
-        if (_void.get(period)) return;
-        uint64 round = seedRound(period);
-        if (_beacon.isOnTime(round)) revert SeedAvailable(period);
-        if (!_beaconIsOverdue(round)) revert WrongPeriod(period, currentPeriod());
-        _void.set(period);
-        emit PeriodVoided(period);
+    function punishMalice(uint32 providerId, address finder) external returns (uint256 slashedWei) {
+        if (msg.sender != _fraudProofs) revert NotAuthorized(msg.sender);
+        uint32 evictedAt = _registry.evictedAtPeriod(providerId);
+        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
+        uint32 period = currentPeriod();
+        slashedWei = _registry.slash(providerId, _registry.collateralOf(providerId));
+        emit MaliceProven(providerId, period, slashedWei, finder);
+        _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.Challenger, finder);
+        _registry.evict(providerId, period);
+    }
+
+    /// @inheritdoc IPossessionProofs
+    function slashForService(uint32 providerId, uint16 bps) external returns (uint256 slashedWei) {
+        if (msg.sender != _committee) revert NotAuthorized(msg.sender);
+        if (bps > MAX_SERVICE_BPS) revert ServiceSlashTooLarge(bps, MAX_SERVICE_BPS);
+        uint32 evictedAt = _registry.evictedAtPeriod(providerId);
+        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
+        uint256 notBefore = _serviceSlashedAt[providerId] == 0 ? 0 : _serviceSlashedAt[providerId] + SERVICE_SECONDS;
+        if (block.timestamp < notBefore) revert ServiceSlashTooSoon(providerId, notBefore);
+        _serviceSlashedAt[providerId] = block.timestamp;
+        slashedWei = _registry.slash(providerId, (_registry.collateralOf(providerId) * bps) / 10_000);
+        // Booked before any miss that may still be reported, so that the owners' accumulator stays in order.
+        uint32 period = finalBefore(providerId) - 1;
+        emit ServiceSlashed(providerId, period, bps, slashedWei);
+        _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.None, address(0));
     }
 
     function _requireReportable(uint32 providerId, uint32 period) private view {
         uint32 current = currentPeriod();
         if (uint256(period) + 2 > current || period < _firstReportable(current) || period < _lines[providerId].cursor) {
             revert WrongPeriod(period, current);
+        }
+        ReportsOpen memory open = reportsOpen;
+        if (open.period < period + 2 || block.number <= uint256(open.blockNumber) + reportDelayBlocks) {
+            revert ReportsNotOpen(period, open.period, uint256(open.blockNumber) + reportDelayBlocks + 1);
         }
         uint32 evictedAt = _registry.evictedAtPeriod(providerId);
         if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
@@ -245,8 +258,8 @@ contract PossessionProofs is IPossessionProofs {
     }
 
     function _requireLive(uint32 providerId, uint32 period, bytes32 dealId, uint8 slotIndex) private view {
-        (, uint32 owner,,,, uint32 from, uint32 until) = _market.slotForProof(dealId, slotIndex);
-        if (owner != providerId) revert NotTheProvidersSlot(dealId, slotIndex, providerId);
+        (,, uint64 pay,, uint32 from, uint32 until) = _market.slotForProof(dealId, slotIndex, providerId);
+        if (pay == 0) revert NotTheProvidersSlot(dealId, slotIndex, providerId);
         if (period < from || period >= until) revert NotLive(dealId, slotIndex, period);
     }
 
@@ -270,120 +283,16 @@ contract PossessionProofs is IPossessionProofs {
         return provenCount(providerId, from, period);
     }
 
-    function _distribute(uint32 providerId, uint32 period, uint256 takenWei) private {
-        (uint256 fundWei, uint256 reporterWei, uint256 ownersWei) = _policy.split(takenWei);
-        Line storage line = _lines[providerId];
-        uint256 live = line.liveGwei;
-        uint256 weiPerGwei = live == 0 ? 0 : ownersWei / live;
-        // What does not divide goes to the fund, so that the parts are the whole.
-        uint256 sharedWei = weiPerGwei * live;
+    function _distribute(uint32 providerId, uint32 period, uint256 takenWei, IPenaltyPolicy.Finder kind, address finder) private {
+        if (takenWei == 0) return;
+        (uint256 fundWei, uint256 finderWei, uint256 ownersWei) = _policy.split(takenWei, kind);
+        uint256 sharedWei = _share(providerId, period, ownersWei);
         fundWei += ownersWei - sharedWei;
-        Checkpoints.Trace208 storage acc = _accWeiPerGwei[providerId];
-        // Each addend is below 2^96 and there are fewer than 2^32 periods.
-        acc.push(period, acc.latest() + uint208(weiPerGwei));
-        line.slashed = true;
-        emit SlashSplit(providerId, period, fundWei, reporterWei, sharedWei, weiPerGwei);
-        _market.bookSlash(msg.sender, reporterWei, fundWei, sharedWei);
-    }
-
-    // ---- inventory ----
-
-    /// @inheritdoc IPossessionProofs
-    function append(uint32 providerId, uint64 payGwei, uint32 fromPeriod)
-        external
-        onlyMarket
-        returns (uint64 startGwei, uint256 accWeiPerGwei)
-    {
-        uint32 current = currentPeriod();
-        Line memory line = _lines[providerId];
-        uint256 newLength = uint256(line.lengthGwei) + payGwei;
-        if (newLength > MAX_LENGTH_GWEI) revert LineIsFull(providerId, newLength, MAX_LENGTH_GWEI);
-        startGwei = line.lengthGwei;
-        _record(line, current);
-        // An empty inventory owed nothing, and owes nothing until then; all it held before was final when it was taken out.
-        if (line.liveGwei == 0 && line.cursor < fromPeriod) line.cursor = fromPeriod;
-        line.lengthGwei = uint56(newLength);
-        line.liveGwei += uint56(payGwei);
-        _lines[providerId] = line;
-        if (line.slashed) accWeiPerGwei = _accWeiPerGwei[providerId].latest();
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function remove(uint32 providerId, uint64 payGwei, uint256 accAtAppend, uint32 fromPeriod, uint32 toPeriod)
-        external
-        onlyMarket
-        returns (uint256 totalWeiPerGwei, uint256 ownerWeiPerGwei)
-    {
-        Line storage line = _lines[providerId];
-        line.liveGwei -= uint56(payGwei);
-        if (!line.slashed) return (0, 0);
-        Checkpoints.Trace208 storage acc = _accWeiPerGwei[providerId];
-        totalWeiPerGwei = acc.latest() - accAtAppend;
-        if (totalWeiPerGwei != 0 && fromPeriod < toPeriod) {
-            ownerWeiPerGwei = acc.upperLookupRecent(toPeriod - 1) - acc.upperLookupRecent(fromPeriod - 1);
-        }
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function compact(uint32 providerId, uint32 period, SlotRef[] calldata slots) external {
-        uint32 current = currentPeriod();
-        if (period != current) revert WrongPeriod(period, current);
-        (address operator,, uint32 evictedAt) = _registry.signerOf(providerId);
-        if (msg.sender != operator && msg.sender != _registry.ownerOf(providerId)) revert NotAuthorized(msg.sender);
-        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
-
-        Line memory line = _lines[providerId];
-        Compaction memory pass = _compactions[providerId];
-        if (pass.gapEndGwei == 0 && slots.length != 0) {
-            (,, uint64 first,,,,) = _market.slotForProof(slots[0].dealId, slots[0].slotIndex);
-            // One that is off the line fails below, at the end of the line.
-            (pass.gapStartGwei, pass.gapEndGwei) = (uint56(first), uint56(first));
-        }
-        for (uint256 i; i < slots.length; ++i) _shift(providerId, period, pass, slots[i]);
-        _record(line, current);
-        if (pass.gapEndGwei >= line.lengthGwei) {
-            line.lengthGwei = pass.gapStartGwei;
-            (pass.gapStartGwei, pass.gapEndGwei) = (0, 0);
-        }
-        pass.period = current;
-        line.compacted = true;
-        _lines[providerId] = line;
-        _compactions[providerId] = pass;
-        emit LineCompacted(providerId, pass.gapStartGwei, pass.gapEndGwei, line.lengthGwei);
-    }
-
-    /// Takes the interval behind the gap: drops it when it is a hole for good, else puts it before the gap.
-    function _shift(uint32 providerId, uint32 period, Compaction memory pass, SlotRef calldata ref) private {
-        (, uint32 owner, uint64 start, uint64 pay,,, uint32 until) = _market.slotForProof(ref.dealId, ref.slotIndex);
-        if (owner != providerId) revert NotTheProvidersSlot(ref.dealId, ref.slotIndex, providerId);
-        if (start != pass.gapEndGwei || start == OFF_LINE_GWEI) {
-            revert NotNextOnLine(ref.dealId, ref.slotIndex, start, pass.gapEndGwei);
-        }
-        pass.gapEndGwei += uint56(pay);
-        uint64 to = OFF_LINE_GWEI;
-        if (until > period) {
-            to = pass.gapStartGwei;
-            pass.gapStartGwei += uint56(pay);
-            if (to == start) return;
-        }
-        _market.moveInterval(ref.dealId, ref.slotIndex, to);
-        emit IntervalMoved(providerId, ref.dealId, ref.slotIndex, to);
-    }
-
-    /// Keeps the length at the close of the last period, before the first change in `current`.
-    function _record(Line memory line, uint32 current) private pure {
-        if (line.recordedPeriod == current - 1) return;
-        line.recordedPeriod = current - 1;
-        line.recordedLengthGwei = line.lengthGwei;
+        emit SlashSplit(providerId, period, fundWei, finderWei, sharedWei, sharedWei == 0 ? 0 : sharedWei / _lines[providerId].liveGwei);
+        _market.bookSlash(finder, finderWei, fundWei, sharedWei);
     }
 
     // ---- views ----
-
-    /// @inheritdoc IPossessionProofs
-    function compactionOf(uint32 providerId) external view returns (uint64 gapStartGwei, uint64 gapEndGwei, uint32 period) {
-        Compaction memory pass = _compactions[providerId];
-        return (pass.gapStartGwei, pass.gapEndGwei, pass.period);
-    }
 
     /// @inheritdoc IPossessionProofs
     function isProven(uint32 providerId, uint32 period) external view returns (bool) {
@@ -391,23 +300,21 @@ contract PossessionProofs is IPossessionProofs {
     }
 
     /// @inheritdoc IPossessionProofs
-    function finalBefore(uint32 providerId) external view returns (uint32 period) {
-        if (_registry.evictedAtPeriod(providerId) != 0) return type(uint32).max;
-        uint32 current = currentPeriod();
-        period = _firstReportable(current);
-        uint32 cursor = _lines[providerId].cursor;
-        if (cursor > period) period = cursor;
-        while (period < current) {
-            period = _proven[providerId].firstUnset(_void, period, current);
-            if (period == current || !isVoid(period)) break;
-            ++period;
-        }
+    function settleable(uint32 providerId, uint32 from, uint32 until, uint32 maxPeriods)
+        external
+        view
+        returns (uint32 to, uint256 proven)
+    {
+        to = _finalBefore(providerId);
+        if (to > until) to = until;
+        if (to <= from) return (from, 0);
+        if (to - from > maxPeriods) to = from + maxPeriods;
+        proven = _proven[providerId].count(from, to);
     }
 
     /// @inheritdoc IPossessionProofs
-    function inventory(uint32 providerId) external view returns (Inventory memory) {
-        Line memory line = _lines[providerId];
-        return Inventory(line.lengthGwei, line.liveGwei, line.recordedLengthGwei, line.recordedPeriod, line.cursor);
+    function finalBefore(uint32 providerId) public view returns (uint32) {
+        return _registry.evictedAtPeriod(providerId) != 0 ? type(uint32).max : _finalBefore(providerId);
     }
 
     /// @inheritdoc IPossessionProofs
@@ -421,58 +328,20 @@ contract PossessionProofs is IPossessionProofs {
     }
 
     /// @inheritdoc IPossessionProofs
-    function periodBounds(uint32 period) external view returns (uint256 open, uint256 close) {
-        close = _closeOf(period);
-        open = close - periodSeconds;
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function currentPeriod() public view returns (uint32) {
-        return periodOf(block.timestamp);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function periodOf(uint256 timestamp) public view returns (uint32) {
-        if (timestamp < genesisTime) revert BeforeGenesis(timestamp, genesisTime);
-        return uint32((timestamp - genesisTime) / periodSeconds + 1);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function seedRound(uint32 period) public view returns (uint64) {
-        return _beacon.firstRoundAfter(_closeOf(period) + seedDelaySeconds);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function seedOf(uint32 period) public view returns (bytes32) {
-        uint64 round = seedRound(period);
-        if (!_beacon.isOnTime(round)) revert SeedUnavailable(period, round);
-        return _beacon.randomness(round);
-    }
-
-    /// @inheritdoc IPossessionProofs
-    function isVoid(uint32 period) public view returns (bool) {
-        if (_void.get(period)) return true;
-        uint64 round = seedRound(period);
-        return _beaconIsOverdue(round) && !_beacon.isOnTime(round);
-    }
-
-    /// @inheritdoc IPossessionProofs
     function provenCount(uint32 providerId, uint32 from, uint32 to) public view returns (uint256) {
-        return _proven[providerId].countExcept(_void, from, to);
+        return _proven[providerId].count(from, to);
     }
 
-    /// @inheritdoc IPossessionProofs
-    function lengthAt(uint32 providerId, uint32 period) public view returns (uint64) {
-        Line memory line = _lines[providerId];
-        return line.recordedPeriod >= period && line.recordedPeriod != 0 ? line.recordedLengthGwei : line.lengthGwei;
-    }
-
-    function _closeOf(uint32 period) private view returns (uint256) {
-        return uint256(genesisTime) + uint256(period) * periodSeconds;
-    }
-
-    function _beaconIsOverdue(uint64 round) private view returns (bool) {
-        return block.timestamp > _beacon.timeOfRound(round) + _beacon.maxLagSeconds();
+    function _finalBefore(uint32 providerId) private view returns (uint32 period) {
+        uint32 current = currentPeriod();
+        period = _firstReportable(current);
+        uint32 cursor = _lines[providerId].cursor;
+        if (cursor > period) period = cursor;
+        while (period < current) {
+            period = _proven[providerId].firstUnset(_void, period, current);
+            if (period == current || !isVoid(period)) break;
+            ++period;
+        }
     }
 
     /// Oldest period that may still be reported in `current`.

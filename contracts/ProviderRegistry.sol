@@ -4,36 +4,44 @@ pragma solidity 0.8.34;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 
 /// @title See IProviderRegistry, the manual.
-contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
+contract ProviderRegistry is IProviderRegistry, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    /// Word 0: owner 160 | evictedAtPeriod 32 | operatorEpoch 32. Word 1: operator 160 | unbondingWei 96.
-    /// Word 2: collateralWei 96 | lockedWei 96 | unbondingUntil 64. Then price, capacity, failure domain, endpoint.
+    /// Word 0, all that opening a deal reads: operator 160 | operatorEpoch 24 | collateralGwei 56 | isCapped 8 (248 bits).
+    /// Word 1, all that settling reads: owner 160 | evictedAtPeriod 32 (192 bits).
+    /// Word 2: pendingOwner 160. Word 3: unbondingGwei 56 | unbondingUntil 64 | capGwei 56 | capUsedGwei 56 | capPeriod 24 (256 bits).
+    /// Then price, capacity, failure domain, endpoint.
     struct ProviderRecord {
+        address operator;
+        uint24 operatorEpoch;
+        uint56 collateralGwei;
+        bool isCapped;
         address owner;
         uint32 evictedAtPeriod;
-        uint32 operatorEpoch;
-        address operator;
-        uint96 unbondingWei;
-        uint96 collateralWei;
-        uint96 lockedWei;
+        address pendingOwner;
+        uint56 unbondingGwei;
         uint64 unbondingUntil;
+        uint56 capGwei;
+        uint56 capUsedGwei;
+        uint24 capPeriod;
         uint256 pricePerGibPeriodWei;
         uint64 capacityBytes;
         bytes32 failureDomain;
         string endpoint;
     }
 
-    uint256 public constant MAX_COLLATERAL_WEI = type(uint96).max;
+    uint256 private constant GWEI = 1e9;
+    uint256 public constant MAX_COLLATERAL_WEI = type(uint56).max * GWEI;
     uint256 public constant MAX_ENDPOINT_BYTES = 256;
 
     IERC20 private immutable _token;
     address private immutable _market;
-    address private immutable _proofs;
+    IPossessionProofs private immutable _proofs;
     /// @inheritdoc IProviderRegistry
     uint64 public immutable override unbondingSeconds;
 
@@ -49,7 +57,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         if (token == address(0) || market == address(0) || proofs == address(0)) revert ZeroAddress();
         _token = IERC20(token);
         _market = market;
-        _proofs = proofs;
+        _proofs = IPossessionProofs(proofs);
         unbondingSeconds = unbondingSeconds_;
     }
 
@@ -58,8 +66,8 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         _;
     }
 
-    modifier onlyContract(address allowed) {
-        if (msg.sender != allowed) revert NotAuthorized(msg.sender);
+    modifier onlyContracts(address one, address other) {
+        if (msg.sender != one && msg.sender != other) revert NotAuthorized(msg.sender);
         _;
     }
 
@@ -99,6 +107,29 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         _setOperator(providerId, operator);
     }
 
+    /// @inheritdoc IProviderRegistry
+    function setOperatorCap(uint32 providerId, uint256 capWei) external onlyOwner(providerId) {
+        ProviderRecord storage p = _providers[providerId];
+        p.capGwei = _toGwei(providerId, capWei);
+        p.isCapped = capWei != 0;
+        emit OperatorCapSet(providerId, capWei);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function offerOwnership(uint32 providerId, address to) external onlyOwner(providerId) {
+        _providers[providerId].pendingOwner = to;
+        emit OwnershipOffered(providerId, to);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function acceptOwnership(uint32 providerId) external {
+        ProviderRecord storage p = _existing(providerId);
+        if (msg.sender != p.pendingOwner) revert NotOwner(providerId, msg.sender);
+        emit OwnershipTransferred(providerId, p.owner, msg.sender);
+        p.owner = msg.sender;
+        p.pendingOwner = address(0);
+    }
+
     // ---- collateral ----
 
     /// @inheritdoc IProviderRegistry
@@ -123,9 +154,9 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     /// @inheritdoc IProviderRegistry
     function startUnbonding(uint32 providerId, uint256 amountWei) external onlyOwner(providerId) {
         ProviderRecord storage p = _providers[providerId];
-        uint256 free = _free(p);
-        if (amountWei > free) revert InsufficientFreeCollateral(providerId, free, amountWei);
-        p.unbondingWei = uint96(amountWei);
+        uint256 freeWei = freeCollateral(providerId);
+        if (amountWei > freeWei) revert InsufficientFreeCollateral(providerId, freeWei, amountWei);
+        p.unbondingGwei = _toGwei(providerId, amountWei);
         p.unbondingUntil = uint64(block.timestamp) + unbondingSeconds;
         emit UnbondingStarted(providerId, amountWei, p.unbondingUntil);
     }
@@ -133,43 +164,50 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     /// @inheritdoc IProviderRegistry
     function withdrawCollateral(uint32 providerId) external nonReentrant onlyOwner(providerId) returns (uint256 amountWei) {
         ProviderRecord storage p = _providers[providerId];
-        if (block.timestamp < p.unbondingUntil) revert StillUnbonding(p.unbondingUntil);
+        uint64 until = p.unbondingUntil;
+        if (block.timestamp < until) revert StillUnbonding(until);
+        if (p.unbondingGwei != 0 && block.timestamp > until + unbondingSeconds) revert UnbondingLapsed(until + unbondingSeconds);
         // Slashes and locks since the request come first.
-        uint256 free = _free(p);
-        amountWei = p.unbondingWei < free ? p.unbondingWei : free;
+        amountWei = freeCollateral(providerId);
+        uint256 askedWei = p.unbondingGwei * GWEI;
+        if (askedWei < amountWei) amountWei = askedWei;
         if (amountWei == 0) revert NothingToWithdraw(providerId);
-        p.unbondingWei = 0;
-        p.collateralWei -= uint96(amountWei);
+        p.unbondingGwei = 0;
+        p.collateralGwei -= uint56(amountWei / GWEI);
         emit CollateralWithdrawn(providerId, msg.sender, amountWei);
         _token.safeTransfer(msg.sender, amountWei);
     }
 
     /// @inheritdoc IProviderRegistry
-    function lockCollateral(uint32 providerId, uint256 amountWei) external onlyContract(_market) {
+    function useOperatorCap(uint32 providerId, uint32 period, uint256 amountWei) external onlyContracts(_market, _market) {
         ProviderRecord storage p = _providers[providerId];
-        uint256 free = _free(p);
-        if (amountWei > free) revert InsufficientFreeCollateral(providerId, free, amountWei);
-        p.lockedWei += uint96(amountWei);
-        emit CollateralLocked(providerId, amountWei);
+        // Periods are below 2^24 (IPossessionProofs, P7).
+        uint256 used = p.capPeriod == uint24(period) ? p.capUsedGwei : 0;
+        uint256 left = p.capGwei > used ? p.capGwei - used : 0;
+        if (amountWei / GWEI > left) revert OperatorCapExceeded(providerId, left * GWEI, amountWei);
+        p.capPeriod = uint24(period);
+        p.capUsedGwei = uint56(used + amountWei / GWEI);
     }
 
     /// @inheritdoc IProviderRegistry
-    function releaseCollateral(uint32 providerId, uint256 amountWei) external onlyContract(_market) {
-        _providers[providerId].lockedWei -= uint96(amountWei);
-        emit CollateralReleased(providerId, amountWei);
-    }
-
-    /// @inheritdoc IProviderRegistry
-    function slash(uint32 providerId, uint256 amountWei) external nonReentrant onlyContract(_proofs) returns (uint256 takenWei) {
+    function slash(uint32 providerId, uint256 amountWei)
+        external
+        nonReentrant
+        onlyContracts(address(_proofs), _market)
+        returns (uint256 takenWei)
+    {
         ProviderRecord storage p = _providers[providerId];
-        takenWei = amountWei < p.collateralWei ? amountWei : p.collateralWei;
-        p.collateralWei -= uint96(takenWei);
-        emit CollateralSlashed(providerId, takenWei, p.collateralWei);
+        uint256 collateralGwei = p.collateralGwei;
+        uint256 takenGwei = amountWei / GWEI;
+        if (takenGwei > collateralGwei) takenGwei = collateralGwei;
+        takenWei = takenGwei * GWEI;
+        p.collateralGwei = uint56(collateralGwei - takenGwei);
+        emit CollateralSlashed(providerId, takenWei, (collateralGwei - takenGwei) * GWEI);
         if (takenWei > 0) _token.safeTransfer(_market, takenWei);
     }
 
     /// @inheritdoc IProviderRegistry
-    function evict(uint32 providerId, uint32 period) external onlyContract(_proofs) {
+    function evict(uint32 providerId, uint32 period) external onlyContracts(address(_proofs), address(_proofs)) {
         ProviderRecord storage p = _existing(providerId);
         if (p.evictedAtPeriod != 0) revert AlreadyEvicted(providerId);
         p.evictedAtPeriod = period;
@@ -183,13 +221,15 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         ProviderRecord storage p = _existing(providerId);
         return Provider({
             owner: p.owner,
+            pendingOwner: p.pendingOwner,
             evictedAtPeriod: p.evictedAtPeriod,
             operatorEpoch: p.operatorEpoch,
             operator: p.operator,
-            collateralWei: p.collateralWei,
-            lockedWei: p.lockedWei,
-            unbondingWei: p.unbondingWei,
+            collateralWei: p.collateralGwei * GWEI,
+            lockedWei: _proofs.lockedGweiOf(providerId) * GWEI,
+            unbondingWei: p.unbondingGwei * GWEI,
             unbondingUntil: p.unbondingUntil,
+            operatorCapWei: p.capGwei * GWEI,
             pricePerGibPeriodWei: p.pricePerGibPeriodWei,
             capacityBytes: p.capacityBytes,
             failureDomain: p.failureDomain,
@@ -198,9 +238,19 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     }
 
     /// @inheritdoc IProviderRegistry
-    function signerOf(uint32 providerId) external view returns (address operator, uint32 epoch, uint32 evictedAt) {
-        ProviderRecord storage p = _existing(providerId);
-        return (p.operator, p.operatorEpoch, p.evictedAtPeriod);
+    function signerOf(uint32 providerId)
+        external
+        view
+        returns (address operator, uint32 epoch, uint64 collateralGwei, bool isCapped)
+    {
+        ProviderRecord storage p = _providers[providerId];
+        return (p.operator, p.operatorEpoch, p.collateralGwei, p.isCapped);
+    }
+
+    /// @inheritdoc IProviderRegistry
+    function standingOf(uint32 providerId) external view returns (address owner, uint32 evictedAt) {
+        ProviderRecord storage p = _providers[providerId];
+        return (p.owner, p.evictedAtPeriod);
     }
 
     /// @inheritdoc IProviderRegistry
@@ -220,12 +270,14 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
 
     /// @inheritdoc IProviderRegistry
     function collateralOf(uint32 providerId) external view returns (uint256 collateralWei) {
-        return _providers[providerId].collateralWei;
+        return _providers[providerId].collateralGwei * GWEI;
     }
 
     /// @inheritdoc IProviderRegistry
-    function freeCollateral(uint32 providerId) external view returns (uint256) {
-        return _free(_providers[providerId]);
+    function freeCollateral(uint32 providerId) public view returns (uint256) {
+        uint256 collateralGwei = _providers[providerId].collateralGwei;
+        uint256 lockedGwei = _proofs.lockedGweiOf(providerId);
+        return collateralGwei > lockedGwei ? (collateralGwei - lockedGwei) * GWEI : 0;
     }
 
     // ---- inside ----
@@ -235,8 +287,10 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         if (p.owner == address(0)) revert UnknownProvider(providerId);
     }
 
-    function _free(ProviderRecord storage p) private view returns (uint256) {
-        return p.collateralWei > p.lockedWei ? p.collateralWei - p.lockedWei : 0;
+    function _toGwei(uint32 providerId, uint256 amountWei) private pure returns (uint56) {
+        if (amountWei % GWEI != 0) revert NotAMultipleOfGwei(amountWei);
+        if (amountWei > MAX_COLLATERAL_WEI) revert TooMuchCollateral(providerId, amountWei, MAX_COLLATERAL_WEI);
+        return uint56(amountWei / GWEI);
     }
 
     function _setOperator(uint32 providerId, address operator) private {
@@ -244,7 +298,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
         uint32 taken = providerOfOperator[operator];
         if (taken != 0) revert OperatorTaken(operator, taken);
         ProviderRecord storage p = _providers[providerId];
-        uint32 epoch = ++p.operatorEpoch;
+        uint24 epoch = ++p.operatorEpoch;
         p.operator = operator;
         operatorAt[providerId][epoch] = operator;
         providerOfOperator[operator] = providerId;
@@ -270,9 +324,7 @@ contract ProviderRegistry is IProviderRegistry, ReentrancyGuard {
     function _deposit(uint32 providerId, uint256 amountWei) private {
         ProviderRecord storage p = _existing(providerId);
         if (p.evictedAtPeriod != 0) revert AlreadyEvicted(providerId);
-        uint256 total = p.collateralWei + amountWei;
-        if (total > MAX_COLLATERAL_WEI) revert TooMuchCollateral(providerId, total, MAX_COLLATERAL_WEI);
-        p.collateralWei = uint96(total);
+        p.collateralGwei = _toGwei(providerId, p.collateralGwei * GWEI + amountWei);
         emit CollateralDeposited(providerId, msg.sender, amountWei);
         uint256 before = _token.balanceOf(address(this));
         _token.safeTransferFrom(msg.sender, address(this), amountWei);

@@ -22,6 +22,8 @@ interface IDrandBeacon {
     function randomness(uint64 round) external view returns (bytes32);
     /// @notice Known, and submitted within `maxLagSeconds` of its time.
     function isOnTime(uint64 round) external view returns (bool);
+    /// @notice The first round after `timestamp` and its randomness, 0 unless it is known and came on time.
+    function seedAfter(uint256 timestamp) external view returns (uint64 round, bytes32 randomness_);
     /// @notice Verification alone, for tools and tests.
     function verify(uint64 round, bytes calldata signature) external view returns (bool valid, bytes32 randomness_);
     /// @notice Unix seconds at which the round is due.

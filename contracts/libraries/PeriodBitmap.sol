@@ -15,15 +15,15 @@ library PeriodBitmap {
         self.words[period >> 8] |= 1 << (period & 255);
     }
 
-    /// @notice Bits in [from, to) that are set in `self` and not in `except`.
-    function countExcept(Bitmap storage self, Bitmap storage except, uint32 from, uint32 to) internal view returns (uint256 count) {
+    /// @notice Bits in [from, to) that are set.
+    function count(Bitmap storage self, uint32 from, uint32 to) internal view returns (uint256 sum) {
         if (from >= to) return 0;
         uint256 last = (to - 1) >> 8;
         for (uint256 word = from >> 8; word <= last; ++word) {
-            uint256 bits = self.words[word] & ~except.words[word];
+            uint256 bits = self.words[word];
             if (word == from >> 8) bits &= type(uint256).max << (from & 255);
             if (word == last) bits &= type(uint256).max >> (255 - ((to - 1) & 255));
-            count += popcount(bits);
+            sum += popcount(bits);
         }
     }
 

@@ -1,12 +1,13 @@
 /** StorageMarket: opening, refusing, settling, refilling, ending. Money is checked to the wei. */
 import { expect } from "chai";
-import { id, ZeroAddress } from "ethers";
+import { id, keccak256, Signature, ZeroAddress } from "ethers";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "../support/contracts/typed-data.ts";
 import {
   type DealTerms,
   deployWorld,
   ethers,
   networkHelpers,
+  OFFER_TYPES,
   type OpenedDeal,
   type TestProvider,
   type World,
@@ -72,8 +73,7 @@ describe("StorageMarket", () => {
       await refused((terms) => Object.assign(terms, { k: 2 }), "InvalidTerms");
       await refused((terms) => Object.assign(terms, { periods: 0 }), "InvalidTerms");
       await refused((terms) => Object.assign(terms, { periods: 2 ** 24 }), "InvalidTerms");
-      await refused((terms) => Object.assign(terms, { header: "0x" }), "InvalidTerms");
-      await refused((terms) => Object.assign(terms, { header: `0x${"00".repeat(1025)}` }), "InvalidTerms");
+      await refused((terms) => Object.assign(terms, { header: `0x${"00".repeat(16)}` }), "InvalidTerms");
       await refused((terms) => Object.assign(first(terms), { payPerPeriodWei: 0n }), "InvalidTerms");
       await refused((terms) => Object.assign(first(terms), { payPerPeriodWei: PAY + 1n }), "InvalidTerms");
       await refused((terms) => Object.assign(first(terms), { collateralWei: 0n }), "InvalidTerms");
@@ -88,7 +88,7 @@ describe("StorageMarket", () => {
       await refused((terms) => Object.assign(first(terms), { expiry: 1n }), "OfferExpired");
       const { terms } = await world.makeTerms(providers);
       first(terms).providerId = 77;
-      await expect(openWith(terms)).to.be.revertedWithCustomError(world.registry, "UnknownProvider");
+      await expect(openWith(terms)).to.be.revertedWithCustomError(world.market, "UnknownProvider");
     });
 
     for (const [what, change] of [
@@ -98,7 +98,7 @@ describe("StorageMarket", () => {
       ["expiry", (terms) => Object.assign(first(terms), { expiry: 3_999_999_999n })],
       ["deal salt", (terms) => Object.assign(terms, { dealSalt: id("another deal") })],
       ["k", (terms) => terms.offers.push({ ...first(terms), providerId: 3 })],
-      ["header", (terms) => Object.assign(terms, { header: "0x01" })],
+      ["header", (terms) => Object.assign(terms, { header: `0x01${"02".repeat(15)}` })],
       ["periods", (terms) => Object.assign(terms, { periods: 11 })],
       ["startBy", (terms) => Object.assign(terms, { startBy: terms.startBy + 1 })],
       ["renewUntil", (terms) => Object.assign(terms, { renewUntil: 1 })],
@@ -114,15 +114,15 @@ describe("StorageMarket", () => {
       await expect(openWith(terms)).to.be.revertedWithCustomError(world.market, "InvalidOfferSignature");
       const again = await world.makeTerms(providers);
       const domain = { ...(await world.domain()), chainId: 1n };
-      first(again.terms).signature = await p2.operator.signTypedData(domain, OPEN_DEAL_TYPES, {
-        owner: ZeroAddress,
-        payer: ZeroAddress,
-        dealSalt: id(""),
-        headerHash: id(""),
-        rootsHash: id(""),
-        maxEscrowWei: 0n,
-        deadline: 0n,
+      const signed = await p2.operator.signTypedData(domain, OFFER_TYPES, {
+        ...again.terms.offers[1],
+        ...again.terms,
+        slotIndex: 1,
+        n: 2,
+        headerHash: keccak256(again.terms.header),
       });
+      const { r, yParityAndS: vs } = Signature.from(signed);
+      Object.assign(again.terms.offers[1] ?? {}, { r, vs });
       await expect(openWith(again.terms)).to.be.revertedWithCustomError(world.market, "InvalidOfferSignature");
     });
 
@@ -147,7 +147,7 @@ describe("StorageMarket", () => {
 
     it("refuses a provider without free collateral", async () => {
       const { terms } = await world.makeTerms(providers, { collateralWei: 1_001n * 10n ** 18n });
-      await expect(openWith(terms)).to.be.revertedWithCustomError(world.registry, "InsufficientFreeCollateral");
+      await expect(openWith(terms)).to.be.revertedWithCustomError(world.proofs, "InsufficientCollateral");
     });
 
     it("takes exactly Σ pay x periods and locks the collateral", async () => {
@@ -328,12 +328,12 @@ describe("StorageMarket", () => {
       const tree = deal.trees[slotIndex];
       if (tree === undefined) throw new Error("no tree");
       const offer = { ...(await world.makeOffer(provider, tree, PAY, 10n ** 18n)), ...change };
-      offer.signature = await world.signOffer(terms, slotIndex, offer, provider.operator);
-      return { offer, startBy, periods };
+      Object.assign(offer, await world.signOffer(terms, slotIndex, offer, provider.operator));
+      return { offer, refillTerms: { dealSalt: deal.terms.dealSalt, startBy, periods } };
     };
     const refill = async (deal: OpenedDeal, provider: TestProvider, slotIndex: number, change: object = {}) => {
-      const { offer, startBy, periods } = await offerFor(deal, provider, slotIndex, change);
-      return world.market.refill(deal.dealId, deal.terms.dealSalt, slotIndex, offer, startBy, periods);
+      const { offer, refillTerms } = await offerFor(deal, provider, slotIndex, change);
+      return world.market.connect(world.user).refill(deal.dealId, slotIndex, offer, refillTerms);
     };
 
     it("refuses to refill a slot that is held", async () => {
@@ -352,14 +352,21 @@ describe("StorageMarket", () => {
       await expect(refill(deal, p3, 1, { root: id("other") })).to.be.revertedWithCustomError(world.market, "WrongCommitment");
       await expect(refill(deal, p3, 1, { leafCount: 4 })).to.be.revertedWithCustomError(world.market, "WrongCommitment");
       await expect(refill(deal, p3, 1, { payPerPeriodWei: 2n * PAY })).to.be.revertedWithCustomError(world.market, "WrongPay");
-      const { offer, startBy, periods } = await offerFor(deal, p3, 1);
-      await expect(world.market.refill(deal.dealId, id("salt"), 1, offer, startBy, periods)).to.be.revertedWithCustomError(
+      const { offer, refillTerms } = await offerFor(deal, p3, 1);
+      const owners = world.market.connect(world.user);
+      for (const change of [{ dealSalt: id("salt") }, { periods: 1 }]) {
+        await expect(owners.refill(deal.dealId, 1, offer, { ...refillTerms, ...change })).to.be.revertedWithCustomError(
+          world.market,
+          "InvalidTerms",
+        );
+      }
+      await expect(owners.refill(deal.dealId, 1, offer, { ...refillTerms, startBy: 0 })).to.be.revertedWithCustomError(
         world.market,
-        "InvalidTerms",
+        "TooLate",
       );
-      await expect(world.market.refill(deal.dealId, deal.terms.dealSalt, 1, offer, startBy, 1)).to.be.revertedWithCustomError(
+      await expect(world.market.connect(world.reporter).refill(deal.dealId, 1, offer, refillTerms)).to.be.revertedWithCustomError(
         world.market,
-        "InvalidTerms",
+        "NotAuthorized",
       );
 
       const before = await world.market.creditOf(world.user);
@@ -393,8 +400,21 @@ describe("StorageMarket", () => {
     });
   });
 
-  it("lets nobody but the proofs contract book slashes or move intervals", async () => {
-    await expect(world.market.bookSlash(ZeroAddress, 1n, 1n, 1n)).to.be.revertedWithCustomError(world.market, "NotAuthorized");
-    await expect(world.market.moveInterval(id(""), 0, 0)).to.be.revertedWithCustomError(world.market, "NotAuthorized");
+  it("lets nobody but the contracts themselves in by their doors", async () => {
+    const deal = await world.open(providers);
+    const { offer, refill } = await world.refillOffer(deal, 0, p3);
+    for (const call of [
+      world.market.bookSlash(ZeroAddress, 1n, 1n, 1n),
+      world.market.moveInterval(deal.dealId, 0, p1.providerId, 0),
+      world.market.forfeitSampled(deal.dealId, 0, p1.providerId, 1),
+      world.market.startChallenge(deal.dealId, 0),
+      world.market.endChallenge(deal.dealId, 0, ZeroAddress),
+      world.market.reserve(deal.dealId, 0),
+      world.market.unreserve(deal.dealId, 0),
+      world.market.refillReserved(deal.dealId, 0, offer, refill, ZeroAddress),
+      world.market.payFromRepairFund(world.user, 1n),
+    ]) {
+      await expect(call).to.be.revertedWithCustomError(world.market, "NotAuthorized");
+    }
   });
 });

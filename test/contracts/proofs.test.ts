@@ -146,6 +146,7 @@ describe("PossessionProofs", () => {
       await world.pass(p1, p2);
       await world.next();
       await world.next();
+      await world.openReports();
       await refused(report(start + 1), "AlreadyProven");
       await refused(report(start + 2), "PeriodIsVoid");
       await refused(report(start, 0), "NotTheProvidersSlot");
@@ -155,6 +156,7 @@ describe("PossessionProofs", () => {
 
     it("needs the earlier miss first", async () => {
       await missed(p2, 3, [p1]);
+      await world.openReports();
       await refused(world.proofs.reportMiss(p2.providerId, start + 1, deal.dealId, 1), "OutOfOrder");
     });
 
@@ -164,6 +166,7 @@ describe("PossessionProofs", () => {
       await world.pass(p1, p2);
       await world.pass(p1);
       await world.next();
+      await world.openReports();
       await refused(world.proofs.reportMiss(p2.providerId, start, late.dealId, 0), "AlreadyProven");
       await world.report(p2.providerId, start + 2, late.dealId, 0);
     });
@@ -248,7 +251,7 @@ describe("PossessionProofs", () => {
   });
 
   it("lets nobody but the market change inventories", async () => {
-    await refused(world.proofs.append(1, 1, 1), "NotAuthorized");
+    await refused(world.proofs.append(1, 1, 1, 1, 1), "NotAuthorized");
     await refused(world.proofs.remove(1, 1, 0, 0, 0), "NotAuthorized");
   });
 

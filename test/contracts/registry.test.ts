@@ -70,10 +70,9 @@ describe("ProviderRegistry", () => {
     void deal;
   });
 
-  it("lets nobody but market and proofs lock, release, slash or evict", async () => {
+  it("lets nobody but market and proofs count, slash or evict", async () => {
     for (const call of [
-      world.registry.lockCollateral(1, 1n),
-      world.registry.releaseCollateral(1, 1n),
+      world.registry.useOperatorCap(1, 1, 1n),
       world.registry.slash(1, 1n),
       world.registry.evict(1, 1),
     ]) {

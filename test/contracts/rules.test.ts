@@ -28,21 +28,44 @@ describe("PenaltyPolicy", () => {
       { missBps: 3_001 },
       { destroyAfterMisses: 1 },
       { decayPeriods: 0 },
+      { challengerBps: 1_001 },
+      { caughtLossBps: 10_000 },
+      { declaredLossBps: 0 },
+      { declaredLossBps: 5_000 },
+      { premiumBps: 400 },
     ]) {
-      await expect(factory.deploy({ ...PARAMS, ...change })).to.be.revertedWithCustomError(factory, "ParameterOutOfBounds");
+      await expect(factory.deploy(world.timelock, { ...PARAMS, ...change })).to.be.revertedWithCustomError(factory, "ParameterOutOfBounds");
     }
   });
 
-  it("Y2, Y3: splits any slash into parts that are the whole, at least 40 % to the fund, at most 5 % to the reporter", async () => {
+  it("Y2, Y3: splits any slash into parts that are the whole, at least 40 % to the fund, at most 5 or 10 % to who found it", async () => {
+    const [nobody, reporter, challenger] = [0, 1, 2];
     await fc.assert(
-      fc.asyncProperty(fc.bigInt({ min: 0n, max: 2n ** 96n }), async (amount) => {
-        const [fund, reporter, owners] = await world.policy.split(amount);
-        expect(fund + reporter + owners).to.equal(amount);
+      fc.asyncProperty(fc.bigInt({ min: 0n, max: 2n ** 96n }), fc.constantFrom(nobody, reporter, challenger), async (amount, finder) => {
+        const [fund, found, owners] = await world.policy.split(amount, finder);
+        expect(fund + found + owners).to.equal(amount);
         expect(fund * 10n).to.be.greaterThanOrEqual(amount * 4n);
-        expect(reporter * 20n).to.be.lessThanOrEqual(amount);
+        expect(found * 20n).to.be.lessThanOrEqual(amount * BigInt(finder));
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("Y5: pays a premium that rises with vacancy and stays below what the cheapest loss gives to the fund", async () => {
+    const collateral = 10n ** 20n;
+    const premiums = await Promise.all([0, 1, 4, 1_000].map((periods) => world.policy.premium(collateral, periods)));
+    expect(premiums).to.deep.equal([0n, collateral / 200n, collateral / 50n, collateral / 50n]);
+    const { declared } = await world.policy.lossBps();
+    const [fund] = await world.policy.split((collateral * declared) / 10_000n, 0);
+    expect(premiums[3]).to.be.lessThan(fund);
+  });
+
+  it("lets the timelock alone change the numbers, inside the bounds", async () => {
+    await expect(world.policy.setParams(PARAMS)).to.be.revertedWithCustomError(world.policy, "NotAuthorized");
+    const policy = world.policy.connect(world.timelock);
+    await expect(policy.setParams({ ...PARAMS, fundBps: 3_999 })).to.be.revertedWithCustomError(world.policy, "ParameterOutOfBounds");
+    await policy.setParams({ ...PARAMS, protocolFeeBps: 300 });
+    expect(await world.policy.protocolFeeBps()).to.equal(300n);
   });
 
   it("Y1: never takes more than there is, whatever the record", async () => {
@@ -80,7 +103,7 @@ describe("DrandBeacon", () => {
   });
 
   it("B1-B3: keeps a round's randomness for ever, and whether it came in time", async () => {
-    const round = await world.beacon.firstRoundAfter((await networkHelpers.time.latest()) + 60);
+    const round = await world.beacon.firstRoundAfter((await networkHelpers.time.latest()) + 3_600);
     const { signature } = world.group.sign(round);
     await expect(world.beacon.submit(round, signature)).to.be.revertedWithCustomError(world.beacon, "RoundInFuture");
     await networkHelpers.time.increaseTo(await world.beacon.timeOfRound(round));

@@ -2,13 +2,14 @@
 
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import {
-  type BaseContract,
   type ContractTransactionReceipt,
   type ContractTransactionResponse,
   getCreateAddress,
   id,
   keccak256,
+  Signature,
   solidityPackedKeccak256,
+  ZeroHash,
 } from "ethers";
 import { network } from "hardhat";
 import type {
@@ -17,9 +18,12 @@ import type {
   IPossessionProofs,
   IStorageMarket,
   PenaltyPolicy,
+  FraudProofs,
   PossessionProofs,
   PpioToken,
   ProviderRegistry,
+  SlotChallenges,
+  SlotRepair,
   StorageMarket,
 } from "../../../typechain-types/index.ts";
 import { TestGroup } from "./beacon.ts";
@@ -34,8 +38,14 @@ export const SEED_DELAY_SECONDS = 12n;
 export const MAX_LAG_SECONDS = 30n;
 export const REPORT_WINDOW = 6;
 export const SAMPLES = 5;
+export const REPORT_DELAY_BLOCKS = 2;
 export const UNBONDING_SECONDS = 1_000n;
-export const HEADER = "0x0102030405060708";
+export const ANSWER_SECONDS = 1_000n;
+export const CHALLENGE_BOND_WEI = 10n ** 17n;
+export const RESERVATION_SECONDS = 400n;
+export const RESERVATION_BOND_BPS = 100n;
+/** Of one cell of 4096 bytes at most: what the deals of tests are said to hold. */
+export const HEADER = "0x0101020c000010000000000000000001";
 export const PARAMS: IPenaltyPolicy.ParamsStruct = {
   warningWindowPeriods: 20,
   missBps: 500,
@@ -45,8 +55,14 @@ export const PARAMS: IPenaltyPolicy.ParamsStruct = {
   decayPeriods: 5,
   fundBps: 4_000,
   reporterBps: 500,
+  challengerBps: 1_000,
   protocolFeeBps: 200,
+  declaredLossBps: 1_000,
+  caughtLossBps: 5_000,
+  premiumBps: 200,
+  premiumRampPeriods: 4,
 };
+export const NO_PERMIT = { value: 0n, deadline: 0n, v: 0, r: ZeroHash, s: ZeroHash };
 export const OFFER_TYPES = {
   Offer: (
     "uint32 providerId,uint32 operatorEpoch,address owner,address payer,bytes32 dealSalt,uint8 slotIndex,uint8 k,uint8 n," +
@@ -63,7 +79,8 @@ export type SlotOffer = Omit<IStorageMarket.SlotOfferStruct, "payPerPeriodWei" |
   payPerPeriodWei: bigint;
   collateralWei: bigint;
 };
-export type DealTerms = Omit<IStorageMarket.DealTermsStruct, "offers" | "periods" | "startBy" | "k"> & {
+export type DealTerms = Omit<IStorageMarket.DealTermsStruct, "offers" | "periods" | "startBy" | "k" | "header"> & {
+  header: string;
   offers: SlotOffer[];
   periods: number;
   startBy: number;
@@ -93,6 +110,7 @@ export interface DealOptions {
   readonly collateralWei?: bigint;
   readonly tree?: TestTree;
   readonly renewUntil?: number;
+  readonly header?: string;
 }
 
 export interface OpenedDeal {
@@ -108,6 +126,8 @@ async function mined(transaction: Promise<ContractTransactionResponse>): Promise
   return receipt;
 }
 
+type Contracts = Pick<World, "token" | "beacon" | "policy" | "registry" | "proofs" | "market" | "challenges" | "repair" | "fraud">;
+
 export class World {
   readonly group = new TestGroup();
   readonly trees = new Map<string, TestTree>();
@@ -119,15 +139,21 @@ export class World {
   readonly registry: ProviderRegistry;
   readonly proofs: PossessionProofs;
   readonly market: StorageMarket;
+  readonly challenges: SlotChallenges;
+  readonly repair: SlotRepair;
+  readonly fraud: FraudProofs;
   readonly signers: HardhatEthersSigner[];
 
-  constructor(contracts: Pick<World, "token" | "beacon" | "policy" | "registry" | "proofs" | "market">, signers: HardhatEthersSigner[]) {
+  constructor(contracts: Contracts, signers: HardhatEthersSigner[]) {
     this.token = contracts.token;
     this.beacon = contracts.beacon;
     this.policy = contracts.policy;
     this.registry = contracts.registry;
     this.proofs = contracts.proofs;
     this.market = contracts.market;
+    this.challenges = contracts.challenges;
+    this.repair = contracts.repair;
+    this.fraud = contracts.fraud;
     this.signers = signers;
   }
 
@@ -144,6 +170,15 @@ export class World {
 
   get reporter(): HardhatEthersSigner {
     return this.signer(2);
+  }
+
+  get timelock(): HardhatEthersSigner {
+    return this.signer(3);
+  }
+
+  /** Stands in the place of the verifier committee. */
+  get committee(): HardhatEthersSigner {
+    return this.signer(4);
   }
 
   // ---- time ----
@@ -176,8 +211,8 @@ export class World {
   // ---- providers ----
 
   async addProvider(index: number, collateralWei = 1_000n * 10n ** 18n): Promise<TestProvider> {
-    const owner = this.signer(4 + index);
-    const operator = this.signer(12 + index);
+    const owner = this.signer(20 + 2 * index);
+    const operator = this.signer(21 + 2 * index);
     await this.registry.connect(owner).register(operator, `http://p${index}`, 1n, 1n << 40n, id(`domain${index}`));
     const providerId = Number(await this.registry.providerCount());
     if (collateralWei > 0n) {
@@ -190,14 +225,21 @@ export class World {
 
   // ---- deals ----
 
-  async signOffer(terms: DealTerms, slotIndex: number, offer: SlotOffer, operator: HardhatEthersSigner): Promise<string> {
-    return operator.signTypedData(await this.domain(), OFFER_TYPES, {
+  async signOffer(
+    terms: Omit<DealTerms, "offers"> & { readonly offers: { readonly length: number } },
+    slotIndex: number,
+    offer: SlotOffer,
+    operator: HardhatEthersSigner,
+  ): Promise<{ r: string; vs: string }> {
+    const signed = await operator.signTypedData(await this.domain(), OFFER_TYPES, {
       ...offer,
       ...terms,
       slotIndex,
       n: terms.offers.length,
       headerHash: keccak256(terms.header),
     });
+    const { r, yParityAndS: vs } = Signature.from(signed);
+    return { r, vs };
   }
 
   async domain(): Promise<{ name: string; version: string; chainId: bigint; verifyingContract: string }> {
@@ -214,7 +256,8 @@ export class World {
       payPerPeriodWei,
       collateralWei,
       expiry: FAR,
-      signature: "0x",
+      r: ZeroHash,
+      vs: ZeroHash,
     };
   }
 
@@ -234,7 +277,7 @@ export class World {
       payer: (options.payer ?? owner).address,
       dealSalt,
       k: options.k ?? 1,
-      header: HEADER,
+      header: options.header ?? HEADER,
       startBy: (await this.period()) + 1,
       periods: options.periods ?? 10,
       renewUntil: options.renewUntil ?? 0,
@@ -247,7 +290,7 @@ export class World {
   async signAll(terms: DealTerms, providers: readonly TestProvider[]): Promise<void> {
     for (const [i, provider] of providers.entries()) {
       const offer = terms.offers[i];
-      if (offer !== undefined) offer.signature = await this.signOffer(terms, i, offer, provider.operator);
+      if (offer !== undefined) Object.assign(offer, await this.signOffer(terms, i, offer, provider.operator));
     }
   }
 
@@ -276,7 +319,7 @@ export class World {
     const entries: LineEntry[] = [];
     for (const { args } of events) {
       const { dealId, slotIndex, payGwei } = args;
-      const { startGwei: start } = await this.market.slotForProof(dealId, slotIndex);
+      const { startGwei: start } = await this.market.slotForProof(dealId, slotIndex, providerId);
       const tree = this.trees.get(`${dealId}/${slotIndex}`) ?? distinctTree("", 1);
       if (start !== offLine) entries.push({ dealId, slotIndex: Number(slotIndex), start, end: start + payGwei, tree });
     }
@@ -295,8 +338,8 @@ export class World {
       if (gapStartGwei <= point && point < gapEndGwei) continue;
       const entry = line.find(({ start, end }) => start <= point && point < end);
       if (entry === undefined) throw new Error(`no slot at ${point}`);
-      const slot = await this.market.slotForProof(entry.dealId, entry.slotIndex);
-      const isLive = slot.fromPeriod <= BigInt(period) && BigInt(period) < slot.liveUntil;
+      const slot = await this.market.slotForProof(entry.dealId, entry.slotIndex, providerId);
+      const isLive = slot.fromPeriod <= BigInt(period) && BigInt(period) < slot.untilPeriod;
       const leaf =
         BigInt(solidityPackedKeccak256(["bytes32", "uint32", "uint32", "uint32", "string"], [seed, providerId, period, draw, "leaf"])) %
         BigInt(entry.tree.leafCount);
@@ -319,7 +362,17 @@ export class World {
     return period;
   }
 
+  /** Opens the reports of the running period and lets the blocks pass in which a halt could be shown. */
+  async openReports(): Promise<void> {
+    const { period } = await this.proofs.reportsOpen();
+    if (Number(period) !== (await this.period())) await this.proofs.openReports();
+    const { blockNumber } = await this.proofs.reportsOpen();
+    const passed = (await ethers.provider.getBlockNumber()) - Number(blockNumber);
+    if (passed < REPORT_DELAY_BLOCKS) await networkHelpers.mine(REPORT_DELAY_BLOCKS - passed, { interval: 0 });
+  }
+
   async report(providerId: number, period: number, dealId: string, slotIndex: number): Promise<ContractTransactionReceipt> {
+    await this.openReports();
     return mined(this.proofs.connect(this.reporter).reportMiss(providerId, period, dealId, slotIndex));
   }
 
@@ -332,16 +385,51 @@ export class World {
     );
   }
 
+  /** Terms under which a provider takes a slot of an opened deal over, and its signed offer for it. */
+  async refillOffer(deal: OpenedDeal, slotIndex: number, provider: TestProvider) {
+    const slot = await this.market.slot(deal.dealId, slotIndex);
+    const { renewUntil, payer, header } = await this.market.deal(deal.dealId);
+    const tree = deal.trees[slotIndex] ?? distinctTree("", 1);
+    const offer = await this.makeOffer(provider, tree, slot.payGwei * GWEI, slot.collateralGwei * GWEI);
+    const refill = { dealSalt: deal.terms.dealSalt, startBy: (await this.period()) + 1, periods: 1_000 };
+    const terms = { ...deal.terms, ...refill, payer, renewUntil, header };
+    return { offer: { ...offer, ...(await this.signOffer(terms, slotIndex, offer, provider.operator)) }, refill };
+  }
+
+  /** Proofs of named leaves of a slot, for challenges and repair. */
+  leafProofs(dealId: string, slotIndex: number, leaves: readonly bigint[]): string[] {
+    const tree = this.trees.get(`${dealId}/${slotIndex}`) ?? distinctTree("", 1);
+    return leaves.map((leaf) => tree.prove(Number(leaf)));
+  }
+
+  /** Waits for a drand round and submits it. */
+  async submitRound(round: bigint): Promise<void> {
+    const due = await this.beacon.timeOfRound(round);
+    if (BigInt(await networkHelpers.time.latest()) < due) await networkHelpers.time.increaseTo(due);
+    await this.beacon.submit(round, this.group.sign(round).signature);
+  }
+
   /** M1 to the wei: what the market holds is what it owes. */
   async bookedWei(deals: readonly OpenedDeal[], accounts: readonly string[]): Promise<bigint> {
     let total = (await this.market.repairFundWei()) + (await this.market.unclaimedWei());
     for (const account of new Set(accounts)) total += await this.market.creditOf(account);
     for (const { dealId } of deals) {
       const { end } = await this.market.deal(dealId);
-      for (const slot of await this.market.slots(dealId)) {
-        const isOpen = slot.status === 1n || slot.status === 2n;
+      for (const [slotIndex, slot] of (await this.market.slots(dealId)).entries()) {
+        const isOpen = slot.status !== 0n && slot.status !== 3n;
         if (isOpen && end > slot.settledTo) total += slot.payGwei * GWEI * (end - slot.settledTo);
+        total += await this.pastWei(dealId, slotIndex);
       }
+    }
+    return total;
+  }
+
+  /** Escrow of tenures that ended before their deal. */
+  async pastWei(dealId: string, slotIndex: number): Promise<bigint> {
+    let total = 0n;
+    for (let providerId = 1n; providerId <= (await this.registry.providerCount()); providerId += 1n) {
+      const past = await this.market.pastTenure(dealId, slotIndex, providerId);
+      if (!past.isSettled && past.untilPeriod > past.settledTo) total += past.payGwei * GWEI * (past.untilPeriod - past.settledTo);
     }
     return total;
   }
@@ -360,30 +448,67 @@ export async function deployWorld(): Promise<World> {
   }
   const group = new TestGroup();
   const beacon = await ethers.deployContract("DrandBeacon", [group.publicKey, genesis, ROUND_SECONDS, MAX_LAG_SECONDS]);
-  const policy = await ethers.deployContract("PenaltyPolicy", [PARAMS]);
+  const policy = await ethers.deployContract("PenaltyPolicy", [signers[3] ?? "", PARAMS]);
+  const libraries = { Settlement: await ethers.deployContract("Settlement"), SlotTransfers: await ethers.deployContract("SlotTransfers") };
   const nonce = await deployer.getNonce();
-  const [registryAt, proofsAt, marketAt] = [0, 1, 2].map((i) => getCreateAddress({ from: deployer.address, nonce: nonce + i }));
-  const registry = await ethers.deployContract("ProviderRegistry", [token, marketAt ?? "", proofsAt ?? "", UNBONDING_SECONDS]);
+  const at = (offset: number): string => getCreateAddress({ from: deployer.address, nonce: nonce + offset });
+  const [registryAt, proofsAt, marketAt, challengesAt, repairAt, fraudAt] = [0, 1, 2, 3, 4, 5].map(at) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const committee = signers[4] ?? "";
+  const registry = await ethers.deployContract("ProviderRegistry", [token, marketAt, proofsAt, UNBONDING_SECONDS]);
   const proofs = await ethers.deployContract("PossessionProofs", [
     {
-      registry: registryAt ?? "",
-      market: marketAt ?? "",
+      registry: registryAt,
+      market: marketAt,
       policy,
       beacon,
+      fraudProofs: fraudAt,
+      committee,
       genesisTime: genesis,
       periodSeconds: PERIOD_SECONDS,
       seedDelaySeconds: SEED_DELAY_SECONDS,
       reportWindowPeriods: REPORT_WINDOW,
+      reportDelayBlocks: REPORT_DELAY_BLOCKS,
       samplesPerProof: SAMPLES,
     },
   ]);
-  const market = await ethers.deployContract("StorageMarket", [token, registryAt ?? "", proofsAt ?? "", policy]);
-  const world = new World({ token, beacon, policy, registry, proofs, market }, signers);
+  const market = await ethers.deployContract(
+    "StorageMarket",
+    [{ token, registry: registryAt, proofs: proofsAt, policy, challenges: challengesAt, repair: repairAt, committee }],
+    { libraries },
+  );
+  const challenges = await ethers.deployContract("SlotChallenges", [
+    {
+      token,
+      market,
+      registry,
+      beacon,
+      timelock: signers[3] ?? "",
+      answerSeconds: ANSWER_SECONDS,
+      seedDelaySeconds: SEED_DELAY_SECONDS,
+      bondWei: CHALLENGE_BOND_WEI,
+      minBondWei: 1n,
+      maxBondWei: 10n ** 20n,
+    },
+  ]);
+  const repair = await ethers.deployContract("SlotRepair", [
+    {
+      token,
+      market,
+      beacon,
+      reservationSeconds: RESERVATION_SECONDS,
+      seedDelaySeconds: SEED_DELAY_SECONDS,
+      bondBps: RESERVATION_BOND_BPS,
+    },
+  ]);
+  const fraud = await ethers.deployContract("FraudProofs", [market, registry, proofs]);
+  const world = new World({ token, beacon, policy, registry, proofs, market, challenges, repair, fraud }, signers);
   await world.next();
   return world;
-}
-
-/** A fresh copy of `world`'s signers bound to a contract: saves the `.connect` noise where many callers act. */
-export async function addressOf(contract: BaseContract): Promise<string> {
-  return contract.getAddress();
 }

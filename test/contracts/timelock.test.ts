@@ -44,9 +44,10 @@ describe("PpioTimelock", () => {
     const { timelock, proposer } = parts;
     await govern(parts, timelock.interface.encodeFunctionData("updateDelay", [30n * DAY]), 3n * DAY);
     expect(await timelock.getMinDelay()).to.equal(30n * DAY);
-    await expect(
-      timelock.connect(proposer).schedule(timelock, 0n, "0x", ZeroHash, ZeroHash, 30n * DAY - 1n),
-    ).to.be.revertedWithCustomError(timelock, "TimelockInsufficientDelay");
+    await expect(timelock.connect(proposer).schedule(timelock, 0n, "0x", ZeroHash, ZeroHash, 30n * DAY - 1n)).to.be.revertedWithCustomError(
+      timelock,
+      "TimelockInsufficientDelay",
+    );
   });
 
   it("L2: executes nothing before its time, nothing unknown and nothing cancelled", async () => {

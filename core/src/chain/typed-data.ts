@@ -232,7 +232,7 @@ export interface SponsorDomain {
 export interface Sponsorship {
   readonly dealId: string;
   readonly user: string;
-  /** keccak256 of the providers' ids in the order of the slots, 4 bytes each; 32 zero bytes for any providers. */
+  /** keccak256 of the providers' ids in the order of the slots, 32 bytes each; 32 zero bytes for any providers. */
   readonly providersHash: string;
   /** Least leaves of every slot. */
   readonly leafCountMin: number;
@@ -268,5 +268,5 @@ export const sponsoredRenewalMessage = messageIn<SponsoredRenewal, SponsorDomain
 
 /** What a sponsorship names its providers by. */
 export function providersHashOf(providerIds: readonly number[]): string {
-  return keccak256(concat(providerIds.map((providerId) => toBeHex(providerId, 4))));
+  return keccak256(concat(providerIds.map((providerId) => toBeHex(providerId, 32))));
 }

@@ -4,6 +4,7 @@ export * from "./chain/drand.ts";
 export * from "./chain/gas-margin.ts";
 export * from "./chain/revert.ts";
 export * from "./chain/typed-data.ts";
+export * from "./chain/verifier.ts";
 export * from "./erasure/index.ts";
 export * from "./errors.ts";
 export * from "./format/index.ts";

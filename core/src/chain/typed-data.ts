@@ -12,6 +12,12 @@ export interface SigningDomain {
   readonly market: string;
 }
 
+export interface CommitteeDomain {
+  readonly chainId: bigint;
+  /** Address of the VerifierCommittee. */
+  readonly committee: string;
+}
+
 /** What a provider signs over a slot that it holds and has verified. */
 export interface Offer {
   readonly providerId: number;
@@ -72,6 +78,22 @@ export interface ReadAnswer {
   readonly servedAt: number;
 }
 
+/** A verifier puts down stake; anybody may carry it. */
+export interface JoinCommittee {
+  readonly verifier: string;
+  readonly amountWei: bigint;
+  readonly nonce: bigint;
+  /** Unix seconds. */
+  readonly deadline: number;
+}
+
+/** A member's commitment to its report on a term. Two different ones for one term cost the whole stake. */
+export interface CommitReport {
+  readonly verifier: string;
+  readonly term: number;
+  readonly commitment: string;
+}
+
 type Types = Record<string, TypedDataField[]>;
 
 function struct(name: string, fields: string): Types {
@@ -104,8 +126,15 @@ export const OPEN_DEAL_TYPES = struct(
 export const TERMINATE_DEAL_TYPES = struct("TerminateDeal", "bytes32 dealId,uint64 deadline");
 export const WITHDRAW_TYPES = struct("Withdraw", "address account,address to,uint256 nonce,uint64 deadline");
 
+export const JOIN_COMMITTEE_TYPES = struct("Join", "address verifier,uint256 amountWei,uint256 nonce,uint64 deadline");
+export const COMMIT_REPORT_TYPES = struct("Commit", "address verifier,uint32 term,bytes32 commitment");
+
 export function marketDomain(domain: SigningDomain): TypedDataDomain {
   return { name: "PPIO StorageMarket", version: "1", chainId: domain.chainId, verifyingContract: domain.market };
+}
+
+export function committeeDomain(domain: CommitteeDomain): TypedDataDomain {
+  return { name: "PPIO VerifierCommittee", version: "1", chainId: domain.chainId, verifyingContract: domain.committee };
 }
 
 interface TypedSigner {
@@ -113,11 +142,11 @@ interface TypedSigner {
 }
 
 /** One typed message: its digest, its signature and the address that signed it. */
-export interface TypedMessage<T extends object> {
-  digest(domain: SigningDomain, value: T): string;
-  sign(domain: SigningDomain, value: T, signer: TypedSigner): Promise<string>;
+export interface TypedMessage<T extends object, D = SigningDomain> {
+  digest(domain: D, value: T): string;
+  sign(domain: D, value: T, signer: TypedSigner): Promise<string>;
   /** Recovers the signer's address; the zero-length or malformed signature recovers to nothing. */
-  recover(domain: SigningDomain, value: T, signature: string): string | undefined;
+  recover(domain: D, value: T, signature: string): string | undefined;
 }
 
 /** ethers wants an index signature, which an interface does not have. */
@@ -125,13 +154,13 @@ function fields(value: object): Record<string, unknown> {
   return { ...value };
 }
 
-function typedMessage<T extends object>(types: Types): TypedMessage<T> {
+function typedMessageIn<T extends object, D>(domainOf: (domain: D) => TypedDataDomain, types: Types): TypedMessage<T, D> {
   return {
-    digest: (domain, value) => TypedDataEncoder.hash(marketDomain(domain), types, fields(value)),
-    sign: (domain, value, signer) => signer.signTypedData(marketDomain(domain), types, fields(value)),
+    digest: (domain, value) => TypedDataEncoder.hash(domainOf(domain), types, fields(value)),
+    sign: (domain, value, signer) => signer.signTypedData(domainOf(domain), types, fields(value)),
     recover: (domain, value, signature) => {
       try {
-        return verifyTypedData(marketDomain(domain), types, { ...value } as Record<string, unknown>, signature);
+        return verifyTypedData(domainOf(domain), types, { ...value } as Record<string, unknown>, signature);
       } catch {
         return undefined;
       }
@@ -139,10 +168,16 @@ function typedMessage<T extends object>(types: Types): TypedMessage<T> {
   };
 }
 
+function typedMessage<T extends object>(types: Types): TypedMessage<T> {
+  return typedMessageIn(marketDomain, types);
+}
+
 export const offerMessage = typedMessage<Offer>(OFFER_TYPES);
 export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);
+export const joinCommitteeMessage = typedMessageIn<JoinCommittee, CommitteeDomain>(committeeDomain, JOIN_COMMITTEE_TYPES);
+export const commitReportMessage = typedMessageIn<CommitReport, CommitteeDomain>(committeeDomain, COMMIT_REPORT_TYPES);
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */
 export function dealIdOf(domain: SigningDomain, owner: string, dealSalt: string): string {

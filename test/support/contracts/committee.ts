@@ -1,12 +1,7 @@
 /** A committee over the real periods and beacon, with doubles of the repair fund and of the service penalty, and its verifiers. */
 import { encodeReport, type ReportEntry, reportCommitment } from "@ppio/core";
 import { type ContractTransactionReceipt, id, type Wallet } from "ethers";
-import type {
-  IVerifierCommittee,
-  RepairFundDouble,
-  ServicePenaltyDouble,
-  VerifierCommittee,
-} from "../../../typechain-types/index.ts";
+import type { IVerifierCommittee, RepairFundDouble, ServicePenaltyDouble, VerifierCommittee } from "../../../typechain-types/index.ts";
 import { deployWorld, ethers, networkHelpers, type World } from "./world.ts";
 
 export const TOKEN = 10n ** 18n;
@@ -58,17 +53,19 @@ export class CommitteeWorld {
   readonly committee: VerifierCommittee;
   readonly fund: RepairFundDouble;
   readonly penalties: ServicePenaltyDouble;
+  readonly config: Config;
   readonly verifiers: Wallet[] = [];
   readonly chainId: bigint;
   readonly address: string;
   /** Set to skip the seed of a period as it passes. */
   withheld = (_period: number): boolean => false;
 
-  constructor(world: World, contracts: Pick<CommitteeWorld, "committee" | "fund" | "penalties" | "chainId" | "address">) {
+  constructor(world: World, contracts: Pick<CommitteeWorld, "committee" | "fund" | "penalties" | "config" | "chainId" | "address">) {
     this.world = world;
     this.committee = contracts.committee;
     this.fund = contracts.fund;
     this.penalties = contracts.penalties;
+    this.config = contracts.config;
     this.chainId = contracts.chainId;
     this.address = contracts.address;
   }
@@ -238,7 +235,7 @@ export async function deployCommittee(options: CommitteeOptions = {}): Promise<C
   const address = await committee.getAddress();
   await fund.setUp(address, 2n ** 256n - 1n, false);
   const { chainId } = await ethers.provider.getNetwork();
-  const made = new CommitteeWorld(world, { committee, fund, penalties, chainId, address });
+  const made = new CommitteeWorld(world, { committee, fund, penalties, config, chainId, address });
   for (let at = 0; at < (options.verifiers ?? 0); at += 1) await made.addVerifier();
   return made;
 }

@@ -205,11 +205,13 @@ export class CommitteeWorld {
 
   /** What the contract says that it owes to everybody. */
   async bookedWei(others: readonly { address: string }[] = []): Promise<bigint> {
-    let sumWei = await this.committee.owedToFundWei();
-    for (const account of [...this.verifiers, ...others]) {
-      sumWei += (await this.stakeOf(account)) + (await this.committee.creditOf(account.address));
-    }
-    return sumWei;
+    const accounts = [...this.verifiers, ...others];
+    const parts = await Promise.all([
+      this.committee.owedToFundWei(),
+      ...accounts.map((account) => this.stakeOf(account)),
+      ...accounts.map(({ address }) => this.committee.creditOf(address)),
+    ]);
+    return parts.reduce((sumWei, partWei) => sumWei + partWei, 0n);
   }
 }
 

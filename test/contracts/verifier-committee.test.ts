@@ -1,7 +1,7 @@
 /** VerifierCommittee: commitments, reveals, scores, settlement, equivocation. */
 import { commitReportMessage, encodeReport, type ReportEntry } from "@ppio/core";
 import { expect } from "chai";
-import { id, type Wallet, ZeroAddress, ZeroHash } from "ethers";
+import { AbiCoder, id, keccak256, type Wallet, ZeroAddress, ZeroHash } from "ethers";
 import {
   type CommitteeWorld,
   deployCommittee,
@@ -424,6 +424,41 @@ describe("VerifierCommittee: reports and scores", () => {
       await as(second).withdrawStake(second);
       await refused(accuse(await evidence(second)), "WrongStatus", second.address, 0n);
       expect(await made.world.token.balanceOf(made.committee)).to.equal(await made.bookedWei([finder()]));
+    });
+  });
+
+  describe("storage", () => {
+    /** First words at the entry `key` of the first mapping that has one there, looking from `from` on. */
+    const wordsOf = async (key: number, count: number, from = 0): Promise<{ slot: number; words: bigint[] }> => {
+      for (let slot = from; slot < 24; slot += 1) {
+        const base = BigInt(keccak256(AbiCoder.defaultAbiCoder().encode(["uint256", "uint256"], [key, slot])));
+        const words: bigint[] = [];
+        for (let at = 0n; at < count; at += 1n) words.push(BigInt(await ethers.provider.getStorage(made.committee, base + at)));
+        if (words[0] !== 0n) return { slot, words };
+      }
+      return expect.fail("nothing there");
+    };
+    const lane = (word: bigint | undefined, shift: number, bits: number) => ((word ?? 0n) >> BigInt(shift)) & ((1n << BigInt(bits)) - 1n);
+
+    it("lies as its structs say", async () => {
+      await made.report(term, scores(...new Array<number>(SEATS).fill(9_000)));
+      await made.committee.finalise(term, [7]);
+      const params = await wordsOf(1, 2);
+      expect(params.words).to.deep.equal([
+        MIN_STAKE_WEI | (REWARD_WEI << 88n) | (100n << 176n) | (300n << 192n) | (1_000n << 208n) | (5_000n << 224n) | (50n << 240n),
+        0n,
+      ]);
+      const { verifierId } = await made.committee.verifierOf(member(0).address);
+      const record = await wordsOf(Number(verifierId), 3, params.slot + 1);
+      expect(record.words[0]).to.equal(BigInt(member(0).address) | (MIN_STAKE_WEI << 160n));
+      expect([lane(record.words[1], 0, 32), lane(record.words[1], 64, 8), record.words[2]]).to.deep.equal([verifierId - 1n, 1n, 0n]);
+      const { slot, words } = await wordsOf(term, 5, 8);
+      const ids = Array.from({ length: SEATS }, (_, seat) => lane(words[seat < 8 ? 0 : 1], (seat % 8) * 32, 32));
+      expect(await Promise.all(ids.map((number) => made.committee.accountOf(number)))).to.deep.equal(members.map(({ address }) => address));
+      expect(words[2]).to.equal(9n | (0x1ffn << 8n) | (0x1ffn << 24n));
+      expect(words[3]).to.equal((1n << 240n) + Array.from({ length: SEATS }, (_, seat) => 1n << BigInt(seat * 16)).reduce((a, b) => a + b));
+      const scored = await wordsOf(7, 1, slot + 2);
+      expect(scored.words[0]).to.equal(9_000n | (BigInt(term) << 16n));
     });
   });
 });

@@ -143,12 +143,12 @@ class History {
   }
 
   /** One term: settle the one before the last, draw this one's committee, and let the last one's report and be scored. */
-  async pass(): Promise<void> {
+  async pass(step: number): Promise<void> {
     const { made } = this;
     const term = (await made.term()) + 1;
     const { open } = await made.windows(term);
     // The seed of the term, or of a period of a window, comes too late.
-    const outage = this.chance(0.25) ? open - 1 + this.below(3) : -1;
+    const outage = step === 5 ? open - 1 : this.chance(0.25) ? open - 1 + this.below(3) : -1;
     made.withheld = (period) => period === outage;
     await made.toPeriod(open);
     const before = await made.committee.owedToFundWei();
@@ -223,7 +223,7 @@ class History {
   }
 
   async run(): Promise<void> {
-    for (let step = 0; step < TERMS; step += 1) await this.pass();
+    for (let step = 0; step < TERMS; step += 1) await this.pass(step);
   }
 
   /** V10: everybody gets out with all that is theirs, and nothing is left behind. */
@@ -233,7 +233,7 @@ class History {
     for (const verifier of verifiers) await succeeds(committee.connect(verifier).leave());
     await this.made.toTerm((await this.made.term()) + LEAVE_DELAY_TERMS);
     for (const account of [...verifiers, world.reporter]) {
-      await succeeds(committee.connect(account).withdrawStake(account));
+      if (await succeeds(committee.connect(account).withdrawStake(account))) this.counts.withdrawn += 1;
       await succeeds(committee.connect(account).withdrawCredit(account));
     }
     await this.made.fund.setUp(this.made.address, 0n, false);
@@ -243,7 +243,7 @@ class History {
 }
 
 describe("VerifierCommittee: random histories (V1, V5, V8, V9, V10, V11)", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   const total = { scored: 0, inRange: 0, slashed: 0, penalised: 0, voided: 0, settled: 0, withdrawn: 0 };
   for (const seed of SEEDS) {
     it(`adds up to the wei through ${TERMS} random terms, seed ${seed}`, async () => {
@@ -349,7 +349,7 @@ describe("VerifierCommittee: core and contract agree", function () {
 });
 
 describe("VerifierCommittee: worst cases fit", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   /** Of a transaction, under the rules after prague too (EIP-7825). */
   const CAP = 16_777_216n;
 

@@ -148,7 +148,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
         escrowWei = _fillAll(dealId, t, start, roots) * t.periods;
         address terms = FixedTerms.write(t.owner, t.payer, t.renewUntil, t.header, roots);
         _state.heads[dealId] = DealHead(terms, uint24(start), uint24(end), t.k, uint8(n), DealStatus.Active, uint8(n), 0);
-        emit DealOpened(dealId, t.owner, t.payer, start, end, t.k, uint8(n), t.header, escrowWei);
+        emit DealOpened(dealId, t.owner, t.payer, t.dealSalt, start, end, t.k, uint8(n), t.header, escrowWei);
     }
 
     /// Fills all slots of a new deal and gathers their roots. @return payWei of all slots in one period

@@ -147,6 +147,7 @@ interface IStorageMarket {
         bytes32 indexed dealId,
         address indexed owner,
         address payer,
+        bytes32 dealSalt,
         uint32 start,
         uint32 end,
         uint8 k,

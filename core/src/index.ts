@@ -1,9 +1,14 @@
 export * from "./chain/address-book.ts";
+export * from "./chain/bucket-messages.ts";
 export * from "./chain/challenge.ts";
+export * from "./chain/committee-messages.ts";
 export * from "./chain/drand.ts";
 export * from "./chain/gas-margin.ts";
 export * from "./chain/revert.ts";
+export * from "./chain/sponsor-messages.ts";
 export * from "./chain/typed-data.ts";
+export type { TypedMessage } from "./chain/typed-message.ts";
+export * from "./chain/verifier.ts";
 export * from "./erasure/index.ts";
 export * from "./errors.ts";
 export * from "./format/index.ts";

@@ -69,9 +69,8 @@ export async function startOracle(config: OracleConfig, lifecycle: Lifecycle, lo
 
 function run(context: OracleContext, config: OracleConfig, lifecycle: Lifecycle, health: Health): Promise<void> {
   const misses: MissCursor = new Map();
-  const settled = new Set<string>();
   const other = async (): Promise<boolean> =>
-    (config.reportMisses && (await reportNextMiss(context, misses))) || (config.settle && (await settleNextDeal(context, settled)));
+    (config.reportMisses && (await reportNextMiss(context, misses))) || (config.settle && (await settleNextDeal(context)));
   const turn = async (): Promise<void> => {
     if (config.relay) await relayDueRound(context);
     if (!config.reportMisses && !config.settle) return;

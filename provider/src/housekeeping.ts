@@ -4,8 +4,8 @@ import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 
-/** Slot status of IStorageMarket. */
-const FILLED = 1n;
+/** Slot states of IStorageMarket in which somebody holds the slot: Filled, Challenged. */
+const HELD: ReadonlySet<bigint> = new Set([1n, 4n]);
 /** Settling costs gas; it is done once this many periods have come together, or at the end. */
 const SETTLE_EVERY_PERIODS = 20;
 /** Slots asked for at a time. */
@@ -15,22 +15,38 @@ const UPLOAD_PATIENCE = 24;
 
 /** Pays out what is due. What one slot's contract refuses does not keep the others from their pay. */
 export async function settleSlots(context: ProviderContext, inventory: Inventory): Promise<void> {
-  const { chain, providerId, sender, log } = context;
+  const { chain, providerId } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
   const slots = await inChunks(inventory.all(), ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
   for (const [{ dealId, slotIndex }, slot] of slots) {
-    if (slot.status !== FILLED || Number(slot.providerId) !== providerId) continue;
+    if (!HELD.has(slot.status) || Number(slot.providerId) !== providerId) {
+      await settlePast(context, dealId, slotIndex, finalBefore);
+      continue;
+    }
     const payable = Math.min(finalBefore, Number(slot.liveUntil)) - Number(slot.settledTo);
     const hasEnded = current > Number(slot.liveUntil);
     if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) continue;
     const data = chain.market.interface.encodeFunctionData("settle", [dealId, [slotIndex]]);
-    try {
-      await sender.send(`settle/${dealId}/${slotIndex}/${slot.settledTo}`, { to: chain.book.market, data });
-    } catch (error) {
-      if (!isPpioError(error, "CHAIN_REVERT")) throw error;
-      log.warn("a slot could not be settled", { dealId, slotIndex, error });
-    }
+    await sendSettlement(context, `settle/${dealId}/${slotIndex}/${slot.settledTo}`, data, { dealId, slotIndex });
+  }
+}
+
+/** Settles a tenure of ours that ended before its deal, once all of it is final. */
+async function settlePast(context: ProviderContext, dealId: string, slotIndex: number, finalBefore: number): Promise<void> {
+  const { chain, providerId } = context;
+  const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
+  if (past.payGwei === 0n || past.isSettled || finalBefore < Number(past.untilPeriod)) return;
+  const data = chain.market.interface.encodeFunctionData("settleTenure", [dealId, slotIndex, providerId]);
+  await sendSettlement(context, `settle-past/${dealId}/${slotIndex}/${past.settledTo}`, data, { dealId, slotIndex });
+}
+
+async function sendSettlement({ chain, sender, log }: ProviderContext, id: string, data: string, slot: object): Promise<void> {
+  try {
+    await sender.send(id, { to: chain.book.market, data });
+  } catch (error) {
+    if (!isPpioError(error, "CHAIN_REVERT")) throw error;
+    log.warn("a slot could not be settled", { ...slot, error });
   }
 }
 

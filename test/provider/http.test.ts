@@ -6,7 +6,7 @@ import { join } from "node:path";
 import {
   cellLength,
   dealHeaderHash,
-  hashWords,
+  answerRootsHash,
   leafCountOf,
   type Offer,
   type OfferBody,
@@ -52,7 +52,7 @@ async function verified(world: World, upload: Upload, bytes: Uint8Array, offset:
   const count = Math.floor((offset + length - 1) / header.cellBytes) - first + 1;
   const head = await readAnswerHead(take, count);
   verifyCellRun(header, getBytes(upload.root), first, getBytes(concat([...head.cellRoots])), head.siblings);
-  const rootsHash = hashWords([...head.cellRoots, ...head.siblings]);
+  const rootsHash = answerRootsHash(head.cellRoots, head.siblings);
   const signed = { dealId: upload.dealId, slotIndex: upload.slotIndex, firstCell: first, rootsHash, servedAt: head.servedAt };
   expect(readAnswerMessage.recover(DOMAIN, signed, hexlify(head.signature))).to.equal(world.operator.address);
   const parts: Uint8Array[] = [];

@@ -30,7 +30,7 @@ import {
   encodeIndex,
   encodeManifest,
   encodeObjectHeader,
-  hashWords,
+  answerRootsHash,
   type Manifest,
   type Offer,
   offerMessage,
@@ -237,7 +237,7 @@ async function typedData() {
     dealId,
     slotIndex: 3,
     firstCell: 1,
-    rootsHash: hashWords([bytesOf("a", 32), bytesOf("b", 32)]),
+    rootsHash: answerRootsHash([bytesOf("a", 32)], [bytesOf("b", 32)]),
     servedAt: 1_790_000_000_000,
   };
   const entry = async <T extends object>(

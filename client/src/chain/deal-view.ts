@@ -1,15 +1,14 @@
 /** A deal as the chain shows it: header, slots and the providers behind them. Everything a reader verifies against. */
 import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
-import { getBytes, keccak256 } from "ethers";
+import { getBytes } from "ethers";
 import { mapConcurrent } from "../deps.ts";
 import type { Chain } from "./chain.ts";
-import { queryEvents } from "./events.ts";
 
 export type DealStatus = "None" | "Active" | "Completed" | "Terminated" | "Failed";
-export type SlotStatus = "None" | "Filled" | "Vacant" | "Closed";
+export type SlotStatus = "None" | "Filled" | "Vacant" | "Closed" | "Challenged" | "Reserved";
 
 export const DEAL_STATUS: readonly DealStatus[] = ["None", "Active", "Completed", "Terminated", "Failed"];
-const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed"];
+const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed", "Challenged", "Reserved"];
 const GWEI = 1_000_000_000n;
 
 export interface SlotProvider {
@@ -45,20 +44,18 @@ export interface DealView {
   readonly status: DealStatus;
   readonly renewUntil: number;
   readonly header: DealHeader;
-  readonly headerHash: string;
   readonly slots: readonly SlotView[];
 }
 
 const READS_CONCURRENT = 8;
 
-/** Reads a deal; `NOT_FOUND` when it was never opened. The header comes from the opening event and must match the stored hash. */
+/** Reads a deal; `NOT_FOUND` when it was never opened. */
 export async function loadDeal(chain: Chain, dealId: string, signal?: AbortSignal): Promise<DealView> {
   const deal = await chain.read("deal", () => chain.market.deal(dealId), signal);
   const status = DEAL_STATUS[Number(deal.status)] ?? "None";
   if (status === "None") {
     throw new PpioError("NOT_FOUND", `There is no deal ${dealId} on this chain; check the id and the network.`, { details: { dealId } });
   }
-  const header = await loadHeader(chain, dealId, deal.headerHash, signal);
   const slots = await chain.read("slots of the deal", () => chain.market.slots(dealId), signal);
   const ids = [...new Set(slots.map((slot) => Number(slot.providerId)))].filter((id) => id !== 0);
   const providers = new Map(
@@ -74,8 +71,7 @@ export async function loadDeal(chain: Chain, dealId: string, signal?: AbortSigna
     n: Number(deal.n),
     status,
     renewUntil: Number(deal.renewUntil),
-    header,
-    headerHash: deal.headerHash,
+    header: decodeDealHeader(getBytes(deal.header)),
     slots: slots.map((slot, slotIndex) => ({
       slotIndex,
       root: getBytes(slot.root),
@@ -103,14 +99,4 @@ export async function loadSlotProvider(chain: Chain, providerId: number, signal?
     failureDomain: provider.failureDomain,
     evicted: provider.evictedAtPeriod !== 0n,
   };
-}
-
-async function loadHeader(chain: Chain, dealId: string, headerHash: string, signal: AbortSignal | undefined): Promise<DealHeader> {
-  const { market } = chain;
-  const [opened] = await queryEvents(chain, market, market.filters.DealOpened(dealId), signal);
-  const header: unknown = opened?.args["header"];
-  if (typeof header !== "string" || keccak256(header) !== headerHash) {
-    throw new PpioError("CORRUPT", "The RPC node does not give the deal's true header; use another RPC address.", { details: { dealId } });
-  }
-  return decodeDealHeader(getBytes(header));
 }

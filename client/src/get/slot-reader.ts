@@ -5,7 +5,7 @@
 import {
   cellLength,
   type DealHeader,
-  hashWords,
+  answerRootsHash,
   PpioError,
   readAnswerHead,
   readAnswerMessage,
@@ -69,7 +69,7 @@ export async function readCells(options: SlotReaderOptions, firstRow: number, ro
       roots.set(root, 32 * at);
     });
     verifyCellRun(header, slot.root, firstRow, roots, head.siblings);
-    await checkSignature(options, firstRow, hashWords([...head.cellRoots, ...head.siblings]), head.servedAt, head.signature);
+    await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
     const out = new Uint8Array(total);
     let at = 0;
     for (const [index, length] of lengths.entries()) {

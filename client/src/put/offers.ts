@@ -9,7 +9,7 @@ import {
   PpioError,
   type SigningDomain,
 } from "@ppio/core";
-import { hexlify } from "ethers";
+import { hexlify, Signature } from "ethers";
 import type { Candidate } from "../providers/select.ts";
 
 export interface OfferTerms {
@@ -31,7 +31,9 @@ export interface SlotOffer {
   readonly payPerPeriodWei: bigint;
   readonly collateralWei: bigint;
   readonly expiry: number;
-  readonly signature: string;
+  /** Compact signature (EIP-2098). */
+  readonly r: string;
+  readonly vs: string;
 }
 
 /** @throws REFUSED when the provider offers anything but what it was asked for */
@@ -75,5 +77,6 @@ export function checkOffer(options: {
   const signer = offerMessage.recover(options.domain, offer, body.signature);
   if (signer !== candidate.operator) throw refuse("its operator did not sign it");
   const { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry } = offer;
-  return { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry, signature: body.signature };
+  const { r, yParityAndS: vs } = Signature.from(body.signature);
+  return { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry, r, vs };
 }

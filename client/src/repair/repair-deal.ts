@@ -119,11 +119,12 @@ async function refill(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const { chain } = context;
+  const { dealSalt, startBy, periods } = terms;
   const holder = async (): Promise<number> =>
     Number((await chain.read("slot", () => chain.market.slot(deal.dealId, slotIndex), signal)).providerId);
   const receipt = await chain.send({
     what: `refilling slot ${slotIndex}`,
-    submit: () => chain.market.refill(deal.dealId, terms.dealSalt, slotIndex, offer, terms.startBy, terms.periods),
+    submit: () => chain.market.refill(deal.dealId, slotIndex, offer, { dealSalt, startBy, periods }),
     isDone: async () => (await holder()) === offer.providerId,
     ...(signal === undefined ? {} : { signal }),
   });

@@ -1,22 +1,28 @@
-/** Every slot of the market and who holds it, followed from the chain's events. */
+/** Every tenure of every slot of the market, followed from the chain's events: who holds a slot, and who held it and was not paid yet. */
 import { type ChainConnection, EventFollower } from "@ppio/daemon";
 
 export interface HeldSlot {
   readonly dealId: string;
   readonly slotIndex: number;
   readonly providerId: number;
+  /** The tenure ended before the deal: lost or handed over. */
+  readonly isPast: boolean;
 }
 
-interface SlotEvent extends HeldSlot {
+interface SlotEvent {
   readonly name: string;
   readonly block: number;
+  readonly dealId: string;
+  readonly slotIndex: number;
+  readonly providerId: number;
 }
 
-const NAMES = ["SlotFilled", "SlotVacated", "SlotClosed"] as const;
+const NAMES = ["SlotFilled", "SlotVacated", "SlotHandedOver"] as const;
 
 export class SlotTable {
   readonly #follower: EventFollower<SlotEvent>;
   #held = new Map<string, HeldSlot>();
+  readonly #forgotten = new Set<string>();
 
   constructor({ market, rpc, book }: ChainConnection) {
     const topics = NAMES.map((name) => market.interface.getEvent(name).topicHash);
@@ -28,7 +34,7 @@ export class SlotTable {
         return logs.flatMap((log) => {
           const parsed = market.interface.parseLog(log);
           if (parsed === null) return [];
-          const { dealId, slotIndex, providerId } = parsed.args;
+          const [dealId, slotIndex, providerId] = parsed.args;
           const slot = { dealId: String(dealId), slotIndex: Number(slotIndex), providerId: Number(providerId) };
           return [{ ...slot, name: parsed.name, block: log.blockNumber }];
         });
@@ -39,14 +45,13 @@ export class SlotTable {
   async refresh(): Promise<void> {
     const held = new Map<string, HeldSlot>();
     for (const { name, dealId, slotIndex, providerId } of await this.#follower.refresh()) {
-      const key = `${dealId}/${slotIndex}`;
-      if (name === "SlotFilled") held.set(key, { dealId, slotIndex, providerId });
-      else held.delete(key);
+      const slot = { dealId, slotIndex, providerId, isPast: name !== "SlotFilled" };
+      if (!this.#forgotten.has(keyOf(slot))) held.set(`${dealId}/${slotIndex}/${providerId}`, slot);
     }
     this.#held = held;
   }
 
-  /** Slots that are in their provider's inventory, by provider. */
+  /** Tenures that are not known to be over and settled, by provider. */
   byProvider(): ReadonlyMap<number, readonly HeldSlot[]> {
     const groups = new Map<number, HeldSlot[]>();
     for (const slot of this.#held.values()) {
@@ -56,4 +61,14 @@ export class SlotTable {
     }
     return groups;
   }
+
+  /** Nothing is left to do for this tenure. */
+  forget(slot: HeldSlot): void {
+    this.#forgotten.add(keyOf(slot));
+    this.#held.delete(`${slot.dealId}/${slot.slotIndex}/${slot.providerId}`);
+  }
+}
+
+function keyOf({ dealId, slotIndex, providerId, isPast }: HeldSlot): string {
+  return `${dealId}/${slotIndex}/${providerId}/${isPast ? "past" : "held"}`;
 }

@@ -38,6 +38,8 @@ async function reportFor(
     if (!(await proofs.isProven(providerId, period)) && !(await proofs.isVoid(period))) {
       const witness = await findWitness(context, held, period);
       if (witness !== undefined) {
+        // In the blocks between opening the reports and the first one a halt of the chain can be shown.
+        if (!(await areReportsOpen(context, period))) return false;
         await report(context, witness, period);
         cursor.set(providerId, period + 1);
         return true;
@@ -48,10 +50,24 @@ async function reportFor(
   return false;
 }
 
+/** Whether misses of `period` may be reported now; opens the reports of the running period when nobody has. */
+async function areReportsOpen({ chain, sender, log }: OracleContext, period: number): Promise<boolean> {
+  const open = await chain.proofs.reportsOpen();
+  if (Number(open.period) >= period + 2) {
+    const delayBlocks = await chain.proofs.reportDelayBlocks();
+    return BigInt(await chain.rpc.getBlockNumber()) >= open.blockNumber + delayBlocks;
+  }
+  const current = await chain.proofs.currentPeriod();
+  const data = chain.proofs.interface.encodeFunctionData("openReports");
+  await sender.send(`open-reports/${current}`, { to: chain.book.proofs, data });
+  log.debug("reports opened", { period: current });
+  return false;
+}
+
 async function findWitness({ chain }: OracleContext, held: readonly HeldSlot[], period: number): Promise<HeldSlot | undefined> {
   for (const slot of held) {
-    const { providerId, fromPeriod, liveUntil } = await chain.market.slotForProof(slot.dealId, slot.slotIndex);
-    if (Number(providerId) === slot.providerId && Number(fromPeriod) <= period && period < Number(liveUntil)) return slot;
+    const { payGwei, fromPeriod, untilPeriod } = await chain.market.slotForProof(slot.dealId, slot.slotIndex, slot.providerId);
+    if (payGwei !== 0n && Number(fromPeriod) <= period && period < Number(untilPeriod)) return slot;
   }
   return undefined;
 }

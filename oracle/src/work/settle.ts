@@ -1,53 +1,78 @@
-/** Settles what nobody else has an interest in settling: slots of evicted providers, so that they can be refilled, and ended deals. */
+/**
+ * Settles what nobody else has an interest in settling: slots of evicted providers, so that they can be refilled, tenures that ended
+ * before their deal, and ended deals.
+ */
 import { isPpioError } from "@ppio/core";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
 
 const SLOTS_PER_CALL_MAX = 32;
 
-/** Settles slots of at most one deal; true when it did. `done` remembers what was settled already. */
-export async function settleNextDeal(context: OracleContext, done: Set<string>): Promise<boolean> {
+/** Slot state of IStorageMarket. */
+const CLOSED = 3n;
+
+/** Settles slots of at most one deal; true when it did. */
+export async function settleNextDeal(context: OracleContext): Promise<boolean> {
   const { chain, slots } = context;
   const current = Number(await chain.proofs.currentPeriod());
   for (const [providerId, held] of slots.byProvider()) {
     const evicted = (await chain.registry.evictedAtPeriod(providerId)) !== 0n;
     const finalBefore = Number(await chain.proofs.finalBefore(providerId));
     for (const slot of held) {
-      if (done.has(keyOf(slot))) continue;
       if (!evicted && !(await hasEnded(context, slot, current, finalBefore))) continue;
-      await settle(context, slots.byProvider(), slot, done);
+      if (await isSettled(context, slot)) {
+        slots.forget(slot);
+        continue;
+      }
+      await (slot.isPast ? settlePast(context, slot) : settle(context, held, slot));
       return true;
     }
   }
   return false;
 }
 
-function keyOf({ dealId, slotIndex, providerId }: HeldSlot): string {
-  return `${dealId}/${slotIndex}/${providerId}`;
-}
-
 async function hasEnded({ chain }: OracleContext, slot: HeldSlot, current: number, finalBefore: number): Promise<boolean> {
-  const { liveUntil } = await chain.market.slotForProof(slot.dealId, slot.slotIndex);
-  const end = Number(liveUntil);
+  const { untilPeriod } = await chain.market.slotForProof(slot.dealId, slot.slotIndex, slot.providerId);
+  const end = Number(untilPeriod);
   return current > end && finalBefore >= end;
 }
 
-async function settle(
-  { chain, sender, metrics, log }: OracleContext,
-  held: ReadonlyMap<number, readonly HeldSlot[]>,
-  { dealId, providerId }: HeldSlot,
-  done: Set<string>,
-): Promise<void> {
-  const mine = (held.get(providerId) ?? []).filter((slot) => slot.dealId === dealId).slice(0, SLOTS_PER_CALL_MAX);
+/** Whether the chain has nothing left to do for the tenure. */
+async function isSettled({ chain }: OracleContext, { dealId, slotIndex, providerId, isPast }: HeldSlot): Promise<boolean> {
+  if (isPast) {
+    const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
+    return past.payGwei === 0n || past.isSettled;
+  }
+  const slot = await chain.market.slot(dealId, slotIndex);
+  return slot.status === CLOSED || Number(slot.providerId) !== providerId;
+}
+
+async function settlePast(context: OracleContext, { dealId, slotIndex, providerId }: HeldSlot): Promise<void> {
+  const data = context.chain.market.interface.encodeFunctionData("settleTenure", [dealId, slotIndex, providerId]);
+  await send(context, `settle-past/${dealId}/${slotIndex}/${providerId}`, data, { dealId, providerId, slots: [slotIndex] });
+}
+
+async function settle(context: OracleContext, held: readonly HeldSlot[], { dealId, providerId }: HeldSlot): Promise<void> {
+  const mine = held.filter((slot) => slot.dealId === dealId && !slot.isPast).slice(0, SLOTS_PER_CALL_MAX);
   const indices = mine.map(({ slotIndex }) => slotIndex);
-  const data = chain.market.interface.encodeFunctionData("settle", [dealId, indices]);
+  const data = context.chain.market.interface.encodeFunctionData("settle", [dealId, indices]);
+  await send(context, `settle/${dealId}/${providerId}/${indices.join(",")}`, data, { dealId, providerId, slots: indices });
+  for (const slot of mine) context.slots.forget(slot);
+}
+
+interface Settled {
+  readonly dealId: string;
+  readonly providerId: number;
+  readonly slots: readonly number[];
+}
+
+async function send({ chain, sender, metrics, log }: OracleContext, id: string, data: string, settled: Settled): Promise<void> {
   try {
-    await sender.send(`settle/${dealId}/${providerId}/${indices.join(",")}`, { to: chain.book.market, data });
-    metrics.add("ppio_slots_settled_total", mine.length);
-    log.info("slots settled", { dealId, providerId, slots: indices });
+    await sender.send(id, { to: chain.book.market, data });
+    metrics.add("ppio_slots_settled_total", settled.slots.length);
+    log.info("slots settled", { ...settled });
   } catch (error) {
     if (!isPpioError(error, "CHAIN_REVERT") && !isPpioError(error, "CONFLICT")) throw error;
-    log.debug("a settlement was not accepted", { dealId, providerId, error });
+    log.debug("a settlement was not accepted", { ...settled, error });
   }
-  for (const slot of mine) done.add(keyOf(slot));
 }

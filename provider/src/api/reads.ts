@@ -5,7 +5,7 @@ import {
   type DealHeader,
   encodeAnswerHead,
   encodeCellSiblings,
-  hashWords,
+  answerRootsHash,
   isPpioError,
   NODE_BYTES,
   PpioError,
@@ -117,7 +117,7 @@ async function answer(context: ProviderContext, response: Response, wanted: Answ
   const cellRoots = spans.map(({ row }) => roots.slice(row * NODE_BYTES, (row + 1) * NODE_BYTES));
   const siblings = cellRunProof(header, roots, firstCell, spans.length);
   const servedAt = context.now();
-  const signed = { dealId, slotIndex, firstCell, rootsHash: hashWords([...cellRoots, ...siblings]), servedAt };
+  const signed = { dealId, slotIndex, firstCell, rootsHash: answerRootsHash(cellRoots, siblings), servedAt };
   const signature = getBytes(await readAnswerMessage.sign(context.domain, signed, context.operator));
 
   // One buffer for the whole answer: `write` returns once its bytes are out of our hands.

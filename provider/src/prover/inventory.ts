@@ -9,23 +9,22 @@ export interface Interval {
   readonly slotIndex: number;
   readonly startGwei: bigint;
   readonly endGwei: bigint;
-  readonly leafCount: number;
 }
 
-/** Periods in which a slot is the provider's, [from, until). */
+/** Periods in which a slot is the provider's, [from, until), and the slot's size. */
 interface Tenure {
   readonly from: number;
   readonly until: number;
+  readonly leafCount: number;
 }
 
 type LineEvent = { readonly block: number } & (
   | { readonly kind: "filled"; readonly interval: Interval }
   | { readonly kind: "moved"; readonly key: string; readonly startGwei: bigint }
-  /** A deal's end may have changed. */
+  /** A deal's end or a slot's holder may have changed. */
   | { readonly kind: "deal"; readonly dealId: string; readonly id: string }
 );
 
-const NEVER: Tenure = { from: 0, until: 0 };
 
 export class Inventory {
   readonly #chain: ChainConnection;
@@ -48,22 +47,26 @@ export class Inventory {
 
   async #query(from: number, to: number): Promise<LineEvent[]> {
     const { market, proofs } = this.#chain;
-    const [filled, moved, deals] = await Promise.all([
-      market.queryFilter(market.filters.SlotFilled(undefined, undefined, this.#providerId), from, to),
-      proofs.queryFilter(proofs.filters.IntervalMoved(this.#providerId), from, to),
+    const ours = this.#providerId;
+    const [filled, moved, ...changes] = await Promise.all([
+      market.queryFilter(market.filters.SlotFilled(undefined, undefined, ours), from, to),
+      proofs.queryFilter(proofs.filters.IntervalMoved(ours), from, to),
       market.queryFilter(market.filters.DealStatusChanged(), from, to),
+      market.queryFilter(market.filters.DealRenewed(), from, to),
+      market.queryFilter(market.filters.SlotVacated(undefined, undefined, ours), from, to),
+      market.queryFilter(market.filters.SlotHandedOver(undefined, undefined, ours), from, to),
     ]);
     const events = [
       ...filled.map((log) => {
-        const { dealId, slotIndex, startGwei, payGwei, leafCount } = log.args;
-        const interval = { dealId, slotIndex: Number(slotIndex), startGwei, endGwei: startGwei + payGwei, leafCount: Number(leafCount) };
+        const { dealId, slotIndex, startGwei, payGwei } = log.args;
+        const interval = { dealId, slotIndex: Number(slotIndex), startGwei, endGwei: startGwei + payGwei };
         return { log, event: { kind: "filled", block: log.blockNumber, interval } as const };
       }),
       ...moved.map((log) => {
         const { dealId, slotIndex, startGwei } = log.args;
         return { log, event: { kind: "moved", block: log.blockNumber, key: `${dealId}/${slotIndex}`, startGwei } as const };
       }),
-      ...deals.map((log) => {
+      ...changes.flat().map((log) => {
         const id = `${log.blockHash}/${log.index}`;
         return { log, event: { kind: "deal", block: log.blockNumber, dealId: log.args.dealId, id } as const };
       }),
@@ -103,6 +106,11 @@ export class Inventory {
     return from <= period && period < until;
   }
 
+  /** Leaves of the interval's slot. */
+  async leafCount(interval: Interval): Promise<number> {
+    return (await this.#tenureOf(interval)).leafCount;
+  }
+
   /** First period in which the interval is a hole for good. */
   async liveUntil(interval: Interval): Promise<number> {
     return (await this.#tenureOf(interval)).until;
@@ -112,9 +120,8 @@ export class Inventory {
     const key = keyOf(interval);
     const known = this.#tenures.get(key);
     if (known !== undefined) return known;
-    const slot = await this.#chain.market.slotForProof(interval.dealId, interval.slotIndex);
-    const isOurs = Number(slot.providerId) === this.#providerId;
-    const tenure = isOurs ? { from: Number(slot.fromPeriod), until: Number(slot.liveUntil) } : NEVER;
+    const slot = await this.#chain.market.slotForProof(interval.dealId, interval.slotIndex, this.#providerId);
+    const tenure = { from: Number(slot.fromPeriod), until: Number(slot.untilPeriod), leafCount: Number(slot.leafCount) };
     this.#tenures.set(key, tenure);
     return tenure;
   }

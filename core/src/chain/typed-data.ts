@@ -4,7 +4,7 @@
  */
 
 import type { TypedDataDomain, TypedDataField } from "ethers";
-import { AbiCoder, concat, keccak256, TypedDataEncoder, verifyTypedData } from "ethers";
+import { AbiCoder, concat, keccak256, recoverAddress, Signature, TypedDataEncoder, verifyTypedData } from "ethers";
 
 export interface SigningDomain {
   readonly chainId: bigint;
@@ -143,6 +143,95 @@ export const offerMessage = typedMessage<Offer>(OFFER_TYPES);
 export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);
+
+// ---- bandwidth: the domain is the escrow's own ----
+
+export interface EscrowDomain {
+  readonly chainId: bigint;
+  /** Address of the BandwidthEscrow. */
+  readonly escrow: string;
+}
+
+/** What a session key signs: all that the payee has earned from the payer under this key so far. */
+export interface Voucher {
+  readonly payer: string;
+  readonly payee: string;
+  readonly cumulativeWei: bigint;
+}
+
+/** A signed voucher as `IBandwidthEscrow.redeem` takes it. */
+export interface RedeemableVoucher {
+  readonly payer: string;
+  readonly cumulativeWei: bigint;
+  readonly r: string;
+  /** s with the parity of y in its top bit (ERC-2098). */
+  readonly vs: string;
+}
+
+export interface AuthorizeKey {
+  readonly payer: string;
+  readonly key: string;
+  readonly capPerPayeeWei: bigint;
+  /** 2^96 - 1 for none. */
+  readonly budgetWei: bigint;
+  /** Unix seconds. */
+  readonly expiry: number;
+  readonly nonce: bigint;
+  /** Unix seconds. */
+  readonly deadline: number;
+}
+
+export const VOUCHER_TYPES = struct("Voucher", "address payer,address payee,uint96 cumulativeWei");
+export const AUTHORIZE_KEY_TYPES = struct(
+  "AuthorizeKey",
+  "address payer,address key,uint96 capPerPayeeWei,uint96 budgetWei,uint40 expiry,uint256 nonce,uint64 deadline",
+);
+export const REVOKE_KEY_TYPES = struct("RevokeKey", "address payer,address key,uint256 nonce,uint64 deadline");
+export const DEPOSIT_TYPES = struct(
+  "Deposit",
+  "address from,address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline",
+);
+export const REQUEST_WITHDRAWAL_TYPES = struct(
+  "RequestWithdrawal",
+  "address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline",
+);
+export const CANCEL_WITHDRAWAL_TYPES = struct("CancelWithdrawal", "address payer,uint256 nonce,uint64 deadline");
+export const COMPLETE_WITHDRAWAL_TYPES = struct("CompleteWithdrawal", "address payer,address to,uint256 nonce,uint64 deadline");
+
+export function escrowDomain(domain: EscrowDomain): TypedDataDomain {
+  return { name: "PPIO BandwidthEscrow", version: "1", chainId: domain.chainId, verifyingContract: domain.escrow };
+}
+
+/** One typed message of the escrow; as `TypedMessage`. */
+export interface EscrowMessage<T extends object> {
+  digest(domain: EscrowDomain, value: T): string;
+  sign(domain: EscrowDomain, value: T, signer: TypedSigner): Promise<string>;
+  recover(domain: EscrowDomain, value: T, signature: string): string | undefined;
+}
+
+function escrowMessage<T extends object>(types: Types): EscrowMessage<T> {
+  const digest = (domain: EscrowDomain, value: T) => TypedDataEncoder.hash(escrowDomain(domain), types, fields(value));
+  return {
+    digest,
+    sign: (domain, value, signer) => signer.signTypedData(escrowDomain(domain), types, fields(value)),
+    recover: (domain, value, signature) => {
+      try {
+        return recoverAddress(digest(domain, value), signature);
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+export const voucherMessage = escrowMessage<Voucher>(VOUCHER_TYPES);
+export const authorizeKeyMessage = escrowMessage<AuthorizeKey>(AUTHORIZE_KEY_TYPES);
+
+/** Puts a voucher and its 65-byte signature into the form that the chain takes. */
+export function toRedeemable(voucher: Voucher, signature: string): RedeemableVoucher {
+  const { r, yParityAndS } = Signature.from(signature);
+  return { payer: voucher.payer, cumulativeWei: voucher.cumulativeWei, r, vs: yParityAndS };
+}
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */
 export function dealIdOf(domain: SigningDomain, owner: string, dealSalt: string): string {

@@ -25,19 +25,36 @@ abstract contract EscrowLedger is IBandwidthEscrow, EIP712, ReentrancyGuard {
     uint256 private constant AMOUNT_MAX = type(uint96).max;
 
     /// Word 0: reserve 96 | bond 96 | overdrafts 32 | keysEpoch 24 (248 bits); the only one that redemption touches.
-    /// Word 1: restitution 96 | its last second 40 (136 bits).
-    /// Word 2: requested of the reserve 96 | of the bond 96 | ripe at 40 (232 bits).
+    /// Word 1: requested of the reserve 96 | of the bond 96 | ripe at 40 (232 bits). Word 2: restitution 96 | its last second 40 (136 bits).
+    /// Word 3: keys.
     struct AccountRecord {
         uint96 reserveWei;
         uint96 bondWei;
         uint32 overdrafts;
         /// Counts the payer's revocations: what was remembered of its keys under another count must be looked up again.
         uint24 keysEpoch;
-        uint96 restitutionWei;
-        uint40 restitutionUntil;
         uint96 requestedReserveWei;
         uint96 requestedBondWei;
         uint40 ripeAt;
+        uint96 restitutionWei;
+        uint40 restitutionUntil;
+        mapping(address key => KeyRecord) keys;
+    }
+
+    /// Word 0: budget left 96 | cap per payee 96 | expiry 40 (232 bits). Written when the key is authorised or revoked, and by redemption
+    /// only where it has a budget. Word 1: streams.
+    struct KeyRecord {
+        uint96 budgetLeftWei;
+        uint96 capPerPayeeWei;
+        uint40 expiry;
+        mapping(address payee => StreamRecord) streams;
+    }
+
+    /// One word: redeemed 96 | cap per payee 96 | redeemable until 40 | keysEpoch + 1 24 (256 bits). The last three are remembered from the
+    /// key at the first payment, so that later ones need not look it up; good while the payer's keysEpoch is the same. A key with a budget
+    /// is not remembered (zeros): it is looked up and written every time.
+    struct StreamRecord {
+        uint256 word;
     }
 
     IERC20 private immutable _token;

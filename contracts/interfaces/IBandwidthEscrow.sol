@@ -60,9 +60,8 @@ interface IBandwidthEscrow {
 
     /// @notice Voucher(address payer,address payee,uint96 cumulativeWei) as passed in; the payee is the call's.
     struct Voucher {
-        address payer;
-        /// All that the payee has earned under this key so far, paid parts included.
-        uint96 cumulativeWei;
+        /// Payer in the upper 160 bits; in the lower 96 all that the payee has earned under this key so far, paid parts included.
+        uint256 claim;
         /// ERC-2098 signature of the session key: r, and s with the parity of y in its top bit.
         bytes32 r;
         bytes32 vs;
@@ -117,8 +116,8 @@ interface IBandwidthEscrow {
     event Deposited(address indexed payer, address from, uint96 reserveWei, uint96 bondWei);
     event KeyAuthorized(address indexed payer, address indexed key, uint96 capPerPayeeWei, uint96 budgetWei, uint40 expiry);
     event KeyRevoked(address indexed payer, address indexed key, uint40 redeemableUntil);
-    /// @notice `payments` in the order of the batch: payer in the upper 160 bits, wei in the lower 96.
-    event VouchersRedeemed(address indexed payee, uint256 creditedWei, uint256[] payments);
+    /// @notice `payments` has 32 bytes per voucher, in the order of the batch: its payer (20 bytes) and the wei paid (12).
+    event VouchersRedeemed(address indexed payee, uint256 creditedWei, bytes payments);
     /// @notice A voucher that was not paid in full, and why.
     event VoucherRefused(address indexed payee, address indexed payer, address key, uint96 cumulativeWei, Outcome outcome);
     /// @notice `shortWei` is what the reserve could not pay, `restoredWei` what restitution gave of it, `bondTakenWei` what the payer lost now.
@@ -204,8 +203,8 @@ interface IBandwidthEscrow {
     function redeem(address payee, Voucher calldata voucher) external returns (uint256 creditedWei, Outcome outcome);
 
     /// @notice Redeems 1 to `VOUCHERS_PER_CALL_MAX` vouchers of one payee, in order; bad ones are reported and skipped.
-    /// @return creditedWei The sum credited. @return outcomes One per voucher; call it without sending to see what a batch would do.
-    function redeemBatch(address payee, Voucher[] calldata vouchers) external returns (uint256 creditedWei, Outcome[] memory outcomes);
+    /// @return creditedWei The sum credited. @return outcomes One byte per voucher, an `Outcome`; call it without sending to see what a batch would do.
+    function redeemBatch(address payee, Voucher[] calldata vouchers) external returns (uint256 creditedWei, bytes memory outcomes);
 
     /// @notice Pays out the caller's credit: all of it, at once.
     function withdraw(address to) external returns (uint256 amountWei);

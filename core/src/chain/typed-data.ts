@@ -161,8 +161,8 @@ export interface Voucher {
 
 /** A signed voucher as `IBandwidthEscrow.redeem` takes it. */
 export interface RedeemableVoucher {
-  readonly payer: string;
-  readonly cumulativeWei: bigint;
+  /** Payer in the upper 160 bits, cumulative wei in the lower 96. */
+  readonly claim: bigint;
   readonly r: string;
   /** s with the parity of y in its top bit (ERC-2098). */
   readonly vs: string;
@@ -187,10 +187,7 @@ export const AUTHORIZE_KEY_TYPES = struct(
   "address payer,address key,uint96 capPerPayeeWei,uint96 budgetWei,uint40 expiry,uint256 nonce,uint64 deadline",
 );
 export const REVOKE_KEY_TYPES = struct("RevokeKey", "address payer,address key,uint256 nonce,uint64 deadline");
-export const DEPOSIT_TYPES = struct(
-  "Deposit",
-  "address from,address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline",
-);
+export const DEPOSIT_TYPES = struct("Deposit", "address from,address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline");
 export const REQUEST_WITHDRAWAL_TYPES = struct(
   "RequestWithdrawal",
   "address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline",
@@ -230,7 +227,7 @@ export const authorizeKeyMessage = escrowMessage<AuthorizeKey>(AUTHORIZE_KEY_TYP
 /** Puts a voucher and its 65-byte signature into the form that the chain takes. */
 export function toRedeemable(voucher: Voucher, signature: string): RedeemableVoucher {
   const { r, yParityAndS } = Signature.from(signature);
-  return { payer: voucher.payer, cumulativeWei: voucher.cumulativeWei, r, vs: yParityAndS };
+  return { claim: (BigInt(voucher.payer) << 96n) | voucher.cumulativeWei, r, vs: yParityAndS };
 }
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */

@@ -25,6 +25,7 @@ import {
   LATE,
   NO_BUDGET,
   NO_PERMIT,
+  OUTCOME,
   typeOf,
 } from "../support/contracts/escrow.ts";
 import { measureVoucherGas } from "../support/contracts/escrow-gas.ts";
@@ -37,6 +38,7 @@ const REQUEST = "address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,ui
 const CANCEL = "address payer,uint256 nonce,uint64 deadline";
 const COMPLETE = "address payer,address to,uint256 nonce,uint64 deadline";
 const WITHDRAW = "address account,address to,uint256 nonce,uint64 deadline";
+const S_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 const MAX96 = 2n ** 96n - 1n;
 
 describe("BandwidthEscrow at its edges", function () {
@@ -160,6 +162,26 @@ describe("BandwidthEscrow at its edges", function () {
       await thieves.depositWithSig(from, world.payer, 4n, 3n, LATE, signature, permit);
       expect([(await account()).reserveWei, (await account()).bondWei]).to.deep.equal([4n, 3n]);
     });
+  });
+
+  it("E9: takes of the two signatures of a voucher only the one with the lower s", async () => {
+    await world.fund(100n, 0n);
+    const claim = (BigInt(world.payer.address) << 96n) | 9n;
+    const { r } = await world.voucher(ethers.Wallet.createRandom(), 9n);
+    const digest = await world.escrow.voucherDigest(world.payer, world.payee, 9n);
+    const signer = async (s: bigint) => {
+      const data = ethers.concat([digest, toBeHex(27, 32), r, toBeHex(s, 32)]);
+      return ethers.getAddress(ethers.dataSlice(await ethers.provider.call({ to: toBeHex(1, 20), data }), 12));
+    };
+    // Any (r, s) is somebody's signature; ERC-2098 has room for a few that are above half the order.
+    for (const [s, outcome] of [
+      [S_ORDER / 2n, OUTCOME.Paid],
+      [S_ORDER / 2n + 1n, OUTCOME.UnknownKey],
+      [2n ** 255n - 1n, OUTCOME.UnknownKey],
+    ] as const) {
+      await asPayer().authorizeKey(await signer(s), 50n, 50n, (await networkHelpers.time.latest()) + KEY_SECONDS);
+      expect((await world.preview([{ claim, r, vs: toBeHex(s, 32) }])).outcomes).to.deep.equal([outcome]);
+    }
   });
 
   describe("Solidity and TypeScript agree", () => {

@@ -9,6 +9,7 @@ export * from "./chain/sponsor-messages.ts";
 export * from "./chain/typed-data.ts";
 export type { TypedMessage } from "./chain/typed-message.ts";
 export * from "./chain/verifier.ts";
+export * from "./chain/voucher-messages.ts";
 export * from "./erasure/index.ts";
 export * from "./errors.ts";
 export * from "./format/index.ts";

@@ -16,9 +16,32 @@ export interface AddressBook {
   readonly proofs: string;
   readonly policy: string;
   readonly beacon: string;
+  readonly challenges: string;
+  readonly repair: string;
+  readonly fraudProofs: string;
+  readonly committee: string;
+  readonly escrow: string;
+  readonly buckets: string;
+  readonly sponsorPools: string;
+  readonly timelock: string;
 }
 
-const CONTRACTS = ["token", "registry", "market", "proofs", "policy", "beacon"] as const;
+const CONTRACTS = [
+  "token",
+  "registry",
+  "market",
+  "proofs",
+  "policy",
+  "beacon",
+  "challenges",
+  "repair",
+  "fraudProofs",
+  "committee",
+  "escrow",
+  "buckets",
+  "sponsorPools",
+  "timelock",
+] as const;
 
 /** Parses an address book; throws `CONFIG` with the offending field. */
 export function parseAddressBook(text: string): AddressBook {

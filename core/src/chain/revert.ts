@@ -4,12 +4,19 @@
  */
 import { type ErrorDescription, Interface, isError } from "ethers";
 import {
+  IBandwidthEscrow__factory,
+  IBucketRegistry__factory,
   IDrandBeacon__factory,
+  IFraudProofs__factory,
   IPenaltyPolicy__factory,
   IPossessionProofs__factory,
   IPpioToken__factory,
   IProviderRegistry__factory,
+  ISlotChallenges__factory,
+  ISlotRepair__factory,
+  ISponsorPool__factory,
   IStorageMarket__factory,
+  IVerifierCommittee__factory,
 } from "../contracts.ts";
 import { type ErrorCode, PpioError } from "../errors.ts";
 
@@ -29,6 +36,13 @@ const INTERFACES: readonly Interface[] = [
   IDrandBeacon__factory.createInterface(),
   IPenaltyPolicy__factory.createInterface(),
   IPpioToken__factory.createInterface(),
+  ISlotChallenges__factory.createInterface(),
+  ISlotRepair__factory.createInterface(),
+  IFraudProofs__factory.createInterface(),
+  IVerifierCommittee__factory.createInterface(),
+  IBandwidthEscrow__factory.createInterface(),
+  IBucketRegistry__factory.createInterface(),
+  ISponsorPool__factory.createInterface(),
   new Interface(TOKEN_ERRORS),
 ];
 
@@ -50,8 +64,23 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   InsufficientFreeCollateral: {
     code: "NO_FUNDS",
     say: (v) =>
-      `Provider ${v["providerId"]} has ${v["freeWei"]} wei of free collateral and the slot locks ${v["neededWei"]}; use another provider or deposit more.`,
+      `Provider ${v["providerId"]} has ${v["freeWei"]} wei of free collateral and ${v["neededWei"]} are needed; ask for less or deposit more.`,
   },
+  InsufficientCollateral: {
+    code: "NO_FUNDS",
+    say: (v) =>
+      `Provider ${v["providerId"]} would have ${v["lockedGwei"]} gwei locked and has ${v["collateralGwei"]} of collateral; use another provider or deposit more.`,
+  },
+  OperatorCapExceeded: {
+    code: "NO_FUNDS",
+    say: (v) => `The operator of provider ${v["providerId"]} may bind ${v["leftWei"]} more wei in this period; wait, or raise its cap.`,
+  },
+  HeldBefore: {
+    code: "CONFLICT",
+    say: (v) => `Provider ${v["providerId"]} held slot ${v["slotIndex"]} before and has not let go of it yet; use another provider.`,
+  },
+  ReportsNotOpen: { code: "CONFLICT", say: (v) => `Misses of period ${v["period"]} may be reported from block ${v["fromBlock"]} on.` },
+  StaleHead: { code: "CONFLICT", say: () => "The bucket's head was moved by another writer; read it again." },
   DealExists: { code: "ALREADY_EXISTS", say: (v) => `The deal ${v["dealId"]} is open already.` },
   UnknownProvider: { code: "NOT_FOUND", say: (v) => `There is no provider ${v["providerId"]}.` },
   ProviderIsEvicted: { code: "REFUSED", say: (v) => `Provider ${v["providerId"]} was evicted; use another one.` },
@@ -71,10 +100,6 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   WrongSlotStatus: {
     code: "CONFLICT",
     say: (v) => `Slot ${v["slotIndex"]} of deal ${v["dealId"]} is in state ${v["actual"]}, not in ${v["expected"]}.`,
-  },
-  OldTenureOpen: {
-    code: "CONFLICT",
-    say: (v) => `The old provider's periods are settled up to ${v["finalBefore"]}, and must be up to ${v["needed"]}; try again later.`,
   },
 };
 

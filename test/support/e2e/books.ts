@@ -2,7 +2,7 @@
 import type { Devnet } from "./devnet.ts";
 
 const GWEI = 1_000_000_000n;
-const OPEN = new Set([1n, 2n]);
+const CLOSED = 3n;
 
 export interface Books {
   readonly marketHolds: bigint;
@@ -17,17 +17,27 @@ export async function readBooks({ contracts, book, rpc }: Devnet): Promise<Books
   const blockTag = await rpc.getBlockNumber();
   const at = { blockTag };
   let marketOwes = (await market.repairFundWei(at)) + (await market.unclaimedWei(at));
-  const credited = await market.queryFilter(market.filters.Credited(), book.fromBlock, blockTag);
-  for (const account of new Set(credited.map(({ args }) => args.account))) marketOwes += await market.creditOf(account, at);
-  for (const { args } of await market.queryFilter(market.filters.DealOpened(), book.fromBlock, blockTag)) {
-    const { end } = await market.deal(args.dealId, at);
-    for (const slot of await market.slots(args.dealId, at)) {
-      if (OPEN.has(slot.status) && end > slot.settledTo) marketOwes += slot.payGwei * GWEI * (end - slot.settledTo);
-    }
-  }
+  const accounts = new Set<string>();
+  for (const { args } of await market.queryFilter(market.filters.Credited(), book.fromBlock, blockTag)) accounts.add(args.account);
   let registryOwes = 0n;
   const count = Number(await registry.providerCount(at));
-  for (let id = 1; id <= count; id += 1) registryOwes += (await registry.getProvider(id, at)).collateralWei;
+  for (let id = 1; id <= count; id += 1) {
+    const { owner, collateralWei } = await registry.getProvider(id, at);
+    accounts.add(owner);
+    registryOwes += collateralWei;
+  }
+  for (const { args } of await market.queryFilter(market.filters.DealOpened(), book.fromBlock, blockTag)) {
+    accounts.add(args.payer);
+    const { end } = await market.deal(args.dealId, at);
+    for (const [slotIndex, slot] of (await market.slots(args.dealId, at)).entries()) {
+      if (slot.status !== CLOSED && end > slot.settledTo) marketOwes += slot.payGwei * GWEI * (end - slot.settledTo);
+      for (let id = 1; id <= count; id += 1) {
+        const past = await market.pastTenure(args.dealId, slotIndex, id, at);
+        if (!past.isSettled && past.untilPeriod > past.settledTo) marketOwes += past.payGwei * GWEI * (past.untilPeriod - past.settledTo);
+      }
+    }
+  }
+  for (const account of accounts) marketOwes += await market.creditOf(account, at);
   const missed = await proofs.queryFilter(proofs.filters.PeriodMissed(), book.fromBlock, blockTag);
   return {
     marketHolds: await token.balanceOf(book.market, at),

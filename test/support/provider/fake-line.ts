@@ -47,6 +47,8 @@ export class FakeLine {
     return this;
   }
 
+  readonly #leaves = new Map<string, bigint>();
+
   #log(kind: Log["kind"], args: Log["args"]): void {
     this.block += 1;
     this.logs.push({ kind, blockNumber: this.block, index: 0, blockHash: `${this.fork}/${this.block}`, args });
@@ -58,8 +60,8 @@ export class FakeLine {
       ...{ providerId: PROVIDER_ID, fromPeriod: 1, liveUntil: 1_000, settledTo: 1, status: 1n },
       ...tenure,
     });
-    const leafCount = BigInt(leafCountOf(slot.header));
-    this.#log("filled", { dealId, slotIndex: BigInt(slotIndex), startGwei: this.lengthGwei, payGwei, leafCount });
+    this.#leaves.set(`${dealId}/${slotIndex}`, BigInt(leafCountOf(slot.header)));
+    this.#log("filled", { dealId, slotIndex: BigInt(slotIndex), startGwei: this.lengthGwei, payGwei });
     this.lengthGwei += payGwei;
   }
 
@@ -93,17 +95,30 @@ export class FakeLine {
     const query = async (kind: string, from: number, to: number) =>
       this.logs.filter((log) => log.kind === kind && log.blockNumber >= from && log.blockNumber <= to);
     const slot = async (dealId: string, slotIndex: number) => this.slot(dealId, slotIndex);
+    const slotForProof = async (dealId: string, slotIndex: number, providerId: number) => {
+      const { fromPeriod, liveUntil, providerId: holder } = this.slot(dealId, slotIndex);
+      const isOurs = holder === providerId;
+      const leafCount = this.#leaves.get(`${dealId}/${slotIndex}`) ?? 0n;
+      return { payGwei: isOurs ? 1n : 0n, fromPeriod: isOurs ? fromPeriod : 0, untilPeriod: isOurs ? liveUntil : 0, leafCount };
+    };
     return {
       book: { ...BOOK, beaconUrl: this.beaconUrl },
       rpc: { getBlockNumber: async () => this.block, getBlock: async () => ({ timestamp: this.timestamp, number: this.block }) },
       registry: { evictedAtPeriod: async () => BigInt(this.evictedAt) },
       beacon: { isOnTime: async () => this.seedIsOut, randomness: async (round: bigint) => this.seed(Number(round)) },
       market: {
-        filters: { SlotFilled: () => "filled", DealStatusChanged: () => "deals" },
+        filters: {
+          SlotFilled: () => "filled",
+          DealStatusChanged: () => "deals",
+          DealRenewed: () => "renewed",
+          SlotVacated: () => "vacated",
+          SlotHandedOver: () => "handed over",
+        },
         interface: MARKET_ABI,
         queryFilter: query,
-        slotForProof: slot,
+        slotForProof,
         slot,
+        pastTenure: async () => ({ payGwei: 0n }),
       },
       proofs: {
         filters: { IntervalMoved: () => "moved" },

@@ -41,6 +41,14 @@ export const BOOK = {
   proofs: address("44"),
   policy: address("55"),
   beacon: address("66"),
+  challenges: address("77"),
+  repair: address("88"),
+  fraudProofs: address("99"),
+  committee: address("a1"),
+  escrow: address("a2"),
+  buckets: address("a3"),
+  sponsorPools: address("a4"),
+  timelock: address("a5"),
 } as const;
 export const DOMAIN: SigningDomain = { chainId: 31_337n, market: BOOK.market };
 

@@ -94,6 +94,21 @@ describe("Storing and reading on a devnet", function () {
     expect((await readdir(devnet.home)).filter((name) => name.includes("out"))).to.deep.equal([]);
   });
 
+  it("keeps a listing as sturdy as the sturdiest object in it", async () => {
+    const bytes = randomBytes(50_000);
+    const sturdy = await put(bytes, "ppio://sturdy/x");
+    const weak = await devnet.ok<{ indexDealId: string }>("put", file("in"), "ppio://sturdy/y", "--code", "1/2", "--periods", "60");
+    const listing = await devnet.contracts.market.deal(weak.indexDealId);
+    expect([listing.k, listing.n]).to.deep.equal([2n, 4n]);
+    for (const index of [0, 1]) {
+      for (const dealId of [sturdy.dealId ?? "", weak.indexDealId]) {
+        const folder = (await devnet.slotFolders(dealId)).get(index) ?? "";
+        await rm(join(folder, "data"));
+      }
+    }
+    expect((await get("ppio://sturdy/x")).equals(bytes)).to.equal(true);
+  });
+
   it("takes standard input", async () => {
     const bytes = randomBytes(9_000);
     const stored = await runPpio(["--home", devnet.home, "put", "-", "ppio://pipes/in", ...CODE], bytes);
@@ -122,6 +137,11 @@ describe("Storing and reading on a devnet", function () {
     ["a deal that is none", ["deal", "show", "0x12"], 2],
     ["an unknown deal", ["deal", "show", `0x${"1".repeat(64)}`], 4],
     ["an unknown provider", ["provider", "status", "99"], 4],
+    ["the end of an unknown deal", ["deal", "end", `0x${"1".repeat(64)}`], 4],
+    ["an owner that is no address", ["deal", "ls", "--owner", "0x1"], 2],
+    ["cells that are no power of two", ["put", "package-lock.json", "ppio://sizes/x", "--cell-bytes", "5000"], 2],
+    ["no command", [], 2],
+    ["half a command", ["deal"], 2],
     ["a second wallet", ["init"], 5],
     ["a second devnet", ["devnet", "up"], 5],
     ["a network file that is missing", ["--network", "/no/such/book", "ls"], 3],

@@ -12,6 +12,8 @@ import { parseRange, parseWhole } from "./numbers.ts";
 import { type Runtime, runWithClient } from "./runtime.ts";
 
 const PERIODS_DEFAULT = 8_640;
+/** What a deal of the market holds. */
+const PERIODS_MAX = 2 ** 24 - 3;
 
 interface PutFlags {
   readonly code: string;
@@ -32,7 +34,7 @@ export function addObjectCommands(program: Command): void {
     .argument("<file>", 'file to store; "-" for standard input')
     .argument("<uri>", "ppio://bucket/key; a key that ends with / gets the file's name")
     .option("--code <k/n>", "any k of n slots recover the object", "4/8")
-    .option("--periods <count>", "periods that are paid for in advance", parseWhole("--periods", 1), PERIODS_DEFAULT)
+    .option("--periods <count>", "periods that are paid for in advance", parseWhole("--periods", 1, PERIODS_MAX), PERIODS_DEFAULT)
     .option("--cell-bytes <bytes>", "cell size, a power of two", parseWhole("--cell-bytes", 4096, 1 << 20))
     .option("--content-type <type>", "what the object is")
     .action((file: string, uri: string, flags: PutFlags, command: Command) =>

@@ -1,7 +1,7 @@
 /** `ppio put`, `get`, `ls`, `stat`, `rm`, `resume`: objects by their names. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { ObjectInfo, PutProgress } from "@ppio/client";
+import type { ObjectInfo, PutProgress, ResumedPut } from "@ppio/client";
 import { PpioError } from "@ppio/core";
 import type { Command } from "commander";
 import { openSource, writeWhole } from "../client/files.ts";
@@ -83,10 +83,14 @@ export function addObjectCommands(program: Command): void {
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ output, signal }, { client }) => {
         const resumed = await client.resume(signal);
-        const rows = resumed.map(({ bucket, key, outcome, reason }) => [`ppio://${bucket}/${key}`, outcome, reason ?? ""]);
+        const rows = resumed.map((put) => [nameOf(put), put.outcome, put.reason ?? ""]);
         output.result({ resumed }, rows.length === 0 ? "nothing to resume" : table(["object", "outcome", "reason"], rows));
       }),
     );
+}
+
+function nameOf({ id, bucket, key }: ResumedPut): string {
+  return bucket === undefined || key === undefined ? `record ${id}` : `ppio://${bucket}/${key}`;
 }
 
 async function put(
@@ -102,7 +106,7 @@ async function put(
   const key = given === "" || given.endsWith("/") ? `${given}${opened.name}` : given;
   const bar = progress();
   try {
-    for (const { bucket: b, key: k, outcome } of await client.resume(signal)) output.note(`earlier put of ppio://${b}/${k}: ${outcome}`);
+    for (const earlier of await client.resume(signal)) output.note(`earlier put of ${nameOf(earlier)}: ${earlier.outcome}`);
     const result = await client.put({
       bucket,
       key,

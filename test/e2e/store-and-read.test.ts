@@ -109,6 +109,19 @@ describe("Storing and reading on a devnet", function () {
     expect((await get("ppio://sturdy/x")).equals(bytes)).to.equal(true);
   });
 
+  it("stores from several processes at once, and pays for no listing that nobody needs", async () => {
+    const before = (await devnet.ok<{ deals: unknown[] }>("deal", "ls")).deals.length;
+    const contents = Array.from({ length: 4 }, () => randomBytes(9_000));
+    const put = async (bytes: Buffer, at: number): Promise<void> => {
+      await writeFile(file(`many${at}`), bytes);
+      await devnet.ok("put", file(`many${at}`), `ppio://many/${at}`, ...CODE);
+    };
+    await Promise.all(contents.map(put));
+    for (const [at, bytes] of contents.entries()) expect((await get(`ppio://many/${at}`)).equals(bytes)).to.equal(true);
+    const { deals } = await devnet.ok<{ deals: unknown[] }>("deal", "ls");
+    expect(deals).to.have.length(before + contents.length + 1);
+  });
+
   it("takes standard input", async () => {
     const bytes = randomBytes(9_000);
     const stored = await runPpio(["--home", devnet.home, "put", "-", "ppio://pipes/in", ...CODE], bytes);

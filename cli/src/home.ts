@@ -3,10 +3,10 @@
  * that are under way. Everything in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PpioError } from "@ppio/core";
-import { atomicWriteFile } from "@ppio/daemon";
+import { atomicWriteFile, readJsonFile } from "@ppio/daemon";
 
 export interface Home {
   readonly dir: string;
@@ -40,12 +40,15 @@ export function openHome(dir: string | undefined): Home {
 }
 
 export async function readWalletFile(home: Home): Promise<WalletFile> {
-  if (!existsSync(home.walletFile)) {
+  const value = await readJsonFile<Partial<WalletFile> | null>(home.walletFile);
+  if (value === undefined) {
     throw new PpioError("CONFIG", `There is no wallet in ${home.dir}; run "ppio init" first or point --home to one.`);
   }
-  const value = JSON.parse(await readFile(home.walletFile, "utf8")) as Partial<WalletFile>;
-  if (value.version !== 1 || !value.mnemonic || !value.applicationRoot || !value.applicationId || !value.network) {
-    throw new PpioError("CONFIG", `${home.walletFile} is damaged; restore it or run "ppio init --mnemonic" with your words in a new home.`);
+  if (value?.version !== 1 || !value.mnemonic || !value.applicationRoot || !value.applicationId || !value.network) {
+    throw new PpioError(
+      "CONFIG",
+      `${home.walletFile} is damaged; restore it or run "ppio init --mnemonic-file" with your words in a new home.`,
+    );
   }
   return value as WalletFile;
 }

@@ -38,7 +38,11 @@ function createProgram(): Command {
 function toFailure(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.exitCode === 0) return undefined;
-  const text = error.message.replace(/^error: /, "").replace(/\.?$/, "");
+  if (error.code === "commander.help") return new PpioError("USAGE", 'Name a command; "ppio help" shows what there is.', { cause: error });
+  const text = error.message
+    .replace(/^error: /, "")
+    .replace(/\s+/g, " ")
+    .replace(/\.?$/, "");
   return new PpioError("USAGE", `${text.charAt(0).toUpperCase()}${text.slice(1)}; "ppio help" shows what there is.`, { cause: error });
 }
 

@@ -7,15 +7,25 @@ export interface Output {
   readonly json: boolean;
   /** The command's result; `text` is shown to people, `data` is the JSON document. */
   result(data: unknown, text: string): void;
+  /** What went wrong, on standard error; with `--json` the document too, unless the result was one already. */
+  failure(message: string, data: unknown): void;
   /** A line for people on the way; silent with `--json`. */
   note(line: string): void;
 }
 
 export function createOutput(json: boolean, stdout: NodeJS.WritableStream, stderr: NodeJS.WritableStream): Output {
+  let answered = false;
+  const document = (data: unknown): string => `${JSON.stringify(data, bigintAsString, 2)}\n`;
   return {
     json,
     result: (data, text) => {
-      stdout.write(json ? `${JSON.stringify(data, bigintAsString, 2)}\n` : `${text}\n`);
+      answered = true;
+      stdout.write(json ? document(data) : `${text}\n`);
+    },
+    failure: (message, data) => {
+      stderr.write(`ppio: ${message}\n`);
+      if (json && !answered) stdout.write(document(data));
+      answered = true;
     },
     note: (line) => {
       if (!json) stderr.write(`${line}\n`);

@@ -1,6 +1,7 @@
 /** The one way to run and to stop a process: a signal aborts, closers run in reverse order, a second signal or a deadline forces. */
 import { ERROR_CODES, toPpioError } from "@ppio/core";
 import type { Logger } from "./log.ts";
+import { onStopSignals } from "./stop-signals.ts";
 
 const STOP_DEADLINE_MS = 15_000;
 const SAME_FAILURE_MS = 60_000;
@@ -20,13 +21,14 @@ export async function runUntilStopped(log: Logger, start: (lifecycle: Lifecycle)
   const stopped = new Promise<void>((resolve) => {
     wake = resolve;
   });
-  const stop = (reason: string): void => {
-    if (controller.signal.aborted) process.exit(ERROR_CODES.CANCELLED.exit);
-    log.info("stopping", { reason });
-    controller.abort(reason);
-    wake();
-  };
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(name));
+  onStopSignals({
+    onFirst: (reason) => {
+      log.info("stopping", { reason });
+      controller.abort(reason);
+      wake();
+    },
+    onAgain: () => process.exit(ERROR_CODES.CANCELLED.exit),
+  });
   process.on("unhandledRejection", (error) => log.error("unhandled rejection", { error }));
 
   try {

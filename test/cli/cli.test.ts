@@ -1,14 +1,15 @@
 /** The command's own parts: addresses, numbers, tables, stores on disk, source and sink files. */
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { openSource, writeWhole } from "../../cli/dist/client/files.js";
 import { createFileHeadStore, createFileJournal } from "../../cli/dist/client/stores.js";
-import { parseRange, parseTokens, parseWhole } from "../../cli/dist/commands/numbers.js";
+import { parseAddress, parseEndpoint, parseRange, parseTokens, parseWhole } from "../../cli/dist/commands/numbers.js";
+import { openHome, readWalletFile } from "../../cli/dist/home.js";
 import { parseCode, parseObjectKeyUri, parseObjectUri } from "../../cli/dist/object-uri.js";
-import { formatBytes, formatTokens, table } from "../../cli/dist/output.js";
+import { createOutput, formatBytes, formatTokens, table } from "../../cli/dist/output.js";
 
 async function codeOf(call: () => unknown): Promise<string> {
   try {
@@ -51,6 +52,15 @@ describe("arguments", () => {
     expect(parseRange("5:10")).to.deep.equal({ offset: 5, length: 10 });
     for (const bad of ["5", ":5", "5-10", "-5:1"]) expect(await codeOf(() => parseRange(bad)), bad).to.equal("USAGE");
   });
+
+  it("takes accounts and endpoints for what they are only", async () => {
+    const account = "0x99C57c9140de28Aedc9828Af103722B92D1eA3De";
+    expect(parseAddress("x")(account.toLowerCase())).to.equal(account);
+    for (const bad of ["0x1", "", "vitalik.eth", `${account}00`]) expect(await codeOf(() => parseAddress("x")(bad)), bad).to.equal("USAGE");
+    for (const good of ["http://127.0.0.1:4100", "https://house.example/ppio"]) expect(parseEndpoint(good)).to.equal(good);
+    for (const bad of ["house:4100", "ftp://house", "house", "//house"])
+      expect(await codeOf(() => parseEndpoint(bad)), bad).to.equal("USAGE");
+  });
 });
 
 describe("output", () => {
@@ -63,6 +73,21 @@ describe("output", () => {
       "0.5 PPIO",
       "-1 PPIO",
     ]);
+  });
+
+  it("writes one JSON document, also when a command fails after its result", () => {
+    for (const [first, code] of [
+      ["result", { found: "1" }],
+      ["failure", { error: 1 }],
+    ] as const) {
+      let written = "";
+      const stdout = { write: (text: string) => (written += text) } as unknown as NodeJS.WritableStream;
+      const stderr = { write: () => true } as unknown as NodeJS.WritableStream;
+      const output = createOutput(true, stdout, stderr);
+      if (first === "result") output.result({ found: 1n }, "");
+      output.failure("It failed.", { error: 1 });
+      expect(JSON.parse(written)).to.deep.equal(code);
+    }
   });
 
   it("aligns tables", () => {
@@ -136,5 +161,26 @@ describe("files", () => {
     expect(await codeOf(() => writeWhole(path, pieces(), () => undefined, false))).to.equal("ALREADY_EXISTS");
     await codeOf(() => writeWhole(path, pieces(new Error("again")), () => undefined, true));
     expect(await readFile(path, "utf8")).to.equal("whole");
+  });
+
+  it("writes under a name as long as the disk allows, and into no folder's place", async () => {
+    const path = join(dir, "n".repeat(255));
+    await writeWhole(path, pieces(Buffer.from("long")), () => undefined, false);
+    expect(await readFile(path, "utf8")).to.equal("long");
+    await mkdir(join(dir, "folder"));
+    for (const overwrite of [false, true])
+      expect(await codeOf(() => writeWhole(join(dir, "folder"), pieces(), () => undefined, overwrite))).to.equal("USAGE");
+    expect(await codeOf(() => writeWhole(join(dir, "nothere", "x"), pieces(), () => undefined, false))).to.equal("NOT_FOUND");
+    expect((await readdir(dir)).filter((entry) => entry.endsWith(".part"))).to.deep.equal([]);
+  });
+
+  it("says that a wallet file is damaged, not that the program is", async () => {
+    const home = openHome(join(dir, "damaged"));
+    await mkdir(home.dir);
+    expect(await codeOf(() => readWalletFile(home))).to.equal("CONFIG");
+    for (const text of ["", "{", "null", '{"version":1}']) {
+      await writeFile(home.walletFile, text);
+      expect(await codeOf(() => readWalletFile(home)), text).to.equal("CONFIG");
+    }
   });
 });

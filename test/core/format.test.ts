@@ -126,6 +126,20 @@ describe("placement", () => {
     );
   });
 
+  it("refuses cells that a header cannot name", () => {
+    for (const plan of [planObject, planRecord]) {
+      for (const wrong of [0, 2_048, 5_000, 2 ** 21, 65_536.5, Number.NaN]) {
+        let code: unknown;
+        try {
+          plan({ sizeBytes: 10_000, k: 2, n: 4, cellBytes: wrong });
+        } catch (error) {
+          code = isPpioError(error) ? error.code : error;
+        }
+        expect(code, String(wrong)).to.equal("USAGE");
+      }
+    }
+  });
+
   it("wastes less than a unit per cell of the last row", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 3_000_000 }), code, (sizeBytes, { k, n }) => {

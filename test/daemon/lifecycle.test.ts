@@ -54,12 +54,24 @@ describe("a process' life", () => {
   it("ends at once on a second signal", async () => {
     const ended = await run(
       `await runUntilStopped(log, async ({ onStop }) => {
-        onStop("never", () => { say("closing"); return new Promise(() => undefined); });
+        onStop("never", () => { setTimeout(() => say("closing"), 300); return new Promise(() => undefined); });
         say("ready");
       });`,
       ["SIGTERM", "SIGTERM"],
     );
     expect(ended).to.deep.equal({ status: 130, lines: ["ready", "closing"] });
+  });
+
+  it("takes the signal that its launcher passes on for the terminal's own", async () => {
+    const ended = await run(
+      `process.once("SIGINT", () => setTimeout(() => process.emit("SIGINT", "SIGINT"), 20));
+      await runUntilStopped(log, async ({ onStop }) => {
+        onStop("slow", () => new Promise((done) => setTimeout(() => { say("closed"); clearInterval(stayAlive); done(); }, 100)));
+        say("ready");
+      });`,
+      ["SIGINT"],
+    );
+    expect(ended).to.deep.equal({ status: 0, lines: ["ready", "closed"] });
   });
 
   it("ends with the error's status when it cannot start, and closes what it had", async () => {

@@ -1,6 +1,6 @@
 /** Storing and reading through the command, on real processes; damage on disks; what providers can see; errors users meet. */
 import { createHash, randomBytes } from "node:crypto";
-import { cp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { readBooks } from "../support/e2e/books.ts";
@@ -92,6 +92,37 @@ describe("Storing and reading on a devnet", function () {
     expect(lost.status).to.equal(15);
     expect(JSON.parse(lost.stdout)).to.have.nested.property("error.code", "UNRECOVERABLE");
     expect((await readdir(devnet.home)).filter((name) => name.includes("out"))).to.deep.equal([]);
+    // A deal that is over costs its providers nothing: the tests after this one need them all.
+    await devnet.ok("rm", "ppio://damage/x");
+  });
+
+  it("keeps a listing as sturdy as the sturdiest object in it", async () => {
+    const bytes = randomBytes(50_000);
+    const sturdy = await put(bytes, "ppio://sturdy/x");
+    const weak = await devnet.ok<{ indexDealId: string }>("put", file("in"), "ppio://sturdy/y", "--code", "1/2", "--periods", "60");
+    const listing = await devnet.contracts.market.deal(weak.indexDealId);
+    expect([listing.k, listing.n]).to.deep.equal([2n, 4n]);
+    const lost: string[] = [];
+    for (const dealId of [sturdy.dealId ?? "", weak.indexDealId]) {
+      const folders = await devnet.slotFolders(dealId);
+      for (const index of [0, 1]) lost.push(join(folders.get(index) ?? "", "data"));
+    }
+    for (const path of lost) await rename(path, `${path}.away`);
+    expect((await get("ppio://sturdy/x")).equals(bytes)).to.equal(true);
+    for (const path of lost) await rename(`${path}.away`, path);
+  });
+
+  it("stores from several processes at once, and pays for no listing that nobody needs", async () => {
+    const before = (await devnet.ok<{ deals: unknown[] }>("deal", "ls")).deals.length;
+    const contents = Array.from({ length: 4 }, () => randomBytes(9_000));
+    const put = async (bytes: Buffer, at: number): Promise<void> => {
+      await writeFile(file(`many${at}`), bytes);
+      await devnet.ok("put", file(`many${at}`), `ppio://many/${at}`, ...CODE);
+    };
+    await Promise.all(contents.map(put));
+    for (const [at, bytes] of contents.entries()) expect((await get(`ppio://many/${at}`)).equals(bytes)).to.equal(true);
+    const { deals } = await devnet.ok<{ deals: unknown[] }>("deal", "ls");
+    expect(deals).to.have.length(before + contents.length + 1);
   });
 
   it("takes standard input", async () => {
@@ -122,6 +153,11 @@ describe("Storing and reading on a devnet", function () {
     ["a deal that is none", ["deal", "show", "0x12"], 2],
     ["an unknown deal", ["deal", "show", `0x${"1".repeat(64)}`], 4],
     ["an unknown provider", ["provider", "status", "99"], 4],
+    ["the end of an unknown deal", ["deal", "end", `0x${"1".repeat(64)}`], 4],
+    ["an owner that is no address", ["deal", "ls", "--owner", "0x1"], 2],
+    ["cells that are no power of two", ["put", "package-lock.json", "ppio://sizes/x", "--cell-bytes", "5000"], 2],
+    ["no command", [], 2],
+    ["half a command", ["deal"], 2],
     ["a second wallet", ["init"], 5],
     ["a second devnet", ["devnet", "up"], 5],
     ["a network file that is missing", ["--network", "/no/such/book", "ls"], 3],

@@ -73,14 +73,18 @@ export async function writeWhole(
   onBytes: (count: number) => void,
   overwrite: boolean,
 ): Promise<void> {
-  if (!overwrite && (await exists(path))) {
+  const there = await kindOf(path);
+  if (there === "folder") throw new PpioError("USAGE", `${path} is a folder; name the file to write.`);
+  if (there === "file" && !overwrite) {
     throw new PpioError("ALREADY_EXISTS", `${path} exists already; choose another name or say --force.`);
   }
-  const aside = join(dirname(path), `.${basename(path)}.${randomBytes(4).toString("hex")}.part`);
+  // Short whatever the target is called: names of files are bounded.
+  const aside = join(dirname(path), `.ppio-${randomBytes(8).toString("hex")}.part`);
   let handle: FileHandle;
   try {
     handle = await open(aside, "wx");
   } catch (cause) {
+    if (isErrno(cause, "ENOENT")) throw new PpioError("NOT_FOUND", `There is no folder ${dirname(path)}; make it first.`, { cause });
     throw diskError(cause, path);
   }
   try {
@@ -88,14 +92,22 @@ export async function writeWhole(
       await writeFully(handle, piece, path);
       onBytes(piece.length);
     }
-    await handle.sync();
-    await handle.close();
-    await rename(aside, path);
-    await syncFolder(dirname(path));
+    await finish(handle, aside, path);
   } catch (error) {
     await handle.close().catch(() => undefined);
     await rm(aside, { force: true });
     throw error;
+  }
+}
+
+async function finish(handle: FileHandle, aside: string, path: string): Promise<void> {
+  try {
+    await handle.sync();
+    await handle.close();
+    await rename(aside, path);
+    await syncFolder(dirname(path));
+  } catch (cause) {
+    throw diskError(cause, path);
   }
 }
 
@@ -107,12 +119,11 @@ async function writeFully(handle: FileHandle, piece: Uint8Array, path: string): 
   }
 }
 
-async function exists(path: string): Promise<boolean> {
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   try {
-    await stat(path);
-    return true;
+    return (await stat(path)).isDirectory() ? "folder" : "file";
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw diskError(error, path);
   }
 }

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { isHexString } from "ethers";
 import type { OpenedClient } from "../client/open-client.ts";
 import { formatBytes, formatTokens, table } from "../output.ts";
-import { parseWhole } from "./numbers.ts";
+import { parseAddress, parseWhole } from "./numbers.ts";
 import { type Runtime, runWithClient } from "./runtime.ts";
 
 function parseDealId(text: string): string {
@@ -18,7 +18,7 @@ export function addDealCommands(program: Command): void {
   deal
     .command("ls")
     .description("list deals")
-    .option("--owner <address>", "whose; yours without it")
+    .option("--owner <address>", "whose; yours without it", parseAddress("--owner"))
     .option("--all", "ended ones too")
     .action((flags: { readonly owner?: string; readonly all?: boolean }, command: Command) =>
       runWithClient(command, async ({ output, signal }, { client }) => {

@@ -10,8 +10,10 @@ export function addDemoCommand(program: Command): void {
     .option("--file <path>", "store this file instead of a random one")
     .option("--exit", "end when all is shown; without it the network stays up until Ctrl-C")
     .action((flags: { readonly file?: string; readonly exit?: boolean }, command: Command) =>
-      runCommand(command, (runtime) =>
-        runDemo(runtime, { exit: flags.exit === true, ...(flags.file === undefined ? {} : { file: flags.file }) }),
+      runCommand(
+        command,
+        (runtime) => runDemo(runtime, { exit: flags.exit === true, ...(flags.file === undefined ? {} : { file: flags.file }) }),
+        { endsItself: true },
       ),
     );
 }

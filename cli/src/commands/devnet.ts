@@ -7,7 +7,12 @@ import { devnetStatus } from "../devnet/status.ts";
 import { devnetUp, devnetWipe, PROVIDERS_MAX } from "../devnet/up.ts";
 import { table } from "../output.ts";
 import { parseWhole } from "./numbers.ts";
-import { runCommand } from "./runtime.ts";
+import { type Runtime, runCommand } from "./runtime.ts";
+
+interface UpFlags {
+  readonly providers: number;
+  readonly capacityBytes: number;
+}
 
 export function addDevnetCommands(program: Command): void {
   const devnet = program.command("devnet").description("a whole network on this machine, for trying and testing");
@@ -16,23 +21,7 @@ export function addDevnetCommands(program: Command): void {
     .description("start chain, contracts, beacon, oracle and providers; goes on where the last one stopped")
     .option("--providers <count>", "how many", parseWhole("--providers", 2, PROVIDERS_MAX), 10)
     .option("--capacity-bytes <bytes>", "space of each", parseWhole("--capacity-bytes", 1), 107_374_182_400)
-    .action((flags: { readonly providers: number; readonly capacityBytes: number }, command: Command) =>
-      runCommand(command, async ({ home, output }) => {
-        const paths = devnetPaths(home.devnetDir);
-        const { book, state, isNew } = await devnetUp({ paths, ...flags, note: output.note });
-        const text = [
-          `${isNew ? "new" : "kept"} devnet in ${paths.dir}`,
-          `chain      ${book.rpcUrl} (id ${book.chainId})`,
-          `beacon     ${book.beaconUrl}`,
-          `providers  ${state.providers.length}`,
-          `network    ${paths.addressBook}`,
-          "",
-          'next: "ppio init" makes a wallet with test money, then "ppio put FILE ppio://bucket/key"',
-        ];
-        const processes = state.processes.map(({ name, pid }) => ({ name, pid }));
-        output.result({ dir: paths.dir, isNew, network: paths.addressBook, book, processes }, text.join("\n"));
-      }),
-    );
+    .action((flags: UpFlags, command: Command) => runCommand(command, (runtime) => up(runtime, flags), { endsItself: true }));
   devnet
     .command("status")
     .description("what runs")
@@ -71,4 +60,20 @@ export function addDevnetCommands(program: Command): void {
         );
       }),
     );
+}
+
+async function up({ home, output, signal }: Runtime, flags: UpFlags): Promise<void> {
+  const paths = devnetPaths(home.devnetDir);
+  const { book, state, isNew } = await devnetUp({ paths, ...flags, note: output.note, signal });
+  const text = [
+    `${isNew ? "new" : "kept"} devnet in ${paths.dir}`,
+    `chain      ${book.rpcUrl} (id ${book.chainId})`,
+    `beacon     ${book.beaconUrl}`,
+    `providers  ${state.providers.length}`,
+    `network    ${paths.addressBook}`,
+    "",
+    'next: "ppio init" makes a wallet with test money, then "ppio put FILE ppio://bucket/key"',
+  ];
+  const processes = state.processes.map(({ name, pid }) => ({ name, pid }));
+  output.result({ dir: paths.dir, isNew, network: paths.addressBook, book, processes }, text.join("\n"));
 }

@@ -1,6 +1,6 @@
 /** Values of options, checked where they come in. */
 import { PpioError } from "@ppio/core";
-import { parseUnits } from "ethers";
+import { getAddress, isAddress, parseUnits } from "ethers";
 
 export function parseWhole(name: string, least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return (text) => {
@@ -17,6 +17,21 @@ export function parseTokens(name: string): (text: string) => bigint {
     if (/^\d+(\.\d{1,18})?$/.test(text)) return parseUnits(text, 18);
     throw new PpioError("USAGE", `${name} is "${text}", but must be an amount of tokens such as 12.5.`);
   };
+}
+
+/** An account, in its checksummed form. */
+export function parseAddress(name: string): (text: string) => string {
+  return (text) => {
+    if (isAddress(text)) return getAddress(text);
+    throw new PpioError("USAGE", `${name} is "${text}", but must be an address: 0x and 40 hex digits.`);
+  };
+}
+
+/** Where a daemon is reached. */
+export function parseEndpoint(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return text;
+  throw new PpioError("USAGE", `--endpoint is "${text}", but must be a URL such as http://host:port.`);
 }
 
 /** `OFFSET:LENGTH` or `OFFSET:` in bytes. */

@@ -1,7 +1,7 @@
 /** `ppio put`, `get`, `ls`, `stat`, `rm`, `resume`: objects by their names. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { ObjectInfo, PutProgress } from "@ppio/client";
+import type { ObjectInfo, PutProgress, ResumedPut } from "@ppio/client";
 import { PpioError } from "@ppio/core";
 import type { Command } from "commander";
 import { openSource, writeWhole } from "../client/files.ts";
@@ -12,6 +12,8 @@ import { parseRange, parseWhole } from "./numbers.ts";
 import { type Runtime, runWithClient } from "./runtime.ts";
 
 const PERIODS_DEFAULT = 8_640;
+/** What a deal of the market holds. */
+const PERIODS_MAX = 2 ** 24 - 3;
 
 interface PutFlags {
   readonly code: string;
@@ -32,7 +34,7 @@ export function addObjectCommands(program: Command): void {
     .argument("<file>", 'file to store; "-" for standard input')
     .argument("<uri>", "ppio://bucket/key; a key that ends with / gets the file's name")
     .option("--code <k/n>", "any k of n slots recover the object", "4/8")
-    .option("--periods <count>", "periods that are paid for in advance", parseWhole("--periods", 1), PERIODS_DEFAULT)
+    .option("--periods <count>", "periods that are paid for in advance", parseWhole("--periods", 1, PERIODS_MAX), PERIODS_DEFAULT)
     .option("--cell-bytes <bytes>", "cell size, a power of two", parseWhole("--cell-bytes", 4096, 1 << 20))
     .option("--content-type <type>", "what the object is")
     .action((file: string, uri: string, flags: PutFlags, command: Command) =>
@@ -81,10 +83,14 @@ export function addObjectCommands(program: Command): void {
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ output, signal }, { client }) => {
         const resumed = await client.resume(signal);
-        const rows = resumed.map(({ bucket, key, outcome, reason }) => [`ppio://${bucket}/${key}`, outcome, reason ?? ""]);
+        const rows = resumed.map((put) => [nameOf(put), put.outcome, put.reason ?? ""]);
         output.result({ resumed }, rows.length === 0 ? "nothing to resume" : table(["object", "outcome", "reason"], rows));
       }),
     );
+}
+
+function nameOf({ id, bucket, key }: ResumedPut): string {
+  return bucket === undefined || key === undefined ? `record ${id}` : `ppio://${bucket}/${key}`;
 }
 
 async function put(
@@ -100,7 +106,7 @@ async function put(
   const key = given === "" || given.endsWith("/") ? `${given}${opened.name}` : given;
   const bar = progress();
   try {
-    for (const { bucket: b, key: k, outcome } of await client.resume(signal)) output.note(`earlier put of ppio://${b}/${k}: ${outcome}`);
+    for (const earlier of await client.resume(signal)) output.note(`earlier put of ${nameOf(earlier)}: ${earlier.outcome}`);
     const result = await client.put({
       bucket,
       key,

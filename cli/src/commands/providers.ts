@@ -1,14 +1,13 @@
 /** `ppio provider …`: run one, register one, look at them. */
-import { PpioError, withGasMargin } from "@ppio/core";
+import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import type { Command } from "commander";
-import { isAddress } from "ethers";
 import { formatBytes, formatTokens, table } from "../output.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { type ProviderStatus, readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
-import { parseTokens, parseWhole } from "./numbers.ts";
+import { parseAddress, parseEndpoint, parseTokens, parseWhole } from "./numbers.ts";
 import { refusals, runWithClient } from "./runtime.ts";
 
 interface RegisterFlags {
@@ -30,16 +29,14 @@ export function addProviderCommands(program: Command): void {
   provider
     .command("register")
     .description("make a provider known; this wallet becomes its owner (cold key)")
-    .requiredOption("--operator <address>", "the daemon's own key (hot key)")
-    .requiredOption("--endpoint <url>", "where customers reach the daemon")
+    .requiredOption("--operator <address>", "the daemon's own key (hot key)", parseAddress("--operator"))
+    .requiredOption("--endpoint <url>", "where customers reach the daemon", parseEndpoint)
     .option("--price <tokens>", "per GiB and period", parseTokens("--price"), parseTokens("--price")("0.0001"))
     .option("--capacity-bytes <bytes>", "space to rent out", parseWhole("--capacity-bytes", 1), 107_374_182_400)
     .option("--failure-domain <name>", "what fails together: a house, a data centre", "home")
     .option("--collateral <tokens>", "put down at once", parseTokens("--collateral"), 0n)
     .action((flags: RegisterFlags, command: Command) =>
       runWithClient(command, async (runtime, { wallet, book, rpc }) => {
-        if (!isAddress(flags.operator)) throw new PpioError("USAGE", `"${flags.operator}" is no address.`);
-        if (!URL.canParse(flags.endpoint)) throw new PpioError("USAGE", `"${flags.endpoint}" is no URL; write http://host:port.`);
         const contracts = connectContracts(book, withGasMargin(wallet));
         const { endpoint, operator, capacityBytes, failureDomain } = flags;
         const providerId = await refusals(() =>

@@ -1,6 +1,6 @@
 /** What every command shares: global options, one way to end well, one way to fail. */
 import { ERROR_CODES, explainRevert, toPpioError } from "@ppio/core";
-import type { LogLevel } from "@ppio/daemon";
+import { type LogLevel, onStopSignals } from "@ppio/daemon";
 import type { Command } from "commander";
 import { type OpenedClient, openClient } from "../client/open-client.ts";
 import { type Home, openHome } from "../home.ts";
@@ -19,22 +19,32 @@ export interface Runtime {
   readonly network: string | undefined;
   readonly output: Output;
   readonly logLevel: LogLevel;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C, by a polite end, and when the terminal goes away. */
   readonly signal: AbortSignal;
   progress(): ProgressBar;
 }
 
+export interface RunOptions {
+  /** A second signal does not end the command: it has started processes, and ends only when they have. */
+  readonly endsItself?: boolean;
+}
+
 /** Runs a command's body; a failure is one sentence on standard error and the code's exit status. */
-export async function runCommand(command: Command, body: (runtime: Runtime) => Promise<void>): Promise<void> {
+export async function runCommand(
+  command: Command,
+  body: (runtime: Runtime) => Promise<void>,
+  { endsItself = false }: RunOptions = {},
+): Promise<void> {
   const options = command.optsWithGlobals<GlobalOptions>();
   const output = createOutput(options.json === true, process.stdout, process.stderr);
   const controller = new AbortController();
-  const stop = (): void => {
-    // A second signal ends at once.
-    if (controller.signal.aborted) process.exit(ERROR_CODES.CANCELLED.exit);
-    controller.abort();
-  };
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, stop);
+  const stopListening = onStopSignals({
+    onFirst: () => controller.abort(),
+    onAgain: () => {
+      if (!endsItself) process.exit(ERROR_CODES.CANCELLED.exit);
+      output.note("still stopping; nothing is left behind when this ends by itself");
+    },
+  });
   try {
     await body({
       home: openHome(options.home),
@@ -47,15 +57,14 @@ export async function runCommand(command: Command, body: (runtime: Runtime) => P
   } catch (error) {
     fail(error, output);
   } finally {
-    for (const name of ["SIGINT", "SIGTERM"] as const) process.removeListener(name, stop);
+    stopListening();
   }
 }
 
 /** Says what went wrong and sets the exit status. */
 export function fail(error: unknown, output: Output): void {
   const { code, message, details } = toPpioError(error);
-  process.stderr.write(`ppio: ${message}\n`);
-  if (output.json) output.result({ error: { code, message, details } }, "");
+  output.failure(message, { error: { code, message, details } });
   process.exitCode = ERROR_CODES[code].exit;
 }
 

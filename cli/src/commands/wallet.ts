@@ -9,6 +9,7 @@ import { formatEther, hexlify, isHexString, Mnemonic, parseEther, randomBytes, W
 import { devnetPaths, readDevnet } from "../devnet/state.ts";
 import { type Home, writeWalletFile } from "../home.ts";
 import { formatTokens, type Output } from "../output.ts";
+import { parseAddress } from "./numbers.ts";
 import { type Runtime, refusals, runCommand, runWithClient } from "./runtime.ts";
 
 const APPLICATION_ID = "ppio-cli";
@@ -118,7 +119,7 @@ export function addWalletCommands(program: Command): void {
   program
     .command("withdraw")
     .description("pay out the wallet's credits in the market: refunds, income, compensation")
-    .option("--to <address>", "where to; the wallet itself without it")
+    .option("--to <address>", "where to; the wallet itself without it", parseAddress("--to"))
     .action((options: { readonly to?: string }, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
         const { market } = connectContracts(book, withGasMargin(wallet));

@@ -1,6 +1,6 @@
 /** The demonstration's acts, each on the real network; nothing in here knows how it will end. */
 import { createHash, randomBytes } from "node:crypto";
-import { open, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { PutResult, RepairResult } from "@ppio/client";
 import { PpioError } from "@ppio/core";
@@ -40,7 +40,7 @@ export interface StoredFile extends PutResult {
   readonly dealId: string;
 }
 
-/** @throws USAGE for a file so small that it gets no deal of its own */
+/** A file so small that it lives in its bucket's listing is in the listing's deal. */
 export async function storeFile({ network, signal }: Stage, path: string): Promise<StoredFile> {
   const opened = await openSource(path);
   try {
@@ -52,14 +52,7 @@ export async function storeFile({ network, signal }: Stage, path: string): Promi
       periods: PERIODS,
       signal,
     });
-    const { dealId } = result;
-    if (dealId === undefined) {
-      throw new PpioError(
-        "USAGE",
-        `${path} has ${(await stat(path)).size} bytes and lives in its bucket's listing; the demonstration needs more than 4096.`,
-      );
-    }
-    return { ...result, dealId };
+    return { ...result, dealId: result.dealId ?? result.indexDealId };
   } finally {
     await opened.close();
   }

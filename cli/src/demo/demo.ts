@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { PpioError } from "@ppio/core";
 import { pause } from "@ppio/daemon";
+import { openSource } from "../client/files.ts";
 import { describeDeal, describeVerification } from "../commands/deals.ts";
 import type { Runtime } from "../commands/runtime.ts";
 import { openHome } from "../home.ts";
@@ -52,8 +53,10 @@ export async function runDemo(runtime: Runtime, options: DemoOptions): Promise<v
   const home = openHome(resolve(runtime.home.dir, "demo"));
   const say = output.note;
   const started = Date.now();
+  // Told before anything is started.
+  if (options.file !== undefined) await (await openSource(options.file)).close();
   say("1. A network on this machine: chain, contracts, beacon, oracle, 10 providers");
-  const network = await startDemoNetwork(home, (line) => say(`  ${line}`));
+  const network = await startDemoNetwork(home, (line) => say(`  ${line}`), signal);
   try {
     const summary = await tell({ network, say, signal }, options, started);
     output.result(summary, describeSummary(summary));
@@ -141,7 +144,7 @@ function describeSummary(summary: DemoSummary): string {
   const { audit, penalties } = summary;
   const rows = [
     ["file", `${summary.file}, ${formatBytes(summary.sizeBytes)}`],
-    ["on providers", `${formatBytes(summary.storedBytes)}, ${(summary.storedBytes / summary.sizeBytes).toFixed(2)} bytes per byte`],
+    ["on providers", `${formatBytes(summary.storedBytes)}${describeOverhead(summary)}`],
     ["deal", summary.dealId],
     ["put, get", `${summary.putSeconds.toFixed(1)} s, ${summary.getSeconds.toFixed(1)} s`],
     ["proven by all", `periods ${summary.provenPeriods.join(", ")}`],
@@ -156,6 +159,10 @@ function describeSummary(summary: DemoSummary): string {
     ["time", `${summary.seconds.toFixed(0)} s`],
   ];
   return `\n${table(["what", "result"], rows)}`;
+}
+
+function describeOverhead({ storedBytes, sizeBytes }: DemoSummary): string {
+  return sizeBytes === 0 ? "" : `, ${(storedBytes / sizeBytes).toFixed(2)} bytes per byte`;
 }
 
 async function stayUp({ output, signal, home }: Runtime, network: DemoNetwork): Promise<void> {

@@ -22,12 +22,12 @@ const PROVIDERS = 10;
 const CAPACITY_BYTES = 100 * 2 ** 30;
 
 /** Ends what an earlier demonstration may have left, and starts from nothing. */
-export async function startDemoNetwork(home: Home, note: (line: string) => void): Promise<DemoNetwork> {
+export async function startDemoNetwork(home: Home, note: (line: string) => void, signal: AbortSignal): Promise<DemoNetwork> {
   const paths = devnetPaths(home.devnetDir);
   await stopDemoNetwork(home);
   await rm(home.dir, { recursive: true, force: true });
   await mkdir(home.dir, { recursive: true, mode: 0o700 });
-  const { state, book } = await devnetUp({ paths, providers: PROVIDERS, capacityBytes: CAPACITY_BYTES, note });
+  const { state, book } = await devnetUp({ paths, providers: PROVIDERS, capacityBytes: CAPACITY_BYTES, note, signal });
   try {
     await createWallet({ home, network: paths.addressBook });
     const opened = await openClient({ home });

@@ -46,7 +46,7 @@ export async function startProcess(options: StartOptions): Promise<DevnetProcess
   }
 }
 
-/** Waits until `isReady` holds; a process that ends before fails with the last line of its log. */
+/** Waits until `isReady` holds; a process that ends before fails with the last line of its log, one that is late is ended. */
 export async function waitUntilReady(started: DevnetProcess, logs: string, isReady: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + READY_MS;
   const never = new AbortController().signal;
@@ -58,6 +58,7 @@ export async function waitUntilReady(started: DevnetProcess, logs: string, isRea
       });
     }
     if (Date.now() > deadline) {
+      await stopProcesses([started]);
       throw new PpioError("TIMEOUT", `${started.name} was not ready in ${READY_MS / 1000} s; see ${join(logs, `${started.name}.log`)}.`);
     }
     await pause(POLL_MS, never);

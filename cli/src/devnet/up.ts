@@ -17,6 +17,8 @@ export interface UpOptions {
   readonly providers: number;
   readonly capacityBytes: number;
   readonly note: (line: string) => void;
+  /** Looked at between the steps; what was started is ended again. */
+  readonly signal: AbortSignal;
 }
 
 export interface Devnet {
@@ -59,7 +61,11 @@ export async function devnetUp(options: UpOptions): Promise<Devnet> {
 }
 
 async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUrl: string, isNew: boolean): Promise<Devnet> {
-  const { paths, note } = options;
+  const { paths, signal } = options;
+  const note = (line: string): void => {
+    if (signal.aborted) throw new PpioError("CANCELLED", "Stopped before the devnet was up; nothing of it runs.");
+    options.note(line);
+  };
   if (isNew) {
     note("deploying the contracts");
     await fund(rpc, run.state);
@@ -74,8 +80,11 @@ async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUr
     await registerAll(run, rpc, book);
   }
   note(`starting ${run.state.providers.length} providers`);
-  const started = await Promise.all(run.state.providers.map((provider) => startProvider(paths, provider, run.state.capacityBytes)));
-  for (const process of started) await run.add(process);
+  const started = await Promise.allSettled(run.state.providers.map((provider) => startProvider(paths, provider, run.state.capacityBytes)));
+  // Those that came up first: one that failed must not leave the others unknown.
+  for (const result of started) if (result.status === "fulfilled") await run.add(result.value);
+  for (const result of started) if (result.status === "rejected") throw result.reason;
+  note("the devnet is up");
   return { state: run.state, book, isNew };
 }
 

@@ -1,5 +1,5 @@
 /** The contracts as the library uses them: typed handles, reads that outlast an outage, transactions that are sent once. */
-import { type AddressBook, PpioError, type SigningDomain, withGasMargin } from "@ppio/core";
+import { type AddressBook, isPpioError, PpioError, type SigningDomain, withGasMargin } from "@ppio/core";
 import {
   type IDrandBeacon,
   IDrandBeacon__factory,
@@ -40,6 +40,8 @@ export interface SendOptions {
   readonly submit: () => Promise<ContractTransactionResponse>;
   /** Whether the chain shows the effect already; asked after an outage, so that nothing is paid twice. */
   readonly isDone: () => Promise<boolean>;
+  /** Whether a refusal means that another process of the same wallet was faster, so that it is worth another try. */
+  readonly isOvertaken?: (refusal: PpioError) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -61,6 +63,10 @@ function isNonceTaken(error: unknown): boolean {
   return isError(error, "NONCE_EXPIRED") || isError(error, "REPLACEMENT_UNDERPRICED");
 }
 
+function isRevertedInBlock(error: unknown): boolean {
+  return isPpioError(error, "CHAIN_REVERT") && "hash" in error.details;
+}
+
 export function createChain(options: ChainOptions): Chain {
   const { addressBook: book, provider, log, clock } = options;
   const signer = options.signer === undefined || options.signer.provider !== null ? options.signer : options.signer.connect(provider);
@@ -72,7 +78,7 @@ export function createChain(options: ChainOptions): Chain {
   };
   const read: Chain["read"] = (what, call, signal) => retry.run(what, call, signal).catch((error) => Promise.reject(explain(error)));
 
-  const sendNow: Chain["send"] = async ({ what, submit, isDone, signal }) => {
+  const sendNow: Chain["send"] = async ({ what, submit, isDone, isOvertaken: isLate = () => false, signal }) => {
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal);
       try {
@@ -88,7 +94,8 @@ export function createChain(options: ChainOptions): Chain {
         return receipt;
       } catch (error) {
         if (await read(`state after ${what}`, isDone, signal)) return undefined;
-        const isOvertaken = isNonceTaken(error);
+        // One that was reverted in its block had passed the estimate: the next estimate says why, or that it was overtaken.
+        const isOvertaken = isNonceTaken(error) || isRevertedInBlock(error) || isLate(explain(error));
         if (!(isOvertaken || isChainUnreachable(error)) || attempt >= SUBMITS_MAX) throw explain(error);
         log.warn("the transaction did not reach the chain; sending again", { what, isOvertaken });
         if (isOvertaken) await clock.sleep(OVERTAKEN_PAUSE_MS, signal);

@@ -1,5 +1,6 @@
 /** The deals of an owner, newest last, as the chain lists them. */
-
+import { PpioError } from "@ppio/core";
+import { isAddress } from "ethers";
 import { DEAL_STATUS, type DealStatus } from "../chain/deal-view.ts";
 import { queryEvents } from "../chain/events.ts";
 import type { Context } from "../context.ts";
@@ -22,11 +23,15 @@ export interface DealSummary {
 
 const READS_CONCURRENT = 8;
 
-/** @param owner the client's own address without it */
+/**
+ * @param owner the client's own address without it
+ * @throws USAGE for what is no address
+ */
 export async function listDeals(context: Context, owner?: string, signal?: AbortSignal): Promise<DealSummary[]> {
   const { chain } = context;
   const { market } = chain;
   const who = owner ?? (await chain.address());
+  if (!isAddress(who)) throw new PpioError("USAGE", `"${who}" is no address; it has 0x and 40 hex digits.`);
   const opened = await queryEvents(chain, market, market.filters.DealOpened(undefined, who), signal);
   return mapConcurrent(opened, READS_CONCURRENT, async ({ args }) => {
     const dealId = String(args["dealId"]);

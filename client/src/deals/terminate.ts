@@ -1,17 +1,23 @@
 /** Ending deals that nothing needs any more; what they have not used goes back to the payer. */
+import { PpioError } from "@ppio/core";
 import type { Context } from "../context.ts";
 
+const NONE = 0n;
 const ACTIVE = 1n;
 
-/** Ends a deal; nothing happens when it has ended already. */
+/** Ends a deal; nothing happens when it has ended already. @throws NOT_FOUND */
 export async function terminateDeal(context: Context, dealId: string, signal?: AbortSignal): Promise<boolean> {
   const { chain } = context;
-  const isActive = async (): Promise<boolean> => (await chain.read("deal", () => chain.market.deal(dealId), signal)).status === ACTIVE;
-  if (!(await isActive())) return false;
+  const status = async (): Promise<bigint> => (await chain.read("deal", () => chain.market.deal(dealId), signal)).status;
+  const before = await status();
+  if (before === NONE) {
+    throw new PpioError("NOT_FOUND", `There is no deal ${dealId} on this chain; check the id and the network.`, { details: { dealId } });
+  }
+  if (before !== ACTIVE) return false;
   await chain.send({
     what: "ending a deal",
     submit: () => chain.market.terminate(dealId),
-    isDone: async () => !(await isActive()),
+    isDone: async () => (await status()) !== ACTIVE,
     ...(signal === undefined ? {} : { signal }),
   });
   return true;

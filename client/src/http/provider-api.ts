@@ -53,7 +53,7 @@ async function errorOf(status: number, body: AsyncIterable<Uint8Array>, origin: 
   const code = parsed.error?.code;
   const message = parsed.error?.message;
   return new PpioError(isErrorCode(code) ? code : "NETWORK", `${origin} answered ${status}: ${message ?? "no reason given"}`, {
-    details: { ...parsed.error?.details, status },
+    details: { ...parsed.error?.details, status, ...(message === undefined ? {} : { said: message }) },
   });
 }
 

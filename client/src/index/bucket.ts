@@ -3,7 +3,17 @@
  * moves by compare-and-swap, so writers cannot lose each other's entries.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { type BucketHead, type BucketIndex, decodeHead, decodeIndex, encodeHead, encodeIndex, equalBytes, PpioError } from "@ppio/core";
+import {
+  type BucketHead,
+  type BucketIndex,
+  decodeHead,
+  decodeIndex,
+  encodeHead,
+  encodeIndex,
+  equalBytes,
+  isPpioError,
+  PpioError,
+} from "@ppio/core";
 import { getBytes, hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { readRecord } from "../get/read-record.ts";
@@ -68,7 +78,7 @@ export interface StoredIndex {
   readonly head: Uint8Array;
 }
 
-/** Stores the listing that follows `loaded`; the head is not moved yet. */
+/** Stores the listing that follows `loaded`; the head is not moved yet. @throws NOT_ENOUGH_PROVIDERS */
 export async function storeIndex(
   context: Context,
   options: CodeOptions & {
@@ -82,8 +92,12 @@ export async function storeIndex(
   const { index, loaded, signal } = options;
   const seq = loaded.seq + 1;
   const record = await sealRecord(listingKeys(context, index.bucket, seq), encodeIndex(index), context.random);
-  const periods = await periodsOfIndex(context, options.periods, loaded, signal);
-  const stored = await storeRecord(context, { ...options, periods, record });
+  const terms = await termsOfIndex(context, options, loaded, signal);
+  const stored = await storeRecord(context, { ...options, ...terms, record }).catch((error: unknown) => {
+    if (!isPpioError(error, "NOT_ENOUGH_PROVIDERS") || terms.n <= options.n) throw error;
+    const why = `The listing of bucket "${index.bucket}" is kept at ${terms.k}/${terms.n} because an object in it is`;
+    throw new PpioError(error.code, `${why}: ${error.message}`, { details: error.details, cause: error });
+  });
   const head: BucketHead = {
     bucketId: bucketIdOf(context.masterSecret, index.bucket),
     seq,
@@ -95,14 +109,35 @@ export async function storeIndex(
   return { stored, head: encodeHead(head) };
 }
 
-/** A listing lives as long as the one before it, which covers all older objects, and as what is added. */
-async function periodsOfIndex(context: Context, periods: number, loaded: LoadedBucket, signal: AbortSignal | undefined): Promise<number> {
+type IndexTerms = Pick<CodeOptions, "k" | "n" | "periods">;
+
+/**
+ * A listing lives as long as the one before it, which covers all older objects, and as what is added; and it outlives the loss of
+ * as many slots as the one of them that bears the most: what cannot be found is lost.
+ */
+async function termsOfIndex(
+  context: Context,
+  added: IndexTerms,
+  loaded: LoadedBucket,
+  signal: AbortSignal | undefined,
+): Promise<IndexTerms> {
+  const { k, n, periods } = added;
   const { dealId } = loaded;
-  if (dealId === undefined) return periods;
+  if (dealId === undefined) return { k, n, periods };
   const { chain } = context;
-  const before = await chain.read("deal of the listing", () => chain.market.deal(dealId), signal);
+  const deal = await chain.read("deal of the listing", () => chain.market.deal(dealId), signal);
   const current = Number(await chain.read("current period", () => chain.proofs.currentPeriod(), signal));
-  return Math.max(periods, Number(before.end) - current);
+  const before = { k: Number(deal.k), n: Number(deal.n) };
+  return { ...sturdier({ k, n }, before), periods: Math.max(periods, Number(deal.end) - current) };
+}
+
+type Code = Pick<CodeOptions, "k" | "n">;
+
+/** The code that bears the loss of more slots; of two that bear the same, the one that needs fewer. */
+export function sturdier(a: Code, b: Code): Code {
+  const more = a.n - a.k - (b.n - b.k);
+  if (more !== 0) return more > 0 ? a : b;
+  return a.k <= b.k ? a : b;
 }
 
 /** Moves the head to a stored listing. @throws CONFLICT when another writer was faster */

@@ -4,6 +4,7 @@
  */
 import { PpioError, type ProviderInfo, payForSlot } from "@ppio/core";
 import type { ProviderView } from "./list.ts";
+import { describeReasons } from "./reasons.ts";
 
 export interface Candidate {
   readonly providerId: number;
@@ -44,7 +45,7 @@ export function selectCandidates(options: SelectOptions): Candidate[] {
     else fit.push(judged);
   }
   if (fit.length < needed) {
-    const reasons = rejected.map(({ providerId, reason }) => `${providerId}: ${reason}`).join("; ");
+    const reasons = describeReasons(rejected.map(({ providerId, reason }) => [providerId, reason]));
     throw new PpioError(
       "NOT_ENOUGH_PROVIDERS",
       `${needed} providers are needed and ${fit.length} can take a slot now${reasons === "" ? "" : ` (${reasons})`}; start more or choose a smaller n.`,

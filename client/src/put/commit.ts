@@ -5,7 +5,7 @@
 import { isPpioError, PpioError, withEntry } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
-import { loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
+import { type LoadedBucket, loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
 import { addBucketName } from "../index/bucket-names.ts";
 import { listProviders } from "../providers/list.ts";
 import { openDeals } from "./open-deals.ts";
@@ -41,8 +41,9 @@ function isRefusal(error: unknown): boolean {
 export async function indexPending(context: Context, pending: PendingPut, signal?: AbortSignal): Promise<void> {
   const { bucket } = pending;
   await addBucketName(context, bucket);
-  let superseded = [...pending.superseded];
+  const superseded = [...pending.superseded];
   let { raw, head } = pending;
+  let listing = pending.deals.at(-1)?.dealId;
   for (let attempt = 1; ; attempt += 1) {
     try {
       await moveHead(context, bucket, raw, head);
@@ -50,29 +51,28 @@ export async function indexPending(context: Context, pending: PendingPut, signal
     } catch (error) {
       if (!isPpioError(error, "CONFLICT") || attempt >= context.limits.headTriesMax) throw error;
     }
-    const merged = await mergeIndex(context, pending, signal);
-    if (merged === undefined) break;
-    ({ raw, head } = merged);
-    superseded = [...superseded, ...merged.superseded];
+    const newest = await loadBucket(context, bucket, signal);
+    // Another process may have listed the entry for us, in our own listing even.
+    const isListed = isListedIn(newest, pending);
+    if (listing !== undefined && !(isListed && listing === newest.dealId)) superseded.push(listing);
+    if (isListed) break;
+    if (newest.dealId !== undefined) superseded.push(newest.dealId);
+    ({ raw, head, listing } = await mergeIndex(context, pending, newest, signal));
   }
   await context.journal.done(pendingId(pending));
   await terminateDeals(context, superseded, signal);
 }
 
-/** A listing on top of the newest one, in a deal of its own; nothing when the entry is listed already. */
-async function mergeIndex(context: Context, pending: PendingPut, signal: AbortSignal | undefined) {
-  const { bucket, key, entry, code } = pending;
-  const loaded = await loadBucket(context, bucket, signal);
-  const listed = loaded.index.entries.find((candidate) => candidate.key === key);
-  if (entry?.modifiedAt === listed?.modifiedAt) return undefined;
+function isListedIn({ index }: LoadedBucket, { key, entry }: PendingPut): boolean {
+  return index.entries.find((candidate) => candidate.key === key)?.modifiedAt === entry?.modifiedAt;
+}
+
+/** A listing on top of the newest one, in a deal of its own. */
+async function mergeIndex(context: Context, { key, entry, code }: PendingPut, newest: LoadedBucket, signal: AbortSignal | undefined) {
   const providers = await listProviders(context, signal);
-  const index = withEntry(loaded.index, key, entry);
-  const next = await storeIndex(context, { ...code, index, loaded, providers, ...(signal === undefined ? {} : { signal }) });
-  await openDeals(context, [next.stored.deal], signal);
-  const stale = pending.deals.at(-1)?.dealId;
-  return {
-    raw: loaded.raw,
-    head: next.head,
-    superseded: [loaded.dealId, stale].filter((dealId) => dealId !== undefined),
-  };
+  const index = withEntry(newest.index, key, entry);
+  const extras = signal === undefined ? {} : { signal };
+  const { stored, head } = await storeIndex(context, { ...code, index, loaded: newest, providers, ...extras });
+  await openDeals(context, [stored.deal], signal);
+  return { raw: newest.raw, head, listing: stored.deal.dealId };
 }

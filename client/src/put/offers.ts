@@ -12,15 +12,22 @@ import {
 import { hexlify, Signature } from "ethers";
 import type { Candidate } from "../providers/select.ts";
 
-export interface OfferTerms {
+/** What the slots of a deal have in common from the first byte on. */
+export interface UploadTerms {
   readonly owner: string;
   readonly payer: string;
   readonly dealSalt: string;
   readonly header: DealHeader;
-  readonly startBy: number;
-  readonly periods: number;
   readonly renewUntil: number;
 }
+
+/** From when and for how long offers bind: agreed when all slots are there, however long that took. */
+export interface OfferDates {
+  readonly startBy: number;
+  readonly periods: number;
+}
+
+export interface OfferTerms extends UploadTerms, OfferDates {}
 
 /** A slot's offer as the market takes it. */
 export interface SlotOffer {

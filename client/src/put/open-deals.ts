@@ -49,6 +49,8 @@ export async function openDeals(context: Context, deals: readonly PreparedDeal[]
       const permit = await chain.token.signPermit(chain.signer(), chain.book.market, escrowWei, deadline);
       return chain.market.openDealsWithPermit(terms, permit);
     },
+    // A permit counts once: another process of this wallet has used its number, and what it allowed is spent.
+    isOvertaken: ({ details }) => details["contractError"] === "ERC20InsufficientAllowance",
     isDone: async () => (await Promise.all(deals.map((deal) => isOpened(chain, deal.dealId)))).every((opened) => opened),
     ...(signal === undefined ? {} : { signal }),
   });

@@ -9,10 +9,11 @@ import { openPending, type PendingPut } from "./pending.ts";
 export interface ResumedPut {
   /** The journal record's id. */
   readonly id: string;
-  readonly bucket: string;
-  readonly key: string;
-  /** `expired`: the deal was never opened and its offers are worthless now, so nothing was paid; put the object again. */
-  readonly outcome: "indexed" | "expired" | "failed";
+  /** Not known of a record that is unreadable. */
+  readonly bucket?: string;
+  readonly key?: string;
+  /** `unreadable`: the record is damaged or another wallet's. `expired`: the deal was never opened and its offers are worthless now, so nothing was paid; put the object again. */
+  readonly outcome: "indexed" | "expired" | "failed" | "unreadable";
   readonly reason?: string;
 }
 
@@ -20,7 +21,14 @@ export async function resumePuts(context: Context, signal?: AbortSignal): Promis
   const results: ResumedPut[] = [];
   for (const record of await context.journal.list()) {
     throwIfAborted(signal);
-    const pending = await openPending(context, record);
+    let pending: PendingPut;
+    try {
+      pending = await openPending(context, record);
+    } catch (error) {
+      // What cannot be read must not keep others from being stored; it stays for whoever can.
+      results.push({ id: record.id, outcome: "unreadable", reason: toPpioError(error).message });
+      continue;
+    }
     const { bucket, key } = pending;
     try {
       const outcome = await resume(context, pending, signal);

@@ -55,17 +55,10 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),
   });
   const owner = await chain.address();
-  const terms: OfferTerms = {
-    owner,
-    payer: owner,
-    dealSalt: hexlify(random(32)),
-    header,
-    startBy: await offersUsableUntil(context, signal),
-    periods: options.periods,
-    renewUntil: 0,
-  };
+  const dealSalt = hexlify(random(32));
   const stored = await storeSlots(context, {
-    terms,
+    terms: { owner, payer: owner, dealSalt, header, renewUntil: 0 },
+    dates: async () => ({ startBy: await offersUsableUntil(context, signal), periods: options.periods }),
     slotIndices: Array.from({ length: n }, (_, at) => at),
     candidates,
     fill: options.fill,
@@ -74,7 +67,7 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     ...(signal === undefined ? {} : { signal }),
   });
   return {
-    deal: { dealId: dealIdOf(chain.domain, owner, terms.dealSalt), terms, offers: stored.offers },
+    deal: { dealId: dealIdOf(chain.domain, owner, dealSalt), terms: stored.terms, offers: stored.offers },
     storedBytes: n * slotBytes(header),
     bytesInFlightMax: stored.bytesInFlightMax,
     passes: stored.passes,

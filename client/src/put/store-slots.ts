@@ -7,13 +7,16 @@ import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { mapConcurrent, throwIfAborted } from "../deps.ts";
 import { isTransient } from "../http/provider-api.ts";
+import { describeReasons, reasonOf } from "../providers/reasons.ts";
 import type { Candidate } from "../providers/select.ts";
-import { checkOffer, type OfferTerms, type SlotOffer } from "./offers.ts";
+import { checkOffer, type OfferDates, type OfferTerms, type SlotOffer, type UploadTerms } from "./offers.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
 import { type Batch, spread } from "./spread.ts";
 
 export interface StoreSlotsOptions {
-  readonly terms: OfferTerms;
+  readonly terms: UploadTerms;
+  /** Asked for when the slots are there. */
+  readonly dates: () => Promise<OfferDates>;
   /** Slots to store, by their index in the deal: all n for a put, the lost ones for a repair. */
   readonly slotIndices: readonly number[];
   readonly candidates: readonly Candidate[];
@@ -29,6 +32,8 @@ export interface StoreSlotsOptions {
 }
 
 export interface StoredSlots {
+  /** What all offers say. */
+  readonly terms: OfferTerms;
   /** One per entry of `slotIndices`. */
   readonly offers: readonly SlotOffer[];
   readonly candidates: readonly Candidate[];
@@ -68,6 +73,7 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
     reasons: new Map(),
   };
   let roots = options.expectedRoots;
+  let terms: OfferTerms | undefined;
   let bytesInFlightMax = 0;
   let passes = 0;
   try {
@@ -80,13 +86,20 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
         bytesInFlightMax = Math.max(bytesInFlightMax, await pass(run, hashing));
         if (hashing !== undefined) roots = finishTrees(hashing);
       }
-      if (roots !== undefined && run.jobs.every((job) => job.sent)) await collectOffers(run, roots);
+      if (roots === undefined || !run.jobs.every((job) => job.sent)) continue;
+      const dates = await options.dates();
+      // Offers of one deal have the same dates, and a pass may have taken longer than those before it hold.
+      if (dates.startBy !== terms?.startBy) for (const job of run.jobs) delete job.offer;
+      terms = { ...options.terms, ...dates };
+      await collectOffers(run, terms, roots);
     }
   } catch (error) {
     await Promise.all(run.jobs.map((job) => job.upload?.drop()));
     throw error;
   }
+  if (terms === undefined) throw new PpioError("INTERNAL", "A deal has at least one slot.");
   return {
+    terms,
     offers: run.jobs.flatMap((job) => (job.offer === undefined ? [] : [job.offer])),
     candidates: run.jobs.flatMap((job) => (job.candidate === undefined ? [] : [job.candidate])),
     bytesInFlightMax,
@@ -160,7 +173,7 @@ function giveUp(run: Run, job: SlotJob, error: unknown): void {
   throwIfAborted(run.signal);
   const { candidate } = job;
   if (candidate === undefined) return;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = reasonOf(error);
   run.context.log.warn("a provider failed; its slot goes to another one", {
     slotIndex: job.slotIndex,
     providerId: candidate.providerId,
@@ -206,8 +219,8 @@ function pushCells(tree: SlotTreeBuilder, header: DealHeader, batch: Batch, slot
   }
 }
 
-async function collectOffers(run: Run, roots: readonly Uint8Array[]): Promise<void> {
-  const { context, terms } = run;
+async function collectOffers(run: Run, terms: OfferTerms, roots: readonly Uint8Array[]): Promise<void> {
+  const { context } = run;
   await Promise.all(
     run.jobs.map(async (job) => {
       const root = roots[job.at];
@@ -234,10 +247,9 @@ async function collectOffers(run: Run, roots: readonly Uint8Array[]): Promise<vo
 }
 
 function notEnough(run: Run): PpioError {
-  const reasons = [...run.reasons].map(([providerId, reason]) => `${providerId}: ${reason}`).join("; ");
   return new PpioError(
     "NOT_ENOUGH_PROVIDERS",
-    `Not enough providers took their slots of ${slotBytes(run.terms.header)} bytes (${reasons}); start more providers and store again.`,
+    `Not enough providers took their slots of ${slotBytes(run.terms.header)} bytes (${describeReasons(run.reasons)}); start more providers and store again.`,
     { details: { needed: run.jobs.length, reasons: Object.fromEntries(run.reasons) } },
   );
 }

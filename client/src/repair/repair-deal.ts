@@ -71,8 +71,6 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
   const { chain, limits } = context;
   const { signal, onProgress } = options;
   const dealSalt = await findDealSalt(chain, deal.dealId, signal);
-  const startBy = await offersUsableUntil(context, signal);
-  const periods = Math.max(1, deal.end - startBy);
   const kept = deal.slots.filter((slot) => !lost.includes(slot.slotIndex));
   const lostViews = deal.slots.filter((slot) => lost.includes(slot.slotIndex));
   const pays = lostViews.map((slot) => slot.payPerPeriodWei);
@@ -94,7 +92,11 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
   };
   const stored = await storeSlots(context, {
-    terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, startBy, periods, renewUntil: deal.renewUntil },
+    terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },
+    dates: async () => {
+      const startBy = await offersUsableUntil(context, signal);
+      return { startBy, periods: Math.max(1, deal.end - startBy) };
+    },
     slotIndices: lost,
     candidates,
     fill,
@@ -107,6 +109,7 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     },
     ...(signal === undefined ? {} : { signal }),
   });
+  const { startBy, periods } = stored.terms;
   return { offers: stored.offers, dealSalt, startBy, periods };
 }
 

@@ -4,7 +4,7 @@
  */
 import { PpioError } from "../errors.ts";
 import { UNIT_BYTES } from "../tree/slot-tree.ts";
-import { CELL_BYTES_DEFAULT, type DealHeader } from "./headers.ts";
+import { CELL_BYTES_DEFAULT, CELL_BYTES_MAX, CELL_BYTES_MIN, type DealHeader } from "./headers.ts";
 
 export const TAG_BYTES = 16;
 /** Frame numbers are 32 bits wide. */
@@ -40,8 +40,20 @@ export interface PlanOptions {
   readonly cellBytes?: number;
 }
 
+/** The header counts cells in powers of two only. */
+function checkCellBytes(cellBytes: number): void {
+  if (cellBytes < CELL_BYTES_MIN || cellBytes > CELL_BYTES_MAX || !Number.isInteger(Math.log2(cellBytes))) {
+    throw new PpioError(
+      "USAGE",
+      `A cell of ${cellBytes} bytes is not possible; use a power of two from ${CELL_BYTES_MIN} to ${CELL_BYTES_MAX}.`,
+    );
+  }
+}
+
+/** @throws USAGE, TOO_LARGE */
 export function planObject(options: PlanOptions): ObjectPlan {
   const { sizeBytes, k, n, cellBytes = CELL_BYTES_DEFAULT } = options;
+  checkCellBytes(cellBytes);
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 0) throw new PpioError("USAGE", "An object's size is a whole number of bytes.");
   const frameBytes = cellBytes - TAG_BYTES;
   const rowBytes = k * frameBytes;
@@ -94,8 +106,10 @@ export interface RecordPlan {
   readonly streamBytes: number;
 }
 
+/** @throws USAGE */
 export function planRecord(options: PlanOptions): RecordPlan {
   const { sizeBytes, k, n, cellBytes = CELL_BYTES_DEFAULT } = options;
+  checkCellBytes(cellBytes);
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < 1) throw new PpioError("USAGE", "A record has at least one byte.");
   const rowBytes = k * cellBytes;
   const fullRows = Math.floor(sizeBytes / rowBytes);

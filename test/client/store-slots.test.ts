@@ -11,7 +11,7 @@ import {
   slotBytes,
 } from "@ppio/core";
 import { expect } from "chai";
-import { Wallet } from "ethers";
+import { Signature, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { describeReasons, reasonOf } from "../../client/dist/providers/reasons.js";
@@ -138,7 +138,8 @@ describe("storing slots", () => {
     expect(stored.offers.map(({ providerId }) => providerId)).to.deep.equal([1, 2, 4]);
     for (const [slotIndex, offer] of stored.offers.entries()) {
       const signed = { ...stored.terms, ...offer, slotIndex, k: K, n: N, headerHash: dealHeaderHash(header) };
-      expect(offerMessage.recover(domain, signed, offer.signature)).to.equal(operator.address);
+      const signature = Signature.from({ r: offer.r, yParityAndS: offer.vs }).serialized;
+      expect(offerMessage.recover(domain, signed, signature)).to.equal(operator.address);
     }
   });
 });

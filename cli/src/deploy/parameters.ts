@@ -17,7 +17,12 @@ export interface DeployParameters {
   readonly unbondingSeconds: number;
   readonly timelockSeconds: number;
   readonly penalties: Numbers<IPenaltyPolicy.ParamsStruct>;
-  readonly challenges: { readonly answerSeconds: number; readonly bondWei: bigint; readonly minBondWei: bigint; readonly maxBondWei: bigint };
+  readonly challenges: {
+    readonly answerSeconds: number;
+    readonly bondWei: bigint;
+    readonly minBondWei: bigint;
+    readonly maxBondWei: bigint;
+  };
   readonly repair: { readonly reservationSeconds: number; readonly bondBps: number };
   readonly escrow: { readonly delaySeconds: number };
   readonly committee: {

@@ -3,9 +3,9 @@
  * over them, then every cell against its root. Nothing is returned before all of it holds.
  */
 import {
+  answerRootsHash,
   cellLength,
   type DealHeader,
-  answerRootsHash,
   PpioError,
   readAnswerHead,
   readAnswerMessage,

@@ -1,11 +1,11 @@
 /** Verified range reads: every cell is checked against its root before a byte of it leaves; the answer's head is signed. */
 import {
+  answerRootsHash,
   cellPartProof,
   cellRunProof,
   type DealHeader,
   encodeAnswerHead,
   encodeCellSiblings,
-  answerRootsHash,
   isPpioError,
   NODE_BYTES,
   PpioError,

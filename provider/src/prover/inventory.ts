@@ -25,7 +25,6 @@ type LineEvent = { readonly block: number } & (
   | { readonly kind: "deal"; readonly dealId: string; readonly id: string }
 );
 
-
 export class Inventory {
   readonly #chain: ChainConnection;
   readonly #providerId: number;

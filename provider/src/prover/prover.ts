@@ -109,7 +109,10 @@ async function answerSamples(
       throw new PpioError("INTERNAL", "A challenged point belongs to no known slot; the chain is read again.", { retry: "now" });
     const place = { dealId: interval.dealId, slotIndex: interval.slotIndex };
     if (await inventory.isLive(interval, challenge.period)) {
-      samples.push({ ...place, proof: await proofOf(context, interval, challengeLeaf(challenge, draw, await inventory.leafCount(interval))) });
+      samples.push({
+        ...place,
+        proof: await proofOf(context, interval, challengeLeaf(challenge, draw, await inventory.leafCount(interval))),
+      });
       answered += 1;
     } else {
       samples.push({ ...place, proof: "0x" });

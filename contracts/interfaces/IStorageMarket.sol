@@ -217,6 +217,7 @@ interface IStorageMarket {
     error AuthorizationExpired(uint64 deadline);
     error WrongCommitment(bytes32 root, bytes32 expectedRoot);
     error WrongPay(uint256 payWei, uint256 expectedWei);
+    error CollateralTooLow(uint256 collateralWei, uint256 neededWei);
     error HeldBefore(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NoSuchTenure(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NothingToWithdraw(address account);
@@ -265,12 +266,14 @@ interface IStorageMarket {
     /// open. Pays through the period before. Owner or operator of the provider.
     function declareLost(bytes32 dealId, uint8 slotIndex) external;
 
-    /// @notice Hands a slot over to another provider, which holds it and signed the same terms: no penalty, pays through the present
-    /// period; the new tenure pays from the next one. Owner or operator of the holder. Not while a challenge is open.
+    /// @notice Hands a slot over to another provider, which holds it and signed the same terms with at least the same collateral: no
+    /// penalty, pays through the present period; the new tenure pays from the next one. Owner or operator of the holder. Not while a
+    /// challenge is open.
     function handOver(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 
     /// @notice Puts another provider on a slot that nobody holds, with the same commitment and pay; the new tenure pays from the next
-    /// period. The deal's owner only: it knows the bytes and answers for its trust. Others go through `ISlotRepair`.
+    /// period. The deal's owner only, also over a reservation: it knows the bytes, and whether less collateral will do. Others go
+    /// through `ISlotRepair`, with at least the collateral of the holder before.
     function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 
     // ---- ending ----

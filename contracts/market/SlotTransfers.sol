@@ -40,7 +40,7 @@ library SlotTransfers {
         Work memory w = self.load(env, dealId);
         SlotWord memory s = _heldByCaller(self, w, slotIndex);
         _requireStatus(dealId, slotIndex, s, IStorageMarket.SlotStatus.Filled);
-        // A tenure that has not begun yet hands nothing over.
+        _requireCollateral(s, offer);
         uint32 from = w.current + 1;
         self.endTenure(dealId, slotIndex, s, from);
         emit IStorageMarket.SlotHandedOver(dealId, slotIndex, s.providerId, offer.providerId);
@@ -59,7 +59,12 @@ library SlotTransfers {
     ) external {
         Work memory w = self.load(env, dealId);
         if (msg.sender != w.owner) revert IStorageMarket.NotAuthorized(msg.sender);
-        _refillVacant(self, w, slotIndex, offer, terms, IStorageMarket.SlotStatus.Vacant);
+        // The owner goes before a repairer; what is left of that one's bond is returned.
+        IStorageMarket.SlotStatus status = self.slots[dealId][slotIndex].status;
+        bool isReserved = status == IStorageMarket.SlotStatus.Reserved;
+        _refillVacant(
+            self, w, slotIndex, offer, terms, isReserved ? status : IStorageMarket.SlotStatus.Vacant
+        );
     }
 
     function reserve(MarketState storage self, MarketEnv memory env, bytes32 dealId, uint8 slotIndex)
@@ -92,7 +97,8 @@ library SlotTransfers {
         address repairer
     ) external returns (uint256 premiumWei) {
         Work memory w = self.load(env, dealId);
-        SlotWord storage s = self.slots[dealId][slotIndex];
+        SlotWord memory s = self.slots[dealId][slotIndex];
+        _requireCollateral(s, offer);
         premiumWei = env.policy.premium(s.collateralGwei * GWEI, w.current - s.from);
         _refillVacant(self, w, slotIndex, offer, terms, IStorageMarket.SlotStatus.Reserved);
         return self.spendFund(repairer, premiumWei);
@@ -169,6 +175,12 @@ library SlotTransfers {
         }
         delete self.past[dealId][slotIndex][providerId];
         delete self.accAtAppend[dealId][slotIndex][providerId];
+    }
+
+    /// Without the owner's consent nobody may put less at risk than the holder before.
+    function _requireCollateral(SlotWord memory s, IStorageMarket.SlotOffer calldata offer) private pure {
+        uint256 neededWei = s.collateralGwei * GWEI;
+        if (offer.collateralWei < neededWei) revert IStorageMarket.CollateralTooLow(offer.collateralWei, neededWei);
     }
 
     // ---- by proofs and challenges ----

@@ -9,7 +9,7 @@ import { startProcess, waitUntilReady } from "./processes.ts";
 import type { DevnetPaths, DevnetProcess } from "./state.ts";
 
 export const DEVNET_CHAIN_ID = 31_337;
-const STATE_INTERVAL_SECONDS = 30;
+const STATE_INTERVAL_SECONDS = 10;
 const BLOCK_MS = 1_000;
 const require = createRequire(import.meta.url);
 

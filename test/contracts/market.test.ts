@@ -1,4 +1,6 @@
 /** StorageMarket: opening, refusing, settling, refilling, ending. Money is checked to the wei. */
+
+import { REFILL_SLOT_TYPES } from "@ppio/core";
 import { expect } from "chai";
 import { id, keccak256, Signature, ZeroAddress } from "ethers";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "../support/contracts/typed-data.ts";
@@ -369,8 +371,17 @@ describe("StorageMarket", () => {
         "NotAuthorized",
       );
 
+      const deadline = 4_000_000_000n;
+      const message = { dealId: deal.dealId, slotIndex: 1, providerId: p3.providerId, deadline };
+      const signed = await world.user.signTypedData(await world.domain(), REFILL_SLOT_TYPES, message);
+      const anybody = world.market.connect(world.reporter);
+      const forged = await world.reporter.signTypedData(await world.domain(), REFILL_SLOT_TYPES, message);
+      const withSig = (signature: string, until = deadline) => anybody.refillWithSig(deal.dealId, 1, offer, refillTerms, until, signature);
+      await expect(withSig(forged)).to.be.revertedWithCustomError(world.market, "InvalidOwnerSignature");
+      await expect(withSig(signed, 1n)).to.be.revertedWithCustomError(world.market, "AuthorizationExpired");
+
       const before = await world.market.creditOf(world.user);
-      await refill(deal, p3, 1);
+      await withSig(signed);
       expect(await world.market.creditOf(world.user)).to.be.greaterThan(before);
       const slot = await world.market.slot(deal.dealId, 1);
       expect([slot.status, slot.providerId]).to.deep.equal([1n, BigInt(p3.providerId)]);

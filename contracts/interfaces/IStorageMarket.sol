@@ -108,7 +108,7 @@ interface IStorageMarket {
 
     struct Slot {
         bytes32 root;
-        /// The holder; of a slot that nobody holds, the last one.
+        /// The holder; of a slot that nobody holds, the last one; 0 of one that nobody held to the deal's end.
         uint32 providerId;
         uint64 startGwei;
         uint64 payGwei;
@@ -217,6 +217,7 @@ interface IStorageMarket {
     error AuthorizationExpired(uint64 deadline);
     error WrongCommitment(bytes32 root, bytes32 expectedRoot);
     error WrongPay(uint256 payWei, uint256 expectedWei);
+    error CollateralTooSmall(uint256 collateralWei, uint256 minWei);
     error HeldBefore(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NoSuchTenure(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NothingToWithdraw(address account);
@@ -265,11 +266,12 @@ interface IStorageMarket {
     /// open. Pays through the period before. Owner or operator of the provider.
     function declareLost(bytes32 dealId, uint8 slotIndex) external;
 
-    /// @notice Hands a slot over to another provider, which holds it and signed the same terms: no penalty, pays through the present
+    /// @notice Hands a slot over to another provider, which holds it and signed the same terms, with no less
+    /// collateral (but where the owner itself calls): no penalty, pays through the present
     /// period; the new tenure pays from the next one. Owner or operator of the holder. Not while a challenge is open.
     function handOver(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 
-    /// @notice Puts another provider on a slot that nobody holds, with the same commitment and pay; the new tenure pays from the next
+    /// @notice Puts another provider on a slot that nobody holds, with the same commitment and pay (and what collateral it likes); the new tenure pays from the next
     /// period. The deal's owner only: it knows the bytes and answers for its trust. Others go through `ISlotRepair`.
     function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 

@@ -93,7 +93,9 @@ library SlotTransfers {
     ) external returns (uint256 premiumWei) {
         Work memory w = self.load(env, dealId);
         SlotWord storage s = self.slots[dealId][slotIndex];
-        premiumWei = env.policy.premium(s.collateralGwei * GWEI, w.current - s.from);
+        // A tenure lost before it began left the slot vacant from a period that has not come yet.
+        uint32 vacantPeriods = w.current > s.from ? w.current - s.from : 0;
+        premiumWei = env.policy.premium(s.collateralGwei * GWEI, vacantPeriods);
         _refillVacant(self, w, slotIndex, offer, terms, IStorageMarket.SlotStatus.Reserved);
         return self.spendFund(repairer, premiumWei);
     }
@@ -141,7 +143,7 @@ library SlotTransfers {
         Filling.fill(self, FillJob(w.env, w.dealId, message, from, w.current), slotIndex, offer);
     }
 
-    /// The same commitment and pay, and a provider that has none of the deal's slots.
+    /// The same commitment and pay, no less collateral, and a provider that has none of the deal's slots.
     function _requireSameSlot(
         MarketState storage self,
         Work memory w,
@@ -154,6 +156,11 @@ library SlotTransfers {
         if (offer.root != root || offer.leafCount != s.leafCount) revert IStorageMarket.WrongCommitment(offer.root, root);
         uint256 payWei = uint256(s.payGwei) * GWEI;
         if (offer.payPerPeriodWei != payWei) revert IStorageMarket.WrongPay(offer.payPerPeriodWei, payWei);
+        // Nobody but the owner may put less at risk for its bytes than it agreed to.
+        uint256 collateralWei = uint256(s.collateralGwei) * GWEI;
+        if (offer.collateralWei < collateralWei && msg.sender != w.owner) {
+            revert IStorageMarket.CollateralTooSmall(offer.collateralWei, collateralWei);
+        }
         uint32 providerId = offer.providerId;
         for (uint8 i; i < w.head.n; ++i) {
             SlotWord storage other = self.slots[dealId][i];

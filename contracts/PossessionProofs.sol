@@ -238,6 +238,9 @@ contract PossessionProofs is ProviderLines {
         slashedWei = _registry.slash(providerId, (_registry.collateralOf(providerId) * bps) / 10_000);
         // Booked before any miss that may still be reported, so that the owners' accumulator stays in order.
         uint32 period = finalBefore(providerId) - 1;
+        // An inventory that is to begin is final up to there; who is appended meanwhile has no part in this.
+        uint32 current = currentPeriod();
+        if (period >= current) period = current - 1;
         emit ServiceSlashed(providerId, period, bps, slashedWei);
         _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.None, address(0));
     }

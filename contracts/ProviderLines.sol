@@ -72,7 +72,8 @@ abstract contract ProviderLines is Periods {
         startGwei = line.lengthGwei;
         _record(line, currentPeriod());
         // An empty inventory owed nothing, and owes nothing until then; all it held before was final when it was taken out.
-        if (line.liveGwei == 0 && line.cursor < fromPeriod) line.cursor = uint24(fromPeriod);
+        // A slot that begins in the running period, after one that begins in the next: the running one is owed after all.
+        if (line.liveGwei == 0 ? line.cursor < fromPeriod : line.cursor > fromPeriod) line.cursor = uint24(fromPeriod);
         line.lengthGwei = uint48(newLength);
         line.liveGwei += uint48(payGwei);
         line.lockedGwei = uint56(newLocked);

@@ -77,6 +77,7 @@ contract SlotRepair is ISlotRepair, ReentrancyGuardTransient {
             if (old.repairer != address(0)) {
                 if (!_isOver(dealId, slotIndex, old)) revert AlreadyReserved(dealId, slotIndex, old.until);
                 _end(dealId, slotIndex, old);
+                _market.unreserve(dealId, slotIndex);
             }
             uint256 bond = (_market.reserve(dealId, slotIndex) * GWEI * bondBps) / 10_000;
             _reservations[dealId][slotIndex] =

@@ -52,7 +52,8 @@ interface ISlotRepair {
     /// `bondBps` of each slot's collateral as bond out of the caller's tokens.
     function reserve(bytes32 dealId, uint8[] calldata slotIndices) external returns (uint64 round, uint64 until);
 
-    /// @notice Gives a reserved slot to the provider of `offer`, with proofs of the leaves for that provider. The reservation's holder only.
+    /// @notice Gives a reserved slot to the provider of `offer`, with proofs of the leaves for that provider and no less
+    /// collateral than before. The reservation's holder only.
     function fill(
         bytes32 dealId,
         uint8 slotIndex,

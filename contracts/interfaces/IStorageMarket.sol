@@ -108,7 +108,7 @@ interface IStorageMarket {
 
     struct Slot {
         bytes32 root;
-        /// The holder; of a slot that nobody holds, the last one.
+        /// The holder; of a slot that nobody holds, the last one; 0 of one that nobody held to the deal's end.
         uint32 providerId;
         uint64 startGwei;
         uint64 payGwei;
@@ -217,7 +217,7 @@ interface IStorageMarket {
     error AuthorizationExpired(uint64 deadline);
     error WrongCommitment(bytes32 root, bytes32 expectedRoot);
     error WrongPay(uint256 payWei, uint256 expectedWei);
-    error CollateralTooLow(uint256 collateralWei, uint256 neededWei);
+    error CollateralTooSmall(uint256 collateralWei, uint256 minWei);
     error HeldBefore(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NoSuchTenure(bytes32 dealId, uint8 slotIndex, uint32 providerId);
     error NothingToWithdraw(address account);

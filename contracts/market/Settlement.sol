@@ -44,7 +44,7 @@ library Settlement {
             Tenure(providerId, past.payGwei, past.collateralGwei, past.from, past.settledTo, past.until);
         (bool isOver, uint32 evicted) = _pay(self, w, slotIndex, t);
         if (isOver) {
-            _leave(self, w, slotIndex, t, evicted);
+            _leave(self, w, slotIndex, t, evicted < past.until ? evicted : 0);
             // Of an evicted one's last periods nobody served any.
             if (t.settledTo < past.until) {
                 Tenures.refund(w, slotIndex, providerId, t.payGwei, t.settledTo, past.until);
@@ -79,7 +79,7 @@ library Settlement {
             self.vacate(w, slotIndex, s, t.until);
         } else if (s.status == IStorageMarket.SlotStatus.Filled) {
             // A slot with an open challenge is closed after it.
-            _leave(self, w, slotIndex, t, evicted);
+            _leave(self, w, slotIndex, t, 0);
             Tenures.close(w, s);
         }
         return true;
@@ -118,7 +118,8 @@ library Settlement {
         isOver = t.settledTo >= t.until;
     }
 
-    /// Takes a slot off its provider's line: collateral is released, the owner gets its part of slashes.
+    /// Takes a slot off its provider's line: collateral is released, the owner gets its part of slashes. `evicted` is 0 unless the
+    /// eviction is what ended the tenure.
     function _leave(MarketState storage self, Work memory w, uint8 slotIndex, Tenure memory t, uint32 evicted) private {
         // The period of eviction was the slot's too: its slash is shared among those that were live in it.
         uint32 to = evicted != 0 && t.until == evicted ? evicted + 1 : t.until;

@@ -98,7 +98,9 @@ library SlotTransfers {
         Work memory w = self.load(env, dealId);
         SlotWord memory s = self.slots[dealId][slotIndex];
         _requireCollateral(s, offer);
-        premiumWei = env.policy.premium(s.collateralGwei * GWEI, w.current - s.from);
+        // A tenure lost before it began left the slot vacant from a period that has not come yet.
+        uint32 vacantPeriods = w.current > s.from ? w.current - s.from : 0;
+        premiumWei = env.policy.premium(s.collateralGwei * GWEI, vacantPeriods);
         _refillVacant(self, w, slotIndex, offer, terms, IStorageMarket.SlotStatus.Reserved);
         return self.spendFund(repairer, premiumWei);
     }
@@ -179,7 +181,7 @@ library SlotTransfers {
     /// Without the owner's consent nobody may put less at risk than the holder before.
     function _requireCollateral(SlotWord memory s, IStorageMarket.SlotOffer calldata offer) private pure {
         uint256 neededWei = s.collateralGwei * GWEI;
-        if (offer.collateralWei < neededWei) revert IStorageMarket.CollateralTooLow(offer.collateralWei, neededWei);
+        if (offer.collateralWei < neededWei) revert IStorageMarket.CollateralTooSmall(offer.collateralWei, neededWei);
     }
 
     // ---- by proofs and challenges ----

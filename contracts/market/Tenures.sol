@@ -66,6 +66,8 @@ library Tenures {
     function closeVacant(Work memory w, uint8 slotIndex, SlotWord memory s) internal {
         refundVacant(w, slotIndex, s, w.head.end);
         w.head.vacantSlots -= 1;
+        // Nobody held it to the end: what its last holder had stands in the past tenure alone (`isHolder`).
+        s.providerId = 0;
         close(w, s);
     }
 

@@ -326,8 +326,8 @@ export class World {
     return entries;
   }
 
-  /** Samples that answer `period`, holes included. */
-  async samples(providerId: number, period: number): Promise<SampleStruct[]> {
+  /** Samples that answer `period`, holes included; the slots of `lostDealId` are named lost. */
+  async samples(providerId: number, period: number, lostDealId = ""): Promise<SampleStruct[]> {
     const seed = await this.proofs.seedOf(period);
     const length = await this.proofs.lengthAt(providerId, period);
     const line = await this.line(providerId);
@@ -339,7 +339,7 @@ export class World {
       const entry = line.find(({ start, end }) => start <= point && point < end);
       if (entry === undefined) throw new Error(`no slot at ${point}`);
       const slot = await this.market.slotForProof(entry.dealId, entry.slotIndex, providerId);
-      const isLive = slot.fromPeriod <= BigInt(period) && BigInt(period) < slot.untilPeriod;
+      const isLive = entry.dealId !== lostDealId && slot.fromPeriod <= BigInt(period) && BigInt(period) < slot.untilPeriod;
       const leaf =
         BigInt(solidityPackedKeccak256(["bytes32", "uint32", "uint32", "uint32", "string"], [seed, providerId, period, draw, "leaf"])) %
         BigInt(entry.tree.leafCount);

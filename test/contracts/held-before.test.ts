@@ -1,0 +1,151 @@
+/** What a provider's line and books remember of slots it no longer holds, and what they must not. */
+import { expect } from "chai";
+import { checkBooks } from "../support/contracts/books.ts";
+import {
+  type DealOptions,
+  deployWorld,
+  networkHelpers,
+  type OpenedDeal,
+  type TestProvider,
+  type World,
+} from "../support/contracts/world.ts";
+
+const PAY = 10n ** 15n;
+const NET = PAY - (PAY * 2n) / 100n;
+
+describe("Slots that were held before", () => {
+  let world: World;
+  let p1: TestProvider;
+  let p2: TestProvider;
+  let p3: TestProvider;
+  let fresh: TestProvider;
+  let deal: OpenedDeal;
+  let deals: OpenedDeal[];
+
+  const fixture = async () => {
+    const made = await deployWorld();
+    const all = [await made.addProvider(0), await made.addProvider(1), await made.addProvider(2), await made.addProvider(3)] as const;
+    return { made, all, opened: await made.open(all.slice(0, 3), { periods: 60 }) };
+  };
+  beforeEach(async () => {
+    const loaded = await networkHelpers.loadFixture(fixture);
+    world = loaded.made;
+    [p1, p2, p3, fresh] = loaded.all;
+    deal = loaded.opened;
+    deals = [deal];
+  });
+  afterEach(() => checkBooks(world, deals));
+
+  const open = async (providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> => {
+    const opened = await world.open(providers, { periods: 60, ...options });
+    deals.push(opened);
+    return opened;
+  };
+  const declareLost = (provider: TestProvider, of: OpenedDeal) => world.market.connect(provider.operator).declareLost(of.dealId, 0);
+  const give = async (from: TestProvider, to: TestProvider) => {
+    const { offer, refill } = await world.refillOffer(deal, 0, to);
+    return world.market.connect(from.operator).handOver(deal.dealId, 0, offer, refill);
+  };
+  const refill = async (of: OpenedDeal, to: TestProvider) => {
+    const { offer, refill: terms } = await world.refillOffer(of, 0, to);
+    return world.market.connect(world.user).refill(of.dealId, 0, offer, terms);
+  };
+  const compact = async (provider: TestProvider, kept: readonly OpenedDeal[]) =>
+    world.proofs.connect(provider.operator).compact(
+      provider.providerId,
+      await world.period(),
+      kept.map(({ dealId }) => ({ dealId, slotIndex: 0 })),
+    );
+  const serviceSlash = (provider: TestProvider) => world.proofs.connect(world.committee).slashForService(provider.providerId, 200);
+
+  it("M4: come back to a provider only once its old interval was settled and compacted away", async () => {
+    const heldBefore = async () => expect(give(fresh, p1)).to.be.revertedWithCustomError(world.market, "HeldBefore");
+    await world.pass(p1, p2, p3);
+    await give(p1, fresh);
+    await heldBefore();
+    await world.pass(p1, p2, p3);
+    await heldBefore();
+    await compact(p1, [deal]);
+    await heldBefore();
+    await world.market.settleTenure(deal.dealId, 0, p1.providerId);
+    await give(fresh, p1);
+    expect((await world.market.pastTenure(deal.dealId, 0, p1.providerId)).payGwei).to.equal(0n);
+    await world.pass(fresh, p2, p3);
+    await world.pass(p1, p2, p3);
+    await world.settleAll(deal);
+    await world.market.settleTenure(deal.dealId, 0, fresh.providerId);
+    expect(await world.market.creditOf(p1.owner)).to.equal(3n * NET);
+    expect(await world.market.creditOf(fresh.owner)).to.equal(NET);
+    expect(await world.market.creditOf(world.user)).to.equal(0n);
+  });
+
+  it("are not the last holder's again when they close while nobody holds them", async () => {
+    const lost = await open([p1, p2], { periods: 4 });
+    await world.pass(p1, p2, p3);
+    await declareLost(p1, lost);
+    const since = await world.period();
+    for (let at = 0; at < 3; at += 1) await world.pass(p1, p2, p3);
+    await world.settleAll(lost);
+    const slot = await world.market.slot(lost.dealId, 0);
+    expect([slot.status, slot.providerId]).to.deep.equal([3n, 0n]);
+
+    // The period before has closed with the slot vacant: a sample of it is a hole, and its loss is no miss.
+    await world.pass(p1, p2, p3);
+    const { fromPeriod, untilPeriod } = await world.market.slotForProof(lost.dealId, 0, p1.providerId);
+    expect([fromPeriod, untilPeriod]).to.deep.equal([BigInt(since - 1), BigInt(since)]);
+    await world.next();
+    const last = (await world.next()) - 2;
+    await world.openReports();
+    const report = (of: OpenedDeal) => world.proofs.connect(world.reporter).reportMiss(p1.providerId, last, of.dealId, 0);
+    await expect(report(lost)).to.be.revertedWithCustomError(world.proofs, "NotLive");
+  });
+
+  it("stay off the line when they close after it was compacted", async () => {
+    const lost = await open([p1, p2], { periods: 4 });
+    await world.pass(p1, p2, p3);
+    await declareLost(p1, lost);
+    await world.pass(p1, p2, p3);
+    await world.pass(p1, p2, p3);
+    await compact(p1, [deal, lost]);
+    await world.pass(p1, p2, p3);
+    await world.settleAll(lost);
+    const { startGwei } = await world.market.slotForProof(lost.dealId, 0, p1.providerId);
+    expect(startGwei).to.equal(await world.proofs.OFF_LINE_GWEI());
+    const next = await open([p1, p2]);
+    await world.pass(p1, p2, p3);
+    await compact(p1, [deal, next]);
+    await world.pass(p1, p2, p3);
+  });
+
+  it("M3: owe the running period when they begin in it, though another begins in the next", async () => {
+    await declareLost(p1, deal);
+    await refill(deal, fresh);
+    const period = await world.period();
+    const opened = await open([fresh, p2]);
+    await world.settleAll(opened);
+    expect((await world.market.slot(opened.dealId, 0)).settledTo).to.equal(BigInt(period));
+    await world.pass(fresh, p2, p3);
+    await world.settleAll(opened);
+    expect(await world.market.creditOf(fresh.owner)).to.equal(NET);
+    // And misses of it are in order.
+    await world.next();
+    await world.next();
+    await world.report(fresh.providerId, period + 1, deal.dealId, 0);
+  });
+
+  it("P5: share no slash from before they were appended, and settle whatever came in between", async () => {
+    await declareLost(p1, deal);
+    await refill(deal, fresh);
+    await serviceSlash(fresh);
+    const opened = await open([fresh, p2]);
+    await networkHelpers.time.increase(7 * 86_400);
+    await serviceSlash(fresh);
+    await world.market.connect(world.user).terminate(opened.dealId);
+    await world.market.connect(world.user).terminate(deal.dealId);
+    await networkHelpers.time.increase(1_000);
+    for (const each of deals) await world.settleAll(each);
+    await world.market.settleTenure(deal.dealId, 0, p1.providerId);
+    for (const { dealId } of deals) expect((await world.market.deal(dealId)).openSlots).to.equal(0n);
+    expect(await world.market.unclaimedWei()).to.equal(0n);
+  });
+});

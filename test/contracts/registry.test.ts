@@ -1,7 +1,8 @@
 /** ProviderRegistry: owners and operators, collateral and its way out. */
 import { expect } from "chai";
 import { id, ZeroAddress } from "ethers";
-import { deployWorld, networkHelpers, type TestProvider, type World } from "../support/contracts/world.ts";
+import { evictByLie } from "../support/contracts/lies.ts";
+import { deployWorld, networkHelpers, type TestProvider, UNBONDING_SECONDS, type World } from "../support/contracts/world.ts";
 
 const TOKEN = 10n ** 18n;
 
@@ -68,6 +69,132 @@ describe("ProviderRegistry", () => {
     expect((await world.token.balanceOf(provider.owner)) - before).to.equal(50n * TOKEN);
     await refused(registry.withdrawCollateral(provider.providerId), "NothingToWithdraw");
     void deal;
+  });
+
+  describe("ownership", () => {
+    const offer = (to: string, by = provider.owner) => world.registry.connect(by).offerOwnership(provider.providerId, to);
+    const accept = (by: typeof provider.owner) => world.registry.connect(by).acceptOwnership(provider.providerId);
+
+    it("changes hands in two steps: offered by the owner, accepted by whom it was offered to", async () => {
+      const to = world.signer(17);
+      await refused(offer(to.address, provider.operator), "NotOwner");
+      await refused(accept(to), "NotOwner");
+      await offer(to.address);
+      await refused(accept(world.reporter), "NotOwner");
+      await refused(world.registry.connect(to).rotateOperator(provider.providerId, world.signer(19)), "NotOwner");
+      await accept(to);
+      expect(await world.registry.ownerOf(provider.providerId)).to.equal(to.address);
+      await refused(accept(to), "NotOwner");
+      await refused(world.registry.connect(provider.owner).startUnbonding(provider.providerId, 1n), "NotOwner");
+      await world.registry.connect(to).rotateOperator(provider.providerId, world.signer(19));
+      await refused(world.registry.connect(to).acceptOwnership(99), "UnknownProvider");
+    });
+
+    it("can be offered to another, or to nobody, before it was accepted", async () => {
+      await offer(world.signer(17).address);
+      await offer(world.signer(18).address);
+      await refused(accept(world.signer(17)), "NotOwner");
+      await offer(ZeroAddress);
+      await refused(accept(world.signer(18)), "NotOwner");
+    });
+
+    it("takes pay that was not settled before along", async () => {
+      const other = await world.addProvider(1);
+      const deal = await world.open([provider, other], { periods: 5 });
+      await world.pass(provider, other);
+      await offer(world.signer(17).address);
+      await accept(world.signer(17));
+      await world.settleAll(deal);
+      expect(await world.market.creditOf(world.signer(17))).to.equal((10n ** 15n * 98n) / 100n);
+      expect(await world.market.creditOf(provider.owner)).to.equal(0n);
+    });
+  });
+
+  describe("R6: the operator's cap", () => {
+    const cap = (wei: bigint, by = provider.owner) => world.registry.connect(by).setOperatorCap(provider.providerId, wei);
+    const exceeded = (call: Promise<unknown>) => refused(call, "OperatorCapExceeded");
+
+    it("is set by the owner only, in whole gwei", async () => {
+      await refused(cap(TOKEN, provider.operator), "NotOwner");
+      await refused(cap(TOKEN + 1n), "NotAMultipleOfGwei");
+      await cap(TOKEN);
+      expect((await world.registry.getProvider(provider.providerId)).operatorCapWei).to.equal(TOKEN);
+    });
+
+    it("bounds what offers bind in one period, over all deals, and is full again in the next", async () => {
+      const other = await world.addProvider(1);
+      const open = (collateralWei: bigint) => world.open([provider, other], { collateralWei, periods: 20 });
+      await cap(3n * TOKEN);
+      await exceeded(open(3n * TOKEN + 10n ** 9n));
+      await open(2n * TOKEN);
+      await exceeded(open(TOKEN + 10n ** 9n));
+      await open(TOKEN);
+      await exceeded(open(10n ** 9n));
+      // Lowered below what is used: nothing left, not a negative rest.
+      await cap(TOKEN);
+      await exceeded(open(10n ** 9n));
+      await world.next();
+      await open(TOKEN);
+      await exceeded(open(10n ** 9n));
+      await cap(0n);
+      await open(50n * TOKEN);
+    });
+
+    it("counts refills and hand-overs too", async () => {
+      const [second, third] = [await world.addProvider(1), await world.addProvider(2)];
+      const deal = await world.open([second, third], { collateralWei: 2n * TOKEN, periods: 20 });
+      await cap(TOKEN);
+      const { offer, refill } = await world.refillOffer(deal, 0, provider);
+      await exceeded(world.market.connect(second.operator).handOver(deal.dealId, 0, offer, refill));
+      await cap(2n * TOKEN);
+      await world.market.connect(second.operator).handOver(deal.dealId, 0, offer, refill);
+      expect((await world.registry.getProvider(provider.providerId)).lockedWei).to.equal(2n * TOKEN);
+    });
+  });
+
+  describe("unbonding", () => {
+    it("lapses when nobody withdraws within another delay, and can be asked for again", async () => {
+      const registry = world.registry.connect(provider.owner);
+      await registry.startUnbonding(provider.providerId, 60n * TOKEN);
+      const { unbondingUntil: until } = await world.registry.getProvider(provider.providerId);
+      await networkHelpers.time.setNextBlockTimestamp(until + UNBONDING_SECONDS + 1n);
+      await refused(registry.withdrawCollateral(provider.providerId), "UnbondingLapsed");
+      await registry.startUnbonding(provider.providerId, 10n * TOKEN);
+      const again = (await world.registry.getProvider(provider.providerId)).unbondingUntil;
+      await networkHelpers.time.setNextBlockTimestamp(again - 1n);
+      await refused(registry.withdrawCollateral(provider.providerId), "StillUnbonding");
+      await networkHelpers.time.setNextBlockTimestamp(again + UNBONDING_SECONDS);
+      await registry.withdrawCollateral(provider.providerId);
+      expect(await world.registry.collateralOf(provider.providerId)).to.equal(90n * TOKEN);
+      expect(await world.token.balanceOf(world.registry)).to.equal(90n * TOKEN);
+    });
+
+    it("R3: stays slashable to the last moment", async () => {
+      const other = await world.addProvider(1);
+      const deal = await world.open([provider, other], { periods: 20 });
+      const registry = world.registry.connect(provider.owner);
+      await registry.startUnbonding(provider.providerId, 99n * TOKEN);
+      await networkHelpers.time.increase(UNBONDING_SECONDS + 1n);
+      await evictByLie(world, provider, deal, 0);
+      await refused(registry.withdrawCollateral(provider.providerId), "NothingToWithdraw");
+      await refused(world.registry.connect(other.owner).depositCollateral(provider.providerId, 1n), "AlreadyEvicted");
+    });
+
+    it("lets a provider leave whole: hand over, settle, unbond, withdraw", async () => {
+      const [second, third] = [await world.addProvider(1), await world.addProvider(2)];
+      const deal = await world.open([provider, second], { periods: 20 });
+      const registry = world.registry.connect(provider.owner);
+      await refused(registry.startUnbonding(provider.providerId, 100n * TOKEN), "InsufficientFreeCollateral");
+      const { offer, refill } = await world.refillOffer(deal, 0, third);
+      await world.market.connect(provider.operator).handOver(deal.dealId, 0, offer, refill);
+      await world.pass(provider, second);
+      await world.market.settleTenure(deal.dealId, 0, provider.providerId);
+      await registry.startUnbonding(provider.providerId, 100n * TOKEN);
+      await networkHelpers.time.increase(UNBONDING_SECONDS + 1n);
+      const before = await world.token.balanceOf(provider.owner);
+      await registry.withdrawCollateral(provider.providerId);
+      expect((await world.token.balanceOf(provider.owner)) - before).to.equal(100n * TOKEN);
+    });
   });
 
   it("lets nobody but market and proofs count, slash or evict", async () => {

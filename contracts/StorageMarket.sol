@@ -7,11 +7,13 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
 import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
 import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
+import {IdSet} from "./libraries/IdSet.sol";
 import {MarketTypes} from "./libraries/MarketTypes.sol";
 import {Filling} from "./market/Filling.sol";
 import {FixedTerms} from "./market/FixedTerms.sol";
@@ -158,19 +160,21 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
             t.owner, t.payer, t.dealSalt, t.k, uint8(n), t.header, t.startBy, t.periods, t.renewUntil
         );
         FillJob memory job = FillJob(_env(), dealId, message, start, start);
-        uint256[] memory seen = new uint256[](n);
+        uint256[] memory seen = IdSet.create(n);
         uint256 leafCount = t.offers[0].leafCount;
+        // Memory gets dearer the more of it there is, and nothing of a filling is needed after it.
+        Memory.Pointer free = Memory.getFreeMemoryPointer();
         for (uint256 i; i < n; ++i) {
             SlotOffer calldata offer = t.offers[i];
             if (offer.leafCount != leafCount) revert InvalidTerms("leafCount differs between slots");
-            uint256 providerId = offer.providerId;
-            for (uint256 j; j < i; ++j) {
-                if (seen[j] == providerId) revert DuplicateProvider(uint8(i), uint32(providerId));
+            // Nobody has id 0, which filling refuses.
+            if (!IdSet.add(seen, offer.providerId) && offer.providerId != 0) {
+                revert DuplicateProvider(uint8(i), offer.providerId);
             }
-            seen[i] = providerId;
             roots[i] = offer.root;
             Filling.fill(_state, job, uint8(i), offer);
             payWei += offer.payPerPeriodWei;
+            Memory.unsafeSetFreeMemoryPointer(free);
         }
     }
 

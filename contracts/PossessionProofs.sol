@@ -9,6 +9,7 @@ import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {Draws} from "./libraries/Draws.sol";
 import {PeriodBitmap} from "./libraries/PeriodBitmap.sol";
 import {Sha256Merkle} from "./libraries/Sha256Merkle.sol";
+import {SlotReader} from "./libraries/SlotReader.sol";
 import {Periods} from "./Periods.sol";
 import {ProviderLines} from "./ProviderLines.sol";
 
@@ -122,10 +123,9 @@ contract PossessionProofs is ProviderLines {
     function _prove(uint32 providerId, uint32 period, Sample[] calldata samples) private {
         uint32 current = currentPeriod();
         if (current != uint256(period) + 1) revert WrongPeriod(period, current);
-        uint32 evictedAt = _registry.evictedAtPeriod(providerId);
-        if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
-        if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
         Line memory line = _lines[providerId];
+        if (line.flags & EVICTED != 0) revert ProviderGone(providerId, _registry.evictedAtPeriod(providerId));
+        if (_proven[providerId].get(period)) revert AlreadyProven(providerId, period);
         uint64 length = _lengthAt(line, period);
         if (length == 0) revert EmptyInventory(providerId);
         Challenge memory challenge = Challenge(seedOf(period), providerId, period, length, 0, 0);
@@ -143,38 +143,54 @@ contract PossessionProofs is ProviderLines {
     function _checkSamples(Challenge memory c, Sample[] calldata samples) private {
         uint256 answered;
         uint256 used;
-        for (uint256 draw; answered < samplesPerProof; ++draw) {
+        for (uint256 draw; answered < samplesPerProof;) {
             if (draw == MAX_DRAWS) revert TooManyDraws(draw);
+            // The length is not 0.
             uint256 point = Draws.point(c.seed, c.providerId, c.period, draw) % c.lengthGwei;
-            if (point >= c.gapStartGwei && point < c.gapEndGwei) continue;
-            if (used == samples.length) revert WrongSampleCount(samples.length, answered);
-            if (_checkSample(c, draw, point, samples[used++])) ++answered;
+            if (point < c.gapStartGwei || point >= c.gapEndGwei) {
+                if (used == samples.length) revert WrongSampleCount(samples.length, answered);
+                bool live = _checkSample(c, draw, point, samples[used]);
+                // Both are at most one more than `draw`.
+                unchecked {
+                    ++used;
+                    if (live) ++answered;
+                }
+            }
+            // At most MAX_DRAWS.
+            unchecked {
+                ++draw;
+            }
         }
         if (used != samples.length) revert WrongSampleCount(samples.length, answered);
     }
 
     /// @return live false for a hole, also for one that is made here by naming a lost slot
     function _checkSample(Challenge memory c, uint256 draw, uint256 point, Sample calldata sample) private returns (bool live) {
-        (bytes32 root, uint64 start, uint64 pay, uint64 leafCount, uint32 from, uint32 until) =
-            _market.slotForProof(sample.dealId, sample.slotIndex, c.providerId);
-        if (pay == 0) revert NotTheProvidersSlot(sample.dealId, sample.slotIndex, c.providerId);
-        if (point < start || point >= uint256(start) + pay) revert PointOutsideSlot(draw, point, start, uint256(start) + pay);
+        (bytes32 dealId, uint8 slotIndex, bytes calldata proof) = (sample.dealId, sample.slotIndex, sample.proof);
+        (bytes32 root, uint256 start, uint256 pay, uint256 leafCount, uint256 from, uint256 until) =
+            SlotReader.slotForProof(_market, dealId, slotIndex, c.providerId);
+        if (pay == 0) revert NotTheProvidersSlot(dealId, slotIndex, c.providerId);
+        // Both are below 2^64.
+        unchecked {
+            if (point < start || point >= start + pay) revert PointOutsideSlot(draw, point, start, start + pay);
+        }
 
         live = from <= c.period && c.period < until;
         if (!live) {
-            if (sample.proof.length != 0) revert SlotIsAHole(sample.dealId, sample.slotIndex);
+            if (proof.length != 0) revert SlotIsAHole(dealId, slotIndex);
             return false;
         }
-        if (sample.proof.length == 0) {
+        if (proof.length == 0) {
             // Nobody else may give a provider's slot up.
-            if (!_isProvidersOwn(c.providerId, msg.sender)) revert SlotIsLive(sample.dealId, sample.slotIndex);
-            _market.forfeitSampled(sample.dealId, sample.slotIndex, c.providerId, c.period);
+            if (!_isProvidersOwn(c.providerId, msg.sender)) revert SlotIsLive(dealId, slotIndex);
+            _market.forfeitSampled(dealId, slotIndex, c.providerId, c.period);
             return false;
         }
-        uint256 expected = Sha256Merkle.LEAF_BYTES + 32 * Sha256Merkle.depth(leafCount);
-        if (sample.proof.length != expected) revert InvalidProofLength(sample.proof.length, expected);
+        if (!Sha256Merkle.isProofLength(proof.length, leafCount)) {
+            revert InvalidProofLength(proof.length, Sha256Merkle.LEAF_BYTES + 32 * Sha256Merkle.depth(leafCount));
+        }
         uint256 leaf = Draws.leaf(c.seed, c.providerId, c.period, draw) % leafCount;
-        if (!Sha256Merkle.verify(root, leaf, sample.proof)) revert InvalidProof(draw, sample.dealId, sample.slotIndex);
+        if (!Sha256Merkle.verify(root, leaf, proof)) revert InvalidProof(draw, dealId, slotIndex);
     }
 
     // ---- misses ----
@@ -211,7 +227,7 @@ contract PossessionProofs is ProviderLines {
         uint256 takenWei = slashWei == 0 ? 0 : _registry.slash(providerId, slashWei);
         emit PeriodMissed(providerId, period, uint8(tier), next.incidentMisses, takenWei, msg.sender);
         _distribute(providerId, period, takenWei, IPenaltyPolicy.Finder.Reporter, msg.sender);
-        if (tier == IPenaltyPolicy.Tier.Destruction) _registry.evict(providerId, period);
+        if (tier == IPenaltyPolicy.Tier.Destruction) _evict(providerId, period);
     }
 
     /// @inheritdoc IPossessionProofs
@@ -223,7 +239,7 @@ contract PossessionProofs is ProviderLines {
         slashedWei = _registry.slash(providerId, _registry.collateralOf(providerId));
         emit MaliceProven(providerId, period, slashedWei, finder);
         _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.Challenger, finder);
-        _registry.evict(providerId, period);
+        _evict(providerId, period);
     }
 
     /// @inheritdoc IPossessionProofs
@@ -243,6 +259,11 @@ contract PossessionProofs is ProviderLines {
         if (period >= current) period = current - 1;
         emit ServiceSlashed(providerId, period, bps, slashedWei);
         _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.None, address(0));
+    }
+
+    function _evict(uint32 providerId, uint32 period) private {
+        _lines[providerId].flags |= EVICTED;
+        _registry.evict(providerId, period);
     }
 
     function _requireReportable(uint32 providerId, uint32 period) private view {

@@ -20,7 +20,7 @@ abstract contract ProviderLines is Periods {
         uint24 recordedPeriod;
         uint24 cursor;
         uint56 lockedGwei;
-        /// `SLASHED`, `COMPACTED`.
+        /// `SLASHED`, `COMPACTED`, `EVICTED`.
         uint8 flags;
     }
 
@@ -39,6 +39,8 @@ abstract contract ProviderLines is Periods {
     uint8 internal constant SLASHED = 1;
     /// `_compactions` holds something: spares reading it in every proof.
     uint8 internal constant COMPACTED = 2;
+    /// The registry's word, which only this contract writes: spares a proof asking for it.
+    uint8 internal constant EVICTED = 4;
 
     IProviderRegistry internal immutable _registry;
     IStorageMarket internal immutable _market;

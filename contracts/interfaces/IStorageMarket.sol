@@ -204,6 +204,7 @@ interface IStorageMarket {
 
     error NotAuthorized(address caller);
     error InvalidTerms(string reason);
+    error TooManySlots(uint256 count, uint256 max);
     error DealExists(bytes32 dealId);
     error WrongDealStatus(bytes32 dealId, DealStatus actual, DealStatus expected);
     error WrongSlotStatus(bytes32 dealId, uint8 slotIndex, SlotStatus actual, SlotStatus expected);
@@ -225,7 +226,8 @@ interface IStorageMarket {
 
     // ---- opening and renewing ----
 
-    /// @notice Opens one or many deals; the caller is owner and payer of each. Needs an allowance of the escrow.
+    /// @notice Opens one or many deals, 64 at most with 256 slots in all; the caller is owner and payer of each. Needs an allowance of
+    /// the escrow.
     function openDeals(DealTerms[] calldata deals) external returns (bytes32[] memory dealIds);
 
     /// @notice `openDeals` after an EIP-2612 permit (a permit that somebody used up before is no error).

@@ -3,11 +3,14 @@ import type { EIP1193Provider } from "@nomicfoundation/ignition-core";
 import { type AddressBook, PpioError } from "@ppio/core";
 import {
   BandwidthEscrow__factory,
+  BucketRegistry__factory,
   DrandBeacon__factory,
   PenaltyPolicy__factory,
   PossessionProofs__factory,
   PpioTimelock__factory,
   ProviderRegistry__factory,
+  SlotChallenges__factory,
+  SlotRepair__factory,
   SponsorPools__factory,
   StorageMarket__factory,
   VerifierCommittee__factory,
@@ -50,6 +53,13 @@ export async function checkBook(book: AddressBook, deployment: Deployment, provi
 
 async function checkCode(book: AddressBook, chain: BrowserProvider): Promise<void> {
   const entries = Object.entries(KNOWS) as [keyof typeof KNOWS, readonly (keyof typeof KNOWS)[]][];
+  const seen = new Map<string, string>();
+  for (const [name] of entries) {
+    const at = book[name].toLowerCase();
+    const other = seen.get(at);
+    if (other !== undefined) throw wrong(`${other} and ${name} are one contract (${book[name]}).`);
+    seen.set(at, name);
+  }
   const codes = await Promise.all(entries.map(([name]) => chain.getCode(book[name])));
   for (const [at, [name, others]] of entries.entries()) {
     const code = (codes[at] ?? "0x").toLowerCase();
@@ -66,6 +76,11 @@ async function checkViews(book: AddressBook, chain: BrowserProvider): Promise<vo
   const views: readonly (readonly [what: string, actual: string, expected: string])[] = [
     ["market.token()", await StorageMarket__factory.connect(book.market, chain).token(), book.token],
     ["escrow.token()", await BandwidthEscrow__factory.connect(book.escrow, chain).token(), book.token],
+    [
+      "the signing domain of buckets",
+      (await BucketRegistry__factory.connect(book.buckets, chain).eip712Domain()).name,
+      "PPIO BucketRegistry",
+    ],
     ["policy.timelock()", await PenaltyPolicy__factory.connect(book.policy, chain).timelock(), book.timelock],
     ["sponsorPools.market()", await SponsorPools__factory.connect(book.sponsorPools, chain).market(), book.market],
     ["committee.config().token", committee.token, book.token],
@@ -96,6 +111,17 @@ async function checkTerms(book: AddressBook, deployment: Deployment, chain: Brow
       await ProviderRegistry__factory.connect(book.registry, chain).unbondingSeconds(),
       parameters.unbondingSeconds,
     ],
+    [
+      "challenges.answerSeconds()",
+      await SlotChallenges__factory.connect(book.challenges, chain).answerSeconds(),
+      parameters.challenges.answerSeconds,
+    ],
+    [
+      "repair.reservationSeconds()",
+      await SlotRepair__factory.connect(book.repair, chain).reservationSeconds(),
+      parameters.repair.reservationSeconds,
+    ],
+    ["escrow.delaySeconds()", await BandwidthEscrow__factory.connect(book.escrow, chain).delaySeconds(), parameters.escrow.delaySeconds],
     ["beacon.publicKey()", await beacon.publicKey(), deployment.beacon.publicKey],
     ["beacon.genesisTime()", await beacon.genesisTime(), deployment.beacon.genesisTime],
     ["beacon.roundSeconds()", await beacon.roundSeconds(), parameters.roundSeconds],

@@ -34,7 +34,8 @@ export interface DeployOptions {
   readonly deploymentDir?: string;
   /** Default: those in this package. */
   readonly artifacts?: ArtifactResolver;
-  readonly listener?: ExecutionEventListener;
+  /** Told of every step that is done. */
+  readonly note?: (line: string) => void;
   /** How often to look for the next block. */
   readonly pollingMs?: number;
 }
@@ -69,7 +70,7 @@ export async function deployContracts(options: DeployOptions): Promise<AddressBo
     ...{ provider, accounts, deploymentParameters: {}, artifactResolver: options.artifacts ?? typechainArtifacts },
     ignitionModule: module,
     ...(deploymentDir === undefined ? {} : { deploymentDir }),
-    ...(options.listener === undefined ? {} : { executionEventListener: options.listener }),
+    ...(options.note === undefined ? {} : { executionEventListener: progress(options.note) }),
   });
   const addresses = addressesOf(module, result);
   const first = deploymentDir === undefined ? undefined : await firstBlockOf(deploymentDir);
@@ -77,6 +78,15 @@ export async function deployContracts(options: DeployOptions): Promise<AddressBo
   const book: AddressBook = { version: 1, chainId, rpcUrl, beaconUrl, fromBlock: first ?? Number(block.number), ...addresses };
   await checkBook(book, deployment, provider);
   return book;
+}
+
+/** Of Ignition's two dozen kinds of events those that say that something is on the chain. */
+function progress(note: (line: string) => void): ExecutionEventListener {
+  const told = new Set<string | symbol>(["deploymentExecutionStateComplete", "callExecutionStateComplete"]);
+  const handlerOf = (name: string | symbol) => async (event: { readonly futureId: string }) => {
+    if (told.has(name)) note(`on the chain: ${event.futureId.replace(`${MODULE_ID}#`, "")}`);
+  };
+  return new Proxy({} as ExecutionEventListener, { get: (_, name) => handlerOf(name) });
 }
 
 type Addresses = Readonly<Record<(typeof BOOK_CONTRACTS)[number], string>>;

@@ -2,22 +2,24 @@
 // The deployment is written down in ignition/deployments/chain-ID, the address book at last in networks/NAME.json; both belong into git.
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { HardhatArtifactResolver } from "@nomicfoundation/hardhat-ignition/helpers";
 import { isPpioError, parseAddressBook } from "@ppio/core";
 import { atomicWriteFile } from "@ppio/daemon";
 import hre from "hardhat";
 import { deployContracts } from "../cli/dist/deploy/deploy.js";
 import { publicNetwork } from "../cli/dist/deploy/networks.js";
+import { placesOf } from "./deployment-places.ts";
 
 async function main(): Promise<void> {
   const connection = await hre.network.create();
   const network = publicNetwork(connection.networkName);
-  const bookFile = join(hre.config.paths.root, "networks", `${network.name}.json`);
-  const { chainId, rpcUrl, beaconUrl, confirmations, deployment } = network;
+  const { deploymentDir, bookFile, rehearsalUrl } = placesOf(hre.config.paths, network);
+  const { chainId, beaconUrl, confirmations, deployment } = network;
+  const rpcUrl = rehearsalUrl ?? network.rpcUrl;
   const book = await deployContracts({
     ...{ provider: connection.provider, chainId, rpcUrl, beaconUrl, confirmations, deployment, isPublic: true },
-    deploymentDir: join(hre.config.paths.ignition, "deployments", `chain-${chainId}`),
+    deploymentDir,
     // With the compiler's input, for verification.
     artifacts: new HardhatArtifactResolver(hre.artifacts),
     note: (line) => console.log(line),

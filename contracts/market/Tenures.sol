@@ -5,7 +5,7 @@ import {IPenaltyPolicy} from "../interfaces/IPenaltyPolicy.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 import {FixedTerms} from "./FixedTerms.sol";
 import {MarketMoney} from "./MarketMoney.sol";
-import {DealHead, MarketEnv, MarketState, PastWord, SlotWord, Tenure, Work} from "./MarketState.sol";
+import {DealHead, MarketEnv, MarketState, PastWord, SlotWord, Work} from "./MarketState.sol";
 
 /// @title The states of slots and deals, and how slots are lost
 /// @dev Changes the words of a deal and a slot in memory; `save` writes the deal back, whoever calls the slot.

@@ -1,147 +1,109 @@
-/** Puts the contracts on a chain and says where they are. Contracts that name each other get addresses known from the nonce. */
-import { type AddressBook, PpioError } from "@ppio/core";
+/**
+ * Puts the contracts on a chain and says where they are. Runs the Ignition module (`module.ts`); with a folder the deployment is written
+ * down step by step there, so that an interrupted one goes on where it stopped and a finished one sends nothing.
+ */
 import {
-  BandwidthEscrow__factory,
-  BucketRegistry__factory,
-  DrandBeacon__factory,
-  FraudProofs__factory,
-  PenaltyPolicy__factory,
-  PossessionProofs__factory,
-  PpioTimelock__factory,
-  PpioToken__factory,
-  ProviderRegistry__factory,
-  Settlement__factory,
-  SlotChallenges__factory,
-  SlotRepair__factory,
-  SlotTransfers__factory,
-  SponsorPools__factory,
-  StorageMarket__factory,
-  VerifierCommittee__factory,
-} from "@ppio/core/contracts";
-import { type ContractFactory, getCreateAddress, type Wallet } from "ethers";
-import type { DeployParameters } from "./parameters.ts";
+  type ArtifactResolver,
+  type DeploymentResult,
+  deploy,
+  type EIP1193Provider,
+  type ExecutionEventListener,
+  type IgnitionModule,
+} from "@nomicfoundation/ignition-core";
+import { type AddressBook, PpioError } from "@ppio/core";
+import { typechainArtifacts } from "./artifacts.ts";
+import { checkBook } from "./check-book.ts";
+import { checkDeployment } from "./check-parameters.ts";
+import { firstBlockOf, mendJournal } from "./journal.ts";
+import { buildPpioModule, MODULE_ID } from "./module.ts";
+import type { Deployment } from "./parameters.ts";
 
 export interface DeployOptions {
-  readonly wallet: Wallet;
+  /** Signs for the deploying account, the first of `eth_accounts`. */
+  readonly provider: EIP1193Provider;
+  /** Must be the chain's own: a deployment on the wrong chain is money lost. */
+  readonly chainId: number;
+  /** For the address book. */
   readonly rpcUrl: string;
   readonly beaconUrl: string;
-  readonly parameters: DeployParameters;
-  /** The beacon's key on G2 in the layout of EIP-2537, 256 bytes. */
-  readonly beaconPublicKey: Uint8Array;
-  /** Unix seconds of the beacon's first round. */
-  readonly beaconGenesisTime: number;
+  readonly deployment: Deployment;
+  readonly isPublic: boolean;
+  /** Blocks after which a transaction is final. */
+  readonly confirmations: number;
+  /** Where the deployment is written down; none for a chain that is thrown away when it fails. */
+  readonly deploymentDir?: string;
+  /** Default: those in this package. */
+  readonly artifacts?: ArtifactResolver;
+  /** Told of every step that is done. */
+  readonly note?: (line: string) => void;
+  /** How often to look for the next block. */
+  readonly pollingMs?: number;
 }
 
-interface Deployment {
-  readonly address: string;
-  readonly mined: Promise<unknown>;
-}
+const POLLING_MS = 1_000;
+const BOOK_CONTRACTS = [
+  ...(["token", "registry", "market", "proofs", "policy", "beacon", "challenges", "repair", "fraudProofs", "committee"] as const),
+  ...(["escrow", "buckets", "sponsorPools", "timelock"] as const),
+] as const;
 
-type Deploy = (factory: Pick<ContractFactory, "getDeployTransaction">, ...args: readonly unknown[]) => Promise<Deployment>;
-
-/** In the order of their nonces. */
-const CIRCLE = ["registry", "proofs", "market", "challenges", "repair", "fraudProofs", "committee"] as const;
-type Circle = Readonly<Record<(typeof CIRCLE)[number], string>>;
-
+/** @throws CONFIG, CHAIN_UNREACHABLE, CHAIN_REVERT: run it again with the same folder once the reason is gone */
 export async function deployContracts(options: DeployOptions): Promise<AddressBook> {
-  const { wallet, parameters } = options;
-  const { provider } = wallet;
-  if (provider === null) throw new PpioError("INTERNAL", "The deployer's wallet is not connected.");
-  const block = await provider.getBlock("latest");
+  const { provider, deployment, deploymentDir, confirmations } = options;
+  const chainId = Number(await provider.request({ method: "eth_chainId" }));
+  if (chainId !== options.chainId) {
+    throw new PpioError(
+      "CONFIG",
+      `The node is on chain ${chainId}, the deployment is for chain ${options.chainId}; name another RPC address.`,
+    );
+  }
+  const block = (await provider.request({ method: "eth_getBlockByNumber", params: ["latest", false] })) as Readonly<
+    Record<"number" | "timestamp", string>
+  > | null;
   if (block === null) throw new PpioError("CHAIN_UNREACHABLE", "The chain does not give its newest block; try again.");
-  const { chainId } = await provider.getNetwork();
-  let nonce = await wallet.getNonce();
-  const mined: Promise<unknown>[] = [];
-  const deploy: Deploy = async (factory, ...args) => {
-    const mine = nonce;
-    nonce += 1;
-    const transaction = await factory.getDeployTransaction(...args);
-    const response = await wallet.sendTransaction({ ...transaction, nonce: mine });
-    const deployment = { address: getCreateAddress({ from: wallet.address, nonce: mine }), mined: response.wait() };
-    mined.push(deployment.mined);
-    return deployment;
-  };
-
-  const base = await deployBase(options, deploy);
-  // The proofs contract asks the beacon for its timing while it is constructed.
-  await Promise.all(mined);
-  const at = CIRCLE.map((name, offset) => [name, getCreateAddress({ from: wallet.address, nonce: nonce + offset })] as const);
-  const circle = Object.fromEntries(at) as Circle;
-  await deployCircle(deploy, parameters, base, circle, block.timestamp);
-  const escrow = await deploy(new BandwidthEscrow__factory(), base.token, parameters.escrow.delaySeconds);
-  const buckets = await deploy(new BucketRegistry__factory());
-  const sponsorPools = await deploy(new SponsorPools__factory(), circle.market);
-  await Promise.all(mined);
-  const { token, beacon, policy, timelock } = base;
-  return {
-    version: 1,
-    chainId: Number(chainId),
-    rpcUrl: options.rpcUrl,
-    beaconUrl: options.beaconUrl,
-    fromBlock: block.number,
-    token,
-    beacon,
-    policy,
-    timelock,
-    ...circle,
-    escrow: escrow.address,
-    buckets: buckets.address,
-    sponsorPools: sponsorPools.address,
-  };
-}
-
-interface Base {
-  readonly token: string;
-  readonly beacon: string;
-  readonly timelock: string;
-  readonly policy: string;
-  readonly settlement: string;
-  readonly slotTransfers: string;
-}
-
-/** What needs none of the others. */
-async function deployBase(options: DeployOptions, deploy: Deploy): Promise<Base> {
-  const { wallet, parameters } = options;
-  const token = await deploy(new PpioToken__factory());
-  const beacon = await deploy(
-    new DrandBeacon__factory(),
-    options.beaconPublicKey,
-    options.beaconGenesisTime,
-    parameters.roundSeconds,
-    parameters.maxLagSeconds,
-  );
-  const timelock = await deploy(new PpioTimelock__factory(), parameters.timelockSeconds, [wallet.address], [wallet.address]);
-  const policy = await deploy(new PenaltyPolicy__factory(), timelock.address, parameters.penalties);
-  const settlement = await deploy(new Settlement__factory());
-  const slotTransfers = await deploy(new SlotTransfers__factory());
-  return {
-    token: token.address,
-    beacon: beacon.address,
-    timelock: timelock.address,
-    policy: policy.address,
-    settlement: settlement.address,
-    slotTransfers: slotTransfers.address,
-  };
-}
-
-/** What names each other. */
-async function deployCircle(deploy: Deploy, parameters: DeployParameters, base: Base, circle: Circle, genesisTime: number): Promise<void> {
-  const { token, beacon, policy, timelock } = base;
-  const { registry, proofs, market, challenges, repair, fraudProofs, committee } = circle;
-  const { periodSeconds, seedDelaySeconds, reportWindowPeriods, reportDelayBlocks, samplesPerProof, unbondingSeconds } = parameters;
-  await deploy(new ProviderRegistry__factory(), token, market, proofs, unbondingSeconds);
-  await deploy(new PossessionProofs__factory(), {
-    ...{ registry, market, policy, beacon, fraudProofs, committee, genesisTime, periodSeconds, seedDelaySeconds },
-    ...{ reportWindowPeriods, reportDelayBlocks, samplesPerProof },
+  checkDeployment(deployment, { isPublic: options.isPublic, nowSeconds: Number(block.timestamp) });
+  const accounts = (await provider.request({ method: "eth_accounts" })) as string[];
+  if (accounts.length === 0) throw new PpioError("CONFIG", "There is no account to deploy from; give its key.");
+  if (deploymentDir !== undefined) await mendJournal(deploymentDir, provider, confirmations);
+  const module = buildPpioModule(deployment);
+  const result = await deploy({
+    config: { requiredConfirmations: confirmations, blockPollingInterval: options.pollingMs ?? POLLING_MS },
+    ...{ provider, accounts, deploymentParameters: {}, artifactResolver: options.artifacts ?? typechainArtifacts },
+    ignitionModule: module,
+    ...(deploymentDir === undefined ? {} : { deploymentDir }),
+    ...(options.note === undefined ? {} : { executionEventListener: progress(options.note) }),
   });
-  const libraries = {
-    "project/contracts/market/Settlement.sol:Settlement": base.settlement,
-    "project/contracts/market/SlotTransfers.sol:SlotTransfers": base.slotTransfers,
+  const addresses = addressesOf(module, result);
+  const first = deploymentDir === undefined ? undefined : await firstBlockOf(deploymentDir);
+  const { rpcUrl, beaconUrl } = options;
+  const book: AddressBook = { version: 1, chainId, rpcUrl, beaconUrl, fromBlock: first ?? Number(block.number), ...addresses };
+  await checkBook(book, deployment, provider);
+  return book;
+}
+
+/** Of Ignition's two dozen kinds of events those that say that something is on the chain. */
+function progress(note: (line: string) => void): ExecutionEventListener {
+  const told = new Set<string | symbol>(["deploymentExecutionStateComplete", "callExecutionStateComplete"]);
+  const handlerOf = (name: string | symbol) => async (event: { readonly futureId: string }) => {
+    if (told.has(name)) note(`on the chain: ${event.futureId.replace(`${MODULE_ID}#`, "")}`);
   };
-  await deploy(new StorageMarket__factory(libraries), { token, registry, proofs, policy, challenges, repair, committee });
-  await deploy(new SlotChallenges__factory(), { token, market, registry, beacon, timelock, seedDelaySeconds, ...parameters.challenges });
-  await deploy(new SlotRepair__factory(), { token, market, beacon, seedDelaySeconds, ...parameters.repair });
-  await deploy(new FraudProofs__factory(), market, registry, proofs);
-  const { params, ...terms } = parameters.committee;
-  await deploy(new VerifierCommittee__factory(), { token, proofs, penalties: proofs, fund: market, owner: timelock, ...terms }, params);
+  return new Proxy({} as ExecutionEventListener, { get: (_, name) => handlerOf(name) });
+}
+
+type Addresses = Readonly<Record<(typeof BOOK_CONTRACTS)[number], string>>;
+
+function addressesOf(module: IgnitionModule, result: DeploymentResult): Addresses {
+  if (result.type === "SUCCESSFUL_DEPLOYMENT") {
+    return Object.fromEntries(BOOK_CONTRACTS.map((name) => [name, result.contracts[module.results[name]?.id ?? ""]?.address])) as Addresses;
+  }
+  throw new PpioError("CHAIN_REVERT", `The deployment of ${MODULE_ID} did not get through: ${reasonsOf(result)}`, { details: { result } });
+}
+
+function reasonsOf(result: Exclude<DeploymentResult, { type: "SUCCESSFUL_DEPLOYMENT" }>): string {
+  if (result.type !== "EXECUTION_ERROR")
+    return Object.entries(result.errors)
+      .map(([id, errors]) => `${id}: ${errors.join(", ")}`)
+      .join("; ");
+  const failed = result.failed.map(({ futureId, error }) => `${futureId}: ${error}`);
+  const timedOut = result.timedOut.map(({ futureId }) => `${futureId} was not mined in time`);
+  return [...failed, ...timedOut].join("; ");
 }

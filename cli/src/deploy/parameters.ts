@@ -1,4 +1,7 @@
-/** What a deployment decides, per network. Reasons for the penalties' sizes: docs/protocol/penalties.md. */
+/**
+ * What a deployment decides, per network. Reasons for the penalties' sizes: docs/protocol/penalties.md; for the public networks':
+ * docs/operating/deploy-testnet.md. `check-parameters.ts` refuses what makes no sense before anything is sent.
+ */
 import type { IPenaltyPolicy, IVerifierCommittee } from "@ppio/core/contracts";
 
 type Numbers<T> = { readonly [K in keyof T]: number | bigint };
@@ -36,7 +39,27 @@ export interface DeployParameters {
   };
 }
 
+/** The beacon that a deployment believes. */
+export interface DrandParameters {
+  /** Key on G2 in the layout of EIP-2537, 256 bytes of hex. */
+  readonly publicKey: string;
+  /** Unix seconds of the first round. */
+  readonly genesisTime: number;
+}
+
+/** Everything that the contracts are built from. The same values again are the same deployment. */
+export interface Deployment {
+  readonly parameters: DeployParameters;
+  readonly beacon: DrandParameters;
+  /** Unix seconds at which period 1 opens; in the past when the contracts are deployed. */
+  readonly genesisTime: number;
+  /** Who proposes to the timelock and executes; none for the deploying account. */
+  readonly administrators: readonly string[];
+}
+
 const TOKEN = 10n ** 18n;
+const HOUR = 3_600;
+const DAY = 24 * HOUR;
 
 /** Windows shortened so that a whole incident can be watched in a minute. */
 export const DEVNET_PARAMETERS: DeployParameters = {
@@ -85,4 +108,53 @@ export const DEVNET_PARAMETERS: DeployParameters = {
       maxServiceBps: 50,
     },
   },
+};
+
+/** A public L2 with blocks every 2 s: periods of an hour. */
+export const L2_PARAMETERS: DeployParameters = {
+  periodSeconds: HOUR,
+  seedDelaySeconds: 600,
+  roundSeconds: 3,
+  maxLagSeconds: 1_200,
+  reportWindowPeriods: 7 * 24,
+  reportDelayBlocks: 300,
+  samplesPerProof: 5,
+  unbondingSeconds: 14 * DAY,
+  timelockSeconds: 3 * DAY,
+  penalties: {
+    ...DEVNET_PARAMETERS.penalties,
+    warningWindowPeriods: 7 * 24,
+    missBps: 2,
+    repeatBps: 1,
+    maxMissBps: 100,
+    destroyAfterMisses: 24,
+    decayPeriods: 12,
+    premiumRampPeriods: 24,
+  },
+  challenges: { ...DEVNET_PARAMETERS.challenges, answerSeconds: DAY },
+  repair: { reservationSeconds: 6 * HOUR, bondBps: 100 },
+  escrow: { delaySeconds: 3 * DAY },
+  committee: { ...DEVNET_PARAMETERS.committee, termPeriods: 7 * 24, commitPeriods: 24, revealPeriods: 24 },
+};
+
+/** A public L1 with blocks every 12 s and dearer gas: periods of six hours, everything else as long as on an L2. */
+export const L1_PARAMETERS: DeployParameters = {
+  ...L2_PARAMETERS,
+  periodSeconds: 6 * HOUR,
+  seedDelaySeconds: 300,
+  maxLagSeconds: 2 * HOUR,
+  reportWindowPeriods: 7 * 4,
+  reportDelayBlocks: 50,
+  penalties: {
+    ...L2_PARAMETERS.penalties,
+    warningWindowPeriods: 7 * 4,
+    missBps: 20,
+    repeatBps: 10,
+    maxMissBps: 1_000,
+    destroyAfterMisses: 4,
+    decayPeriods: 2,
+    premiumRampPeriods: 4,
+  },
+  repair: { reservationSeconds: DAY, bondBps: 100 },
+  committee: { ...L2_PARAMETERS.committee, termPeriods: 7 * 4, commitPeriods: 4, revealPeriods: 4 },
 };

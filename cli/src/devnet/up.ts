@@ -3,9 +3,10 @@ import { mkdir, rm } from "node:fs/promises";
 import { type AddressBook, PpioError, withGasMargin } from "@ppio/core";
 import { atomicWriteFile, connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
 import { loadOrCreateBeaconKey } from "@ppio/oracle";
-import { type JsonRpcProvider, parseEther, Wallet } from "ethers";
+import { hexlify, type JsonRpcProvider, parseEther, Wallet } from "ethers";
 import { deployContracts } from "../deploy/deploy.ts";
-import { DEVNET_PARAMETERS, type DeployParameters } from "../deploy/parameters.ts";
+import { DEVNET_PARAMETERS } from "../deploy/parameters.ts";
+import { walletProvider } from "../deploy/signer.ts";
 import { registerProvider } from "../providers/register.ts";
 import { DEVNET_CHAIN_ID, freePorts, giveCoin, startChain } from "./chain.ts";
 import { startBeacon, startOracle, startProvider } from "./daemons.ts";
@@ -31,6 +32,8 @@ export interface Devnet {
 const COIN_WEI = parseEther("10000");
 const COLLATERAL_WEI = parseEther("1000");
 const PRICE_PER_GIB_PERIOD_WEI = 100_000_000_000_000n;
+/** Blocks come every second. */
+const DEPLOY_POLLING_MS = 100;
 export const PROVIDERS_MAX = 64;
 
 /** Starts a devnet, or goes on with the one that the folder holds. What was started is ended again when something fails. */
@@ -140,17 +143,24 @@ async function fund(rpc: JsonRpcProvider, state: DevnetState): Promise<void> {
 }
 
 async function deploy(paths: DevnetPaths, run: Run, rpc: JsonRpcProvider, rpcUrl: string): Promise<AddressBook> {
-  const parameters: DeployParameters = DEVNET_PARAMETERS;
   const beaconKey = await loadOrCreateBeaconKey(paths.beaconKey);
   const block = await rpc.getBlock("latest");
-  await run.update({ beaconGenesisTime: block?.timestamp ?? Math.floor(Date.now() / 1000) });
+  const genesisTime = block?.timestamp ?? Math.floor(Date.now() / 1000);
+  await run.update({ beaconGenesisTime: genesisTime });
   return deployContracts({
-    wallet: new Wallet(run.state.faucetKey, rpc),
+    provider: walletProvider(rpc, new Wallet(run.state.faucetKey)),
+    chainId: DEVNET_CHAIN_ID,
     rpcUrl,
     beaconUrl: `http://127.0.0.1:${run.state.beaconPort}`,
-    parameters,
-    beaconPublicKey: beaconKey.publicKey,
-    beaconGenesisTime: run.state.beaconGenesisTime,
+    deployment: {
+      parameters: DEVNET_PARAMETERS,
+      beacon: { publicKey: hexlify(beaconKey.publicKey), genesisTime },
+      genesisTime,
+      administrators: [],
+    },
+    isPublic: false,
+    confirmations: 1,
+    pollingMs: DEPLOY_POLLING_MS,
   });
 }
 

@@ -1,0 +1,5 @@
+/** For `npx hardhat ignition deploy ignition/modules/base-sepolia.ts --network base-sepolia`; `npm run deploy` runs the same and writes the address book. */
+import { buildPpioModule } from "../../cli/dist/deploy/module.js";
+import { publicNetwork } from "../../cli/dist/deploy/networks.js";
+
+export default buildPpioModule(publicNetwork("base-sepolia").deployment);

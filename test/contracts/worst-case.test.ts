@@ -115,6 +115,15 @@ describe("Worst cases", function () {
         .withArgs(260, 256);
     });
 
+    it("name nobody twice, also where ids fall on the same place of the table in which they are looked up", async () => {
+      // A deal of 4 has a table of 8.
+      const ids = [0, 8, 16, 24];
+      await world.open(ids.map(at));
+      const { terms } = await world.makeTerms([0, 8, 16, 8].map(at));
+      const opening = market.openDeals([terms]);
+      await expect(opening).to.be.revertedWithCustomError(market, "DuplicateProvider").withArgs(3, at(8).providerId);
+    });
+
     it("renew, change holders and end", async () => {
       const end = (await world.period()) + 1_000;
       const deal = await openLargest({ periods: 1_000, renewUntil: end + 1_000 });

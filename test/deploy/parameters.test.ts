@@ -62,6 +62,11 @@ describe("deployment parameters", () => {
       /^unbondingSeconds must be at least the report/,
     ],
     ["a timelock of a day", (p) => ({ ...p, timelockSeconds: 86_400 }), /^timelockSeconds must be between 2 and 30 days/],
+    [
+      "rules that change before one can leave",
+      (p) => ({ ...p, timelockSeconds: 7 * 86_400 }),
+      /^timelockSeconds must be at least unbonding/,
+    ],
     ["an eviction within a day", (p) => ({ ...p, penalties: { ...p.penalties, destroyAfterMisses: 23 } }), /^penalties.destroyAfterMisses/],
     [
       "a challenge of an hour",

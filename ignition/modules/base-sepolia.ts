@@ -1,5 +1,5 @@
 /**
- * For `npx hardhat ignition deploy ignition/modules/base-sepolia.ts --network base-sepolia --deployment-id base-sepolia`. `npm run deploy -- --network base-sepolia` runs
+ * For `npx hardhat --build-profile default ignition deploy ignition/modules/base-sepolia.ts --network base-sepolia --deployment-id base-sepolia`. `npm run deploy -- --network base-sepolia` runs
  * the same module in the same folder, and writes the address book.
  */
 import { buildPpioModule } from "../../cli/dist/deploy/module.js";

@@ -1,5 +1,5 @@
 /**
- * For `npx hardhat ignition deploy ignition/modules/sepolia.ts --network sepolia --deployment-id sepolia`. `npm run deploy -- --network sepolia` runs
+ * For `npx hardhat --build-profile default ignition deploy ignition/modules/sepolia.ts --network sepolia --deployment-id sepolia`. `npm run deploy -- --network sepolia` runs
  * the same module in the same folder, and writes the address book.
  */
 import { buildPpioModule } from "../../cli/dist/deploy/module.js";

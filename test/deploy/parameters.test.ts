@@ -53,7 +53,11 @@ describe("deployment parameters", () => {
       (p) => ({ ...p, reportWindowPeriods: 23 }),
       /^reportWindowPeriods must be between destroyAfterMisses/,
     ],
-    ["a report window too long", (p) => ({ ...p, reportWindowPeriods: 257 }), /^reportWindowPeriods/],
+    [
+      "a report window too long",
+      (p) => ({ ...p, reportWindowPeriods: 257, unbondingSeconds: 950_400, timelockSeconds: 1_036_800 }),
+      /^reportWindowPeriods/,
+    ],
     ["a report delay too long", (p) => ({ ...p, reportDelayBlocks: 1_025 }), /^reportDelayBlocks/],
     ["no samples", (p) => ({ ...p, samplesPerProof: 0 }), /^samplesPerProof/],
     [

@@ -20,8 +20,8 @@ export default defineConfig({
   solidity: {
     profiles: {
       default: solidity,
-      // What Ignition builds with: the same bytes, so that sources verify whichever way they were built.
-      production: solidity,
+      // What `hardhat ignition deploy` builds with: the same, so that it finds everything compiled already.
+      production: { ...solidity, isolated: false },
     },
   },
   networks: {

@@ -1,5 +1,5 @@
 // Deploys to a public network, or goes on with a deployment that was interrupted: npm run deploy -- --network sepolia
-// The deployment is written down in ignition/deployments/chain-ID, the address book at last in networks/NAME.json; both belong into git.
+// The deployment is written down in ignition/deployments/NAME, the address book at last in networks/NAME.json; both belong into git.
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -11,10 +11,9 @@ export interface Places {
 
 export function placesOf(paths: { readonly root: string; readonly ignition: string }, network: PublicNetwork): Places {
   const rehearsalUrl = process.env["PPIO_REHEARSAL"];
-  const [id, name] =
-    rehearsalUrl === undefined ? [`chain-${network.chainId}`, network.name] : [`rehearsal-${network.chainId}`, `rehearsal-${network.name}`];
+  const name = rehearsalUrl === undefined ? network.name : `rehearsal-${network.name}`;
   return {
-    deploymentDir: join(paths.ignition, "deployments", id),
+    deploymentDir: join(paths.ignition, "deployments", name),
     bookFile: join(paths.root, "networks", `${name}.json`),
     rehearsalUrl,
   };

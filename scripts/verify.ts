@@ -1,6 +1,6 @@
 // Prepares the verification of a deployment's sources, and submits it: npm run verify -- --network sepolia
 // Written first, for any explorer by hand: per contract its address, name, constructor arguments and libraries, and the compiler's
-// standard JSON input, in ignition/deployments/chain-ID/verification. Then sent to Etherscan (if ETHERSCAN_API_KEY is set), Blockscout
+// standard JSON input, in ignition/deployments/NAME/verification. Then sent to Etherscan (if ETHERSCAN_API_KEY is set), Blockscout
 // and Sourcify, unless PPIO_VERIFY_OFFLINE is set.
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -57,7 +57,8 @@ async function writeAll(folder: string, contracts: readonly VerifyInfo[]): Promi
     const buildInfoId = await hre.artifacts.getBuildInfoId(contract);
     if (buildInfoId === undefined) throw new PpioError("NOT_FOUND", `${contract} has no compiler input; run npm run build.`);
     const encoded = new Interface(artifact.abi).encodeDeploy(constructorArgs);
-    const record = { address, contract, constructorArgs: encoded, libraries, standardInput: `${buildInfoId}.json` };
+    const compilerName = `${artifact.inputSourceName}:${artifact.contractName}`;
+    const record = { address, contract, compilerName, constructorArgs: encoded, libraries, standardInput: `${buildInfoId}.json` };
     await atomicWriteFile(join(folder, `${artifact.contractName}.json`), text(record));
     if (builds.has(buildInfoId)) continue;
     builds.add(buildInfoId);

@@ -108,7 +108,7 @@ describe("deployment", () => {
   it("refuses other parameters in the same folder instead of mixing two deployments", async () => {
     await deploy();
     chain.reconnect();
-    const parameters = { ...deployment.parameters, unbondingSeconds: 30 * 86_400 };
+    const parameters = { ...deployment.parameters, unbondingSeconds: 9 * 86_400 };
     expect(await codeOf(deploy({ deployment: { ...deployment, parameters } }))).to.equal("CHAIN_REVERT");
     expect(chain.sent).to.equal(0);
   });

@@ -53,7 +53,11 @@ describe("deployment parameters", () => {
       (p) => ({ ...p, reportWindowPeriods: 23 }),
       /^reportWindowPeriods must be between destroyAfterMisses/,
     ],
-    ["a report window too long", (p) => ({ ...p, reportWindowPeriods: 257 }), /^reportWindowPeriods/],
+    [
+      "a report window too long",
+      (p) => ({ ...p, reportWindowPeriods: 257, unbondingSeconds: 950_400, timelockSeconds: 1_036_800 }),
+      /^reportWindowPeriods/,
+    ],
     ["a report delay too long", (p) => ({ ...p, reportDelayBlocks: 1_025 }), /^reportDelayBlocks/],
     ["no samples", (p) => ({ ...p, samplesPerProof: 0 }), /^samplesPerProof/],
     [
@@ -62,6 +66,11 @@ describe("deployment parameters", () => {
       /^unbondingSeconds must be at least the report/,
     ],
     ["a timelock of a day", (p) => ({ ...p, timelockSeconds: 86_400 }), /^timelockSeconds must be between 2 and 30 days/],
+    [
+      "rules that change before one can leave",
+      (p) => ({ ...p, timelockSeconds: 7 * 86_400 }),
+      /^timelockSeconds must be at least unbonding/,
+    ],
     ["an eviction within a day", (p) => ({ ...p, penalties: { ...p.penalties, destroyAfterMisses: 23 } }), /^penalties.destroyAfterMisses/],
     [
       "a challenge of an hour",

@@ -2,7 +2,7 @@
 import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { formatBytes, formatTokens, table } from "../output.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { type ProviderStatus, readProviderStatus } from "../providers/status.ts";
@@ -21,6 +21,12 @@ interface RegisterFlags {
 
 const parseProviderId = parseWhole("The provider id", 1, 0xffffffff);
 
+/** An amount whose default is shown as it would be typed. */
+function tokensOption(flags: string, description: string, byDefault: string): Option {
+  const parse = parseTokens(flags.split(" ")[0] ?? flags);
+  return new Option(flags, description).argParser(parse).default(parse(byDefault), byDefault);
+}
+
 export function addProviderCommands(program: Command): void {
   const provider = program.command("provider").description("rent out disk space, and look at who does");
   addDaemonOptions(provider.command("start").description("run a provider until it is stopped"), PROVIDER_OPTIONS).action(
@@ -31,10 +37,10 @@ export function addProviderCommands(program: Command): void {
     .description("make a provider known; this wallet becomes its owner (cold key)")
     .requiredOption("--operator <address>", "the daemon's own key (hot key)", parseAddress("--operator"))
     .requiredOption("--endpoint <url>", "where customers reach the daemon", parseEndpoint)
-    .option("--price <tokens>", "per GiB and period", parseTokens("--price"), parseTokens("--price")("0.0001"))
+    .addOption(tokensOption("--price <tokens>", "per GiB and period", "0.0001"))
     .option("--capacity-bytes <bytes>", "space to rent out", parseWhole("--capacity-bytes", 1), 107_374_182_400)
     .option("--failure-domain <name>", "what fails together: a house, a data centre", "home")
-    .option("--collateral <tokens>", "put down at once", parseTokens("--collateral"), 0n)
+    .addOption(tokensOption("--collateral <tokens>", "put down at once", "0"))
     .action((flags: RegisterFlags, command: Command) =>
       runWithClient(command, async (runtime, { wallet, book, rpc }) => {
         const contracts = connectContracts(book, withGasMargin(wallet));

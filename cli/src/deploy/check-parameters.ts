@@ -93,8 +93,12 @@ function committee({ committee: c }: DeployParameters): Rule[] {
   ];
 }
 
-function forPublic({ periodSeconds, penalties, challenges }: DeployParameters): Rule[] {
+function forPublic({ periodSeconds, penalties, challenges, timelockSeconds, unbondingSeconds }: DeployParameters): Rule[] {
   return [
+    [
+      timelockSeconds < TIMELOCK_SECONDS.min || timelockSeconds >= unbondingSeconds,
+      "timelockSeconds must be at least unbondingSeconds on a public network, so that providers can leave before new rules apply.",
+    ],
     [
       Number(penalties.destroyAfterMisses) * periodSeconds >= OUTAGE_SECONDS_MIN,
       `penalties.destroyAfterMisses must cover 24 h of periods on a public network; ${penalties.destroyAfterMisses} periods of ${periodSeconds} s do not.`,

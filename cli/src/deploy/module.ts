@@ -1,7 +1,7 @@
 /**
  * The deployment as a Hardhat Ignition module: which contracts, with what, after which. It is the only description: testnets run it
  * through Hardhat, the devnet through Ignition's own `deploy`. Contracts name each other in circles; all circles run through the market
- * or the proofs, whose addresses `CoreDeployer` knows before they exist (docs/adr/0012-deployment.md), so nothing here depends on a nonce.
+ * or the proofs, whose addresses `CoreDeployer` knows before they exist (docs/adr/0008-deployment.md), so nothing here depends on a nonce.
  */
 import { buildModule, type IgnitionModule } from "@nomicfoundation/ignition-core";
 import { PossessionProofs__factory, StorageMarket__factory } from "@ppio/core/contracts";

@@ -119,8 +119,9 @@ export const L2_PARAMETERS: DeployParameters = {
   reportWindowPeriods: 7 * 24,
   reportDelayBlocks: 300,
   samplesPerProof: 5,
-  unbondingSeconds: 14 * DAY,
-  timelockSeconds: 3 * DAY,
+  unbondingSeconds: 8 * DAY,
+  // Two days more than unbonding takes: whoever leaves when a change is announced is out before it applies.
+  timelockSeconds: 10 * DAY,
   penalties: {
     ...DEVNET_PARAMETERS.penalties,
     warningWindowPeriods: 7 * 24,

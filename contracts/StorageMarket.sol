@@ -440,7 +440,7 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
         SlotWord storage s = _state.slots[dealId][slotIndex];
         root = FixedTerms.root(head.terms, slotIndex);
         leafCount = s.leafCount;
-        if (Tenures.isHolder(s.providerId, s.status, providerId)) {
+        if (_state.isHolder(dealId, slotIndex, providerId)) {
             return (root, s.startGwei, s.payGwei, leafCount, s.from, head.end);
         }
         PastWord storage p = _state.past[dealId][slotIndex][providerId];

@@ -175,8 +175,7 @@ library SlotTransfers {
 
     function moveInterval(MarketState storage self, bytes32 dealId, uint8 slotIndex, uint32 providerId, uint64 startGwei) external {
         // Never above the old start or OFF_LINE_GWEI, which both fit.
-        SlotWord storage s = self.slots[dealId][slotIndex];
-        if (Tenures.isHolder(s.providerId, s.status, providerId)) s.startGwei = uint48(startGwei);
+        if (self.isHolder(dealId, slotIndex, providerId)) self.slots[dealId][slotIndex].startGwei = uint48(startGwei);
         else self.past[dealId][slotIndex][providerId].startGwei = uint48(startGwei);
     }
 

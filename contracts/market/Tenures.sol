@@ -178,9 +178,14 @@ library Tenures {
         return status == IStorageMarket.SlotStatus.Filled || status == IStorageMarket.SlotStatus.Challenged;
     }
 
-    /// Whether the slot's own word, and not a past tenure, is what `providerId` has or had last.
-    function isHolder(uint32 holder, IStorageMarket.SlotStatus status, uint32 providerId) internal pure returns (bool) {
-        return holder == providerId && (isHeld(status) || status == IStorageMarket.SlotStatus.Closed);
+    /// Whether the slot's own word, and not a past tenure, is what `providerId` has or had last. A slot that was closed while nobody
+    /// held it still names who lost it, whose tenure is a past one.
+    function isHolder(MarketState storage self, bytes32 dealId, uint8 slotIndex, uint32 providerId) internal view returns (bool) {
+        SlotWord storage s = self.slots[dealId][slotIndex];
+        if (s.providerId != providerId) return false;
+        IStorageMarket.SlotStatus status = s.status;
+        if (status == IStorageMarket.SlotStatus.Closed) return self.past[dealId][slotIndex][providerId].payGwei == 0;
+        return isHeld(status);
     }
 
     function dealIdOf(address owner, bytes32 dealSalt) internal view returns (bytes32) {

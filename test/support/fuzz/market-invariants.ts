@@ -228,13 +228,17 @@ export const marketInvariants: readonly Invariant[] = [
   },
   {
     id: "M17",
-    text: "a forfeited slot's parts sum to what was taken, at most the slot's collateral; the owner's part goes to the deal's owner",
+    text: "a forfeited slot's parts sum to what was taken, the slot's share of what collateral is left; the owner's part goes to the deal's owner",
     check: (step) => {
       for (const { args } of eventsOf(step, "market", "SlotForfeited")) {
         same(args.fundWei + args.finderWei + args.ownerWei, args.slashedWei, "parts of a forfeit");
         const slot = slotsOf(step.before, step.model.dealIds).find((view) => view.key === slotKey(args.dealId, args.slotIndex));
-        const most = ((slot?.state.slot.collateralGwei ?? 0n) * GWEI * args.bps) / BPS;
-        must(args.slashedWei <= most, "forfeit above the slot's collateral", { taken: args.slashedWei, most });
+        const { collateralWei = 0n, lockedWei = 1n } = step.before.providers[Number(args.providerId) - 1]?.provider ?? {};
+        const whole = slot?.state.slot.collateralGwei ?? 0n;
+        // Earlier slashes took every slot's part alike.
+        const left = collateralWei < lockedWei ? (whole * (collateralWei / GWEI)) / (lockedWei / GWEI) : whole;
+        const expected = ((left * args.bps) / BPS) * GWEI;
+        same(args.slashedWei, expected, "forfeit", { whole, collateralWei, lockedWei });
         const owner = step.model.deals.get(args.dealId)?.owner;
         if (args.ownerWei === 0n) continue;
         const credited = eventsOf(step, "market", "Credited").some((e) => e.args.account === owner && e.args.amountWei === args.ownerWei);

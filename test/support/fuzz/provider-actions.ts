@@ -61,6 +61,7 @@ export function samplesOf(f: Fuzz, providerId: number, period: bigint, fault: Fa
 
 /** Whether a provider keeps its duty in this period. */
 function isUp(f: Fuzz, { habit, providerId }: FuzzProvider): boolean {
+  if (habit === "losing") return f.random.chance(0.8);
   if (habit === "lazy") return f.random.chance(0.45);
   if (habit === "flapping") return (Number(f.state.current) + providerId) % 7 < 4;
   return true;

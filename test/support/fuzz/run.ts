@@ -15,7 +15,8 @@ import { challengeInvariants, repairInvariants, wholeInvariants } from "./side-i
 import * as thief from "./thief-actions.ts";
 
 const HABITS: readonly Habit[] = ["honest", "honest", "lazy", "flapping", "losing", "leaving", "lying"];
-const COLLATERAL_WEI = 12n * 10n ** 18n;
+/** Little for those who lose some, so that their slots are soon worth more than they have. */
+const collateralWei = (habit: Habit): bigint => (habit === "losing" || habit === "lazy" ? 2n : 12n) * 10n ** 18n;
 const PURSE_WEI = 500n * 10n ** 18n;
 /** Owners, reporter, timelock, committee, challengers, repairers, a payer, a thief, one who gets rewards. */
 const ACCOUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
@@ -64,7 +65,7 @@ export async function setStage(): Promise<Stage> {
   const world = await deployWorld();
   const { token, market, registry, proofs, challenges, repair } = world;
   const lens = await ethers.deployContract("StateLens", [{ token, market, registry, proofs, challenges, repair }]);
-  for (const at of HABITS.keys()) await world.addProvider(at, COLLATERAL_WEI);
+  for (const [at, habit] of HABITS.entries()) await world.addProvider(at, collateralWei(habit));
   const owners = HABITS.map((_, at) => world.signer(20 + 2 * at));
   for (const account of [...ACCOUNTS.map((at) => world.signer(at)), ...owners]) {
     await token.connect(world.signer(0)).transfer(account, PURSE_WEI);

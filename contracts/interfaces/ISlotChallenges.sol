@@ -13,7 +13,9 @@ pragma solidity 0.8.34;
 ///
 /// @dev Invariants: C1 one open challenge per slot; C2 at most `OPEN_MAX` open ones per provider, the slot's owner's own not counted;
 /// C3 token balance >= Σ bonds of open challenges + Σ credits; C4 a slot is Challenged in the market exactly while its challenge is
-/// open, or its provider is gone; C5 every challenge ends: answered before its deadline, or by anyone after it.
+/// open, or its provider is gone; C5 every challenge ends: answered before its deadline, or by anyone after it;
+/// C6 the bond of an answered challenge is the provider's owner's, of any other the challenger's; C7 an answered slot stays with its
+/// holder, a forfeited one is nobody's.
 interface ISlotChallenges {
     struct Challenge {
         address challenger;

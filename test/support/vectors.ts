@@ -14,6 +14,7 @@ import {
   wrappingKey,
 } from "@ppio/client";
 import {
+  answerRootsHash,
   buildLeafProof,
   cellPartProof,
   cellRoot,
@@ -30,7 +31,6 @@ import {
   encodeIndex,
   encodeManifest,
   encodeObjectHeader,
-  answerRootsHash,
   type Manifest,
   type Offer,
   offerMessage,

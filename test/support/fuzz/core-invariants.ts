@@ -72,12 +72,12 @@ export const registryInvariants: readonly Invariant[] = [
       const delta = new Map<bigint, bigint>();
       const add = (id: bigint, wei: bigint): unknown => delta.set(id, (delta.get(id) ?? 0n) + wei);
       for (const { args } of eventsOf(step, "registry", "CollateralDeposited")) add(args.providerId, args.amountWei);
-      for (const { args } of eventsOf(step, "registry", "CollateralWithdrawn")) add(args.providerId, -args.amountWei);
+      for (const { args } of eventsOf(step, "registry", "CollateralWithdrawn")) add(args.providerId, 0n - args.amountWei);
       for (const { args } of eventsOf(step, "registry", "CollateralSlashed")) {
         const had = (before(step, args.providerId)?.provider.collateralWei ?? 0n) + (delta.get(args.providerId) ?? 0n);
         must(args.amountWei <= had, "slashed more than there was", { id: args.providerId });
         same(args.remainingWei, had - args.amountWei, "remaining");
-        add(args.providerId, -args.amountWei);
+        add(args.providerId, 0n - args.amountWei);
       }
       eachProvider(step, (id, { provider }, old) => {
         if (old !== undefined) same(provider.collateralWei, old.provider.collateralWei + (delta.get(id) ?? 0n), "collateral", { id });
@@ -203,6 +203,13 @@ export const proofsInvariants: readonly Invariant[] = [
           must(!inGap, "inside the gap", { id, key });
         }
       }
+      if (eventsOf(step, "proofs", "IntervalMoved").length > 0) return;
+      const starts = new Map(intervals(step.before, step.model).map(({ key, providerId, start }) => [`${key}/${providerId}`, start]));
+      for (const { key, providerId, start, from } of intervals(step.now, step.model)) {
+        const old = starts.get(`${key}/${providerId}`);
+        const isNew = from > step.now.current;
+        must(isNew || old === undefined || old === start, "an interval moved", { key, providerId, old, start });
+      }
     },
   },
   {
@@ -264,6 +271,26 @@ export const proofsInvariants: readonly Invariant[] = [
 
 export const policyInvariants: readonly Invariant[] = [
   {
+    id: "Y4",
+    text: "an admitted loss costs less than a caught one, that less than an unanswered challenge, which costs all",
+    check: (step) => {
+      for (const { args } of eventsOf(step, "policy", "ParamsChanged")) {
+        const { declaredLossBps: declared, caughtLossBps: caught } = args.params;
+        must(0n < declared && declared < caught && caught < BPS, "losses", { declared, caught });
+      }
+    },
+  },
+  {
+    id: "Y5",
+    text: "the fund's part of the cheapest loss is above the premium",
+    check: (step) => {
+      for (const { args } of eventsOf(step, "policy", "ParamsChanged")) {
+        const { declaredLossBps: declared, fundBps, premiumBps } = args.params;
+        must(premiumBps * BPS < declared * fundBps, "premium", { declared, fundBps, premiumBps });
+      }
+    },
+  },
+  {
     id: "Y3",
     text: "at least 40 % of every slash goes to the repair fund, rounded up",
     check: (step) => {
@@ -277,7 +304,7 @@ export const policyInvariants: readonly Invariant[] = [
     },
   },
   {
-    id: "Y5",
+    id: "Y6",
     text: "a finder gets at most a tenth of a slash, a reporter a twentieth",
     check: (step) => {
       for (const { args } of eventsOf(step, "proofs", "SlashSplit")) {
@@ -291,7 +318,7 @@ export const policyInvariants: readonly Invariant[] = [
     },
   },
   {
-    id: "Y6",
+    id: "Y7",
     text: "every slash was told with its cause: a miss, a lie, a bad score or a lost slot, and by its whole amount",
     check: (step) => {
       const taken = sum(eventsOf(step, "registry", "CollateralSlashed"), ({ args }) => args.amountWei);

@@ -55,7 +55,8 @@ export const marketInvariants: readonly Invariant[] = [
         const proven = step.model.provenIn(args.providerId, args.fromPeriod, args.toPeriod);
         if (wasHeld) same(args.provenPeriods, proven, "proven periods", { slot: args.slotIndex, provider: args.providerId });
         same(args.paidWei + args.feeWei, args.provenPeriods * pay, "pay");
-        same(args.refundWei, (args.toPeriod - args.fromPeriod - args.provenPeriods) * pay, "refund");
+        const unproven = BigInt(args.toPeriod) - BigInt(args.fromPeriod) - BigInt(args.provenPeriods);
+        same(args.refundWei, unproven * pay, "refund");
       }
     },
   },

@@ -68,7 +68,7 @@ async function plant(folder: string, { name, file, from, to }: Mutant): Promise<
 
 /** What saw it: the invariant's number, or the test's error. */
 function reasonOf(output: string): string {
-  const found = /FUZZ_SEED=\d+: .*/.exec(output) ?? /^ +(?:AssertionError|Error|ProviderError|HardhatError).*/m.exec(output);
+  const found = /FUZZ_SEED=\d+ .*/.exec(output) ?? /^ +(?:AssertionError|Error|ProviderError|HardhatError).*/m.exec(output);
   return (found?.[0] ?? "a test failed").trim().slice(0, 110);
 }
 

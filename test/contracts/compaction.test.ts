@@ -14,8 +14,7 @@ describe("Compacting a line", () => {
   const ref = (deal: OpenedDeal) => ({ dealId: deal.dealId, slotIndex: 0 });
   const compact = async (deals: readonly OpenedDeal[], signer = first.operator) =>
     world.proofs.connect(signer).compact(first.providerId, await world.period(), deals.map(ref));
-  const startOf = async (deal: OpenedDeal): Promise<bigint> =>
-    (await world.market.slotForProof(deal.dealId, 0, first.providerId)).startGwei;
+  const startOf = async (deal: OpenedDeal): Promise<bigint> => (await world.market.slotForProof(deal.dealId, 0, first.providerId)).startGwei;
 
   beforeEach(async () => {
     world = await deployWorld();

@@ -5,7 +5,7 @@
 import { expect } from "chai";
 import { allInvariants, fuzzRun, setStage } from "../support/fuzz/run.ts";
 
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 35);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 25);
 const FIRST_SEED = Number(process.env.FUZZ_SEED ?? 1);
 const PERIODS = Number(process.env.FUZZ_PERIODS ?? 24);
 
@@ -25,7 +25,7 @@ describe("Invariants of the core", function () {
     let seed = FIRST_SEED;
     let checks = 0;
     for (; seed === FIRST_SEED || Date.now() < until; seed += 1) {
-      const run = await fuzzRun(stage, seed, PERIODS);
+      const run = await fuzzRun(stage, seed, PERIODS, until);
       checks += run.checks;
       for (const [name, count] of run.counts) counts.set(name, (counts.get(name) ?? 0) + count);
     }

@@ -71,7 +71,11 @@ describe("ProviderRegistry", () => {
   });
 
   it("lets nobody but market and proofs count, slash or evict", async () => {
-    for (const call of [world.registry.useOperatorCap(1, 1, 1n), world.registry.slash(1, 1n), world.registry.evict(1, 1)]) {
+    for (const call of [
+      world.registry.useOperatorCap(1, 1, 1n),
+      world.registry.slash(1, 1n),
+      world.registry.evict(1, 1),
+    ]) {
       await refused(call, "NotAuthorized");
     }
   });

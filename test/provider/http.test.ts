@@ -4,9 +4,9 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import {
-  answerRootsHash,
   cellLength,
   dealHeaderHash,
+  answerRootsHash,
   leafCountOf,
   type Offer,
   type OfferBody,

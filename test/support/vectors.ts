@@ -14,7 +14,6 @@ import {
   wrappingKey,
 } from "@ppio/client";
 import {
-  answerRootsHash,
   buildLeafProof,
   cellPartProof,
   cellRoot,
@@ -31,6 +30,7 @@ import {
   encodeIndex,
   encodeManifest,
   encodeObjectHeader,
+  answerRootsHash,
   type Manifest,
   type Offer,
   offerMessage,

@@ -14,11 +14,11 @@ import {
 import { network } from "hardhat";
 import type {
   DrandBeacon,
-  FraudProofs,
   IPenaltyPolicy,
   IPossessionProofs,
   IStorageMarket,
   PenaltyPolicy,
+  FraudProofs,
   PossessionProofs,
   PpioToken,
   ProviderRegistry,

@@ -17,6 +17,8 @@ import * as thief from "./thief-actions.ts";
 const HABITS: readonly Habit[] = ["honest", "honest", "lazy", "flapping", "losing", "leaving", "lying"];
 /** Little for those who lose some, so that their slots are soon worth more than they have. */
 const collateralWei = (habit: Habit): bigint => (habit === "losing" || habit === "lazy" ? 2n : 12n) * 10n ** 18n;
+/** Too little happens in shorter runs. */
+const PERIODS_MIN = 10;
 const PURSE_WEI = 500n * 10n ** 18n;
 /** Owners, reporter, timelock, committee, challengers, repairers, a payer, a thief, one who gets rewards. */
 const ACCOUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13];
@@ -85,9 +87,9 @@ function draw(random: Random): (f: Fuzz) => Promise<void> {
 }
 
 export class FuzzFailure extends Error {
-  constructor(seed: number, log: readonly string[], cause: unknown) {
+  constructor(seed: number, periods: number, log: readonly string[], cause: unknown) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`FUZZ_SEED=${seed}: ${reason}\n  ${log.slice(-60).join("\n  ")}`, { cause });
+    super(`FUZZ_SEED=${seed} FUZZ_PERIODS=${periods}: ${reason}\n  ${log.slice(-60).join("\n  ")}`, { cause });
     this.name = "FuzzFailure";
   }
 }
@@ -104,8 +106,11 @@ export function allInvariants(accounts: readonly string[]): Invariant[] {
   ];
 }
 
-/** One run of `periods` periods, then the end of everything. Throws `FuzzFailure` with the seed and the last actions. */
-export async function fuzzRun(stage: Stage, seed: number, periods: number): Promise<Fuzz> {
+/**
+ * One run of `periods` periods, fewer when `until` (milliseconds) has passed, then the end of everything. Throws `FuzzFailure` with what
+ * runs it again and its last actions.
+ */
+export async function fuzzRun(stage: Stage, seed: number, periods: number, until: number): Promise<Fuzz> {
   await stage.restore();
   const { world: base, lens } = stage;
   const world = new World(base, base.signers);
@@ -115,9 +120,11 @@ export async function fuzzRun(stage: Stage, seed: number, periods: number): Prom
   for (const [at, habit] of HABITS.entries()) {
     f.providers.push({ providerId: at + 1, habit, owner: world.signer(20 + 2 * at), operator: world.signer(21 + 2 * at) });
   }
+  let begun = 0;
   try {
     await f.start();
-    for (let i = 0; i < periods; i += 1) {
+    while (begun < periods && (begun < PERIODS_MIN || Date.now() < until)) {
+      begun += 1;
       await f.waitUntil(f.closeOf(f.state.current) + BigInt(f.random.int(1, 9)));
       await provider.proofRound(f);
       for (let left = f.random.int(2, 8); left > 0 && f.time + 25n < f.closeOf(f.state.current); left -= 1) {
@@ -126,7 +133,7 @@ export async function fuzzRun(stage: Stage, seed: number, periods: number): Prom
     }
     await drain(f);
   } catch (error) {
-    throw new FuzzFailure(seed, f.log, error);
+    throw new FuzzFailure(seed, begun, f.log, error);
   }
   return f;
 }

@@ -76,6 +76,9 @@ async function tryMutant(base: string, work: string, mutant: Mutant): Promise<{ 
   const folder = await mkdtemp(join(work, "mutant-"));
   try {
     await cp(base, folder, { recursive: true, verbatimSymlinks: true });
+    // The compiler's cache names files by their place; without it everything would be compiled anew.
+    const cache = join(folder, "cache", "compile-cache.json");
+    await writeFile(cache, (await readFile(cache, "utf8")).replaceAll(base, folder));
     await plant(folder, mutant);
     const built = await build(folder);
     if (built.code !== 0) throw new Error(`"${mutant.name}" does not compile:\n${built.output.slice(-2_000)}`);

@@ -131,7 +131,8 @@ contract SlotChallenges is ISlotChallenges, ReentrancyGuardTransient {
         bool isHeld = _market.slot(dealId, slotIndex).status == IStorageMarket.SlotStatus.Challenged;
         if (isHeld && block.timestamp <= c.deadline) revert DeadlineAhead(c.deadline);
         _end(dealId, slotIndex, c, c.challenger);
-        if (isHeld && _beacon.randomness(c.round) != 0) {
+        // A beacon that came late may have left no time to answer.
+        if (isHeld && _beacon.isOnTime(c.round)) {
             emit ChallengeForfeited(dealId, slotIndex, c.providerId);
             _market.endChallenge(dealId, slotIndex, c.challenger);
         } else {

@@ -8,7 +8,8 @@ pragma solidity 0.8.34;
 /// Y3 at least `fundBps` >= 40 % of every slash goes to the repair fund;
 /// Y4 an admitted loss costs less than a caught one, a caught one less than an unanswered challenge, which costs all;
 /// Y5 losing a slot on purpose and repairing it under another name costs more than the premium: the fund's part of the cheapest loss
-/// is above `premiumBps`.
+/// is above `premiumBps`;
+/// Y6 a finder gets at most a tenth of a slash, a reporter a twentieth; Y7 every slash has a cause that is told with it.
 interface IPenaltyPolicy {
     enum Tier {
         Warning,

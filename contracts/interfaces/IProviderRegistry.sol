@@ -16,7 +16,10 @@ pragma solidity 0.8.34;
 /// R3 free collateral is max(0, collateral - locked); only free collateral leaves;
 /// R4 an address is the operator of at most one provider at a time;
 /// R5 an evicted provider has no collateral and gets none;
-/// R6 what an operator with a cap binds in one period is at most the cap.
+/// R6 what an operator with a cap binds in one period is at most the cap;
+/// R7 collateral moves only by deposits, slashes and withdrawals, and a slash is at most the collateral;
+/// R8 an eviction is final; R9 owners change by acceptance, operators by rotation, which raises the epoch by one;
+/// R10 what leaves was asked back, waited its delay and did not lapse; R11 providers never disappear and never lose their number.
 interface IProviderRegistry {
     struct Provider {
         address owner;

@@ -6,6 +6,8 @@ pragma solidity 0.8.34;
 /// The bond is worth more than the gas of an answer: it pays the provider that answers, and goes back when nobody does. The
 /// window to answer is long, so that nobody snipes a home machine that has just gone offline.
 ///
+/// Whoever asks sees to it that the round reaches the chain in time (`IDrandBeacon.isOnTime`): otherwise the challenge is dismissed.
+///
 /// leaf(i) = keccak256(randomness, dealId, slotIndex, i, "challenge") mod leafCount, i = 0 … LEAVES - 1 (ABI-packed: bytes32, bytes32,
 /// uint8, uint8, and 9 bytes); the round is the first after the question's time plus `seedDelaySeconds`.
 ///
@@ -13,7 +15,9 @@ pragma solidity 0.8.34;
 ///
 /// @dev Invariants: C1 one open challenge per slot; C2 at most `OPEN_MAX` open ones per provider, the slot's owner's own not counted;
 /// C3 token balance >= Σ bonds of open challenges + Σ credits; C4 a slot is Challenged in the market exactly while its challenge is
-/// open, or its provider is gone; C5 every challenge ends: answered before its deadline, or by anyone after it.
+/// open, or its provider is gone; C5 every challenge ends: answered before its deadline, or by anyone after it;
+/// C6 the bond of an answered challenge is the provider's owner's, of any other the challenger's; C7 an answered slot stays with its
+/// holder, a forfeited one is nobody's.
 interface ISlotChallenges {
     struct Challenge {
         address challenger;

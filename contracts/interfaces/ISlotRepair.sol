@@ -16,7 +16,7 @@ import {IStorageMarket} from "./IStorageMarket.sol";
 /// uint8, and 6 bytes).
 /// @dev Invariants: N1 one reservation per slot; N2 token balance >= Σ bonds of reservations + Σ credits; N3 a bond's parts are the bond;
 /// N4 a slot is Reserved in the market only while a reservation of it is kept here; N5 every reservation ends: by its holder at any time,
-/// by anyone after its end.
+/// by anyone after its end; N6 a bond is its share of the slot's collateral.
 interface ISlotRepair {
     struct Reservation {
         address repairer;

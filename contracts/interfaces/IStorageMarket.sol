@@ -29,7 +29,13 @@ pragma solidity 0.8.34;
 /// M6 providers of a deal are distinct; M7 a dealId is never reused;
 /// M8 a slot's commitment never changes; M9 open slots of a deal are those not Closed, vacant ones those Vacant or Reserved;
 /// M10 no sum leaves the repair fund but premiums, each at most `premiumBps` of a slot's collateral, and the committee's rewards, at most
-/// `REWARD_BPS` of the fund in a period.
+/// `REWARD_BPS` of the fund in a period;
+/// M11 deals and M12 slots take only the edges above, Closed is final; M13 settled periods never fall within a tenure;
+/// M14 a deal's end moves only by renewal, up to `renewUntil`, or to the next period when the deal is stopped;
+/// M15 nothing is settled before it is final; M16 a credit falls only when its account withdraws all of it;
+/// M17 a lost slot costs its share of what collateral is left, and the parts sum to that; M18 owners' parts go to the deals' owners;
+/// M19 an active deal has open slots, a completed one none; M20 a deal fails exactly when more than n - k of its slots are vacant;
+/// M21 a slot is Closed only once its deal has ended, with no escrow left in it.
 interface IStorageMarket {
     enum DealStatus {
         None,

@@ -171,6 +171,19 @@ describe("PossessionProofs", () => {
       await world.report(p2.providerId, start + 2, late.dealId, 0);
     });
 
+    it("owes nothing of a slot it had lost, not even once that slot was closed", async () => {
+      const short = await world.open([p1, p2], { periods: 4 });
+      const lostIn = await world.pass(p1);
+      await world.market.connect(p1.owner).declareLost(short.dealId, 0);
+      const { end } = await world.market.deal(short.dealId);
+      while ((await world.period()) < Number(end)) await world.pass(p2);
+      await world.settleAll(short);
+      expect((await world.market.slot(short.dealId, 0)).status).to.equal(3n);
+      const owed = await world.market.slotForProof(short.dealId, 0, p1.providerId);
+      expect(owed.untilPeriod).to.equal(BigInt(lostIn));
+      await refused(world.report(p1.providerId, lostIn, short.dealId, 0), "NotLive");
+    });
+
     it("is too old to be reported after the window", async () => {
       for (let at = 0; at < 8; at += 1) await world.pass(p1);
       await refused(world.proofs.reportMiss(p2.providerId, start, deal.dealId, 1), "WrongPeriod");

@@ -386,7 +386,7 @@ export class World {
   }
 
   /** Terms under which a provider takes a slot of an opened deal over, and its signed offer for it. */
-  async refillOffer(deal: OpenedDeal, slotIndex: number, provider: TestProvider) {
+  async refillOffer(deal: Pick<OpenedDeal, "dealId" | "terms" | "trees">, slotIndex: number, provider: TestProvider) {
     const slot = await this.market.slot(deal.dealId, slotIndex);
     const { renewUntil, payer, header } = await this.market.deal(deal.dealId);
     const tree = deal.trees[slotIndex] ?? distinctTree("", 1);

@@ -42,13 +42,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "proof without its leaf check",
     file: "PossessionProofs.sol",
-    from: "if (!Sha256Merkle.verify(root, leaf, sample.proof))",
-    to: "if (!Sha256Merkle.verify(root, leaf, sample.proof) && draw > MAX_DRAWS)",
+    from: "if (!Sha256Merkle.verify(root, leaf, proof))",
+    to: "if (!Sha256Merkle.verify(root, leaf, proof) && draw > MAX_DRAWS)",
   },
   {
     name: "live slot accepted as a hole",
     file: "PossessionProofs.sol",
-    from: "if (!_isProvidersOwn(c.providerId, msg.sender)) revert SlotIsLive(sample.dealId, sample.slotIndex);",
+    from: "if (!_isProvidersOwn(c.providerId, msg.sender)) revert SlotIsLive(dealId, slotIndex);",
     to: "if (!_isProvidersOwn(c.providerId, msg.sender)) return false;",
   },
   {
@@ -66,8 +66,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "duplicate provider",
     file: "StorageMarket.sol",
-    from: "if (seen[j] == providerId) revert",
-    to: "if (seen[j] == providerId && providerId == 0) revert",
+    from: "if (!IdSet.add(seen, offer.providerId) && offer.providerId != 0) {",
+    to: "if (!IdSet.add(seen, offer.providerId) && offer.providerId == 0) {",
   },
   {
     name: "offer's signer not checked",

@@ -5,7 +5,7 @@
 import { expect } from "chai";
 import { allInvariants, fuzzRun, setStage } from "../support/fuzz/run.ts";
 
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 25);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 15);
 const FIRST_SEED = Number(process.env.FUZZ_SEED ?? 1);
 const PERIODS = Number(process.env.FUZZ_PERIODS ?? 24);
 

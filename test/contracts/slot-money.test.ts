@@ -7,7 +7,7 @@ import { checkBooks } from "../support/contracts/books.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { deployWorld, networkHelpers, type OpenedDeal, type TestProvider, type World } from "../support/contracts/world.ts";
 
-const SEEDS = [1, 2, 3];
+const SEEDS = [1];
 const PERIODS = 12;
 const ACTIONS_PER_PERIOD = 6;
 

@@ -44,6 +44,7 @@ export default defineConfig({
       accounts: [configVariable("DEPLOYER_PRIVATE_KEY")],
     },
   },
+  test: { mocha: { parallel: true, jobs: 2 } },
   verify: { etherscan: { apiKey: configVariable("ETHERSCAN_API_KEY") } },
   typechain: { outDir: "typechain-types" },
   paths: { tests: { mocha: "test/contracts", solidity: "test/solidity" } },

@@ -106,11 +106,21 @@ export class Devnet {
     for (const { name } of (await this.json()).providers) {
       const slots = this.path("devnet", name, "slots");
       for (const entry of await readdir(slots)) {
-        const meta = JSON.parse(await readFile(join(slots, entry, "meta.json"), "utf8")) as { dealId: string; slotIndex: number };
-        if (meta.dealId === dealId) folders.set(meta.slotIndex, join(slots, entry));
+        const meta = await readIfThere(join(slots, entry, "meta.json"));
+        if (meta === undefined) continue;
+        const slot = JSON.parse(meta.toString()) as { dealId: string; slotIndex: number };
+        if (slot.dealId === dealId) folders.set(slot.slotIndex, join(slots, entry));
       }
     }
     return folders;
+  }
+
+  /** The bytes of every file under a folder of this devnet, at any depth. */
+  async *filesUnder(...parts: readonly string[]): AsyncGenerator<Buffer> {
+    for (const entry of await readdir(this.path(...parts), { recursive: true, withFileTypes: true })) {
+      const bytes = entry.isFile() ? await readIfThere(join(entry.parentPath, entry.name)) : undefined;
+      if (bytes !== undefined) yield bytes;
+    }
   }
 
   async period(): Promise<number> {
@@ -124,6 +134,16 @@ export class Devnet {
       if (value !== undefined && value !== false) return value as T;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+}
+
+/** A file that a daemon may be deleting at this moment: of a slot whose deal is over, for one. */
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 

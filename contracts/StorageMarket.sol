@@ -1,47 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.34;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Memory} from "@openzeppelin/contracts/utils/Memory.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
-import {IPenaltyPolicy} from "./interfaces/IPenaltyPolicy.sol";
-import {IPossessionProofs} from "./interfaces/IPossessionProofs.sol";
-import {IProviderRegistry} from "./interfaces/IProviderRegistry.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 import {IdSet} from "./libraries/IdSet.sol";
 import {MarketTypes} from "./libraries/MarketTypes.sol";
 import {Filling} from "./market/Filling.sol";
 import {FixedTerms} from "./market/FixedTerms.sol";
-import {MarketMoney} from "./market/MarketMoney.sol";
-import {DealHead, FillJob, MarketEnv, MarketState, PastWord, Rewards, SlotWord, Work} from "./market/MarketState.sol";
+import {MarketAccounts} from "./market/MarketAccounts.sol";
+import {DealHead, FillJob, MarketState, Work} from "./market/MarketState.sol";
+import {MarketViews} from "./market/MarketViews.sol";
 import {Settlement} from "./market/Settlement.sol";
 import {SlotTransfers} from "./market/SlotTransfers.sol";
 import {Tenures} from "./market/Tenures.sol";
 
 /// @title See IStorageMarket, the manual.
-/// @dev Who may do what, and the only way in and out for tokens. What happens to slots is in `market/`: Filling, Tenures (settling, losses,
-/// ends), SlotTransfers (other holders; a linked library), MarketMoney (the books), all on one MarketState.
-contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
-    using MarketMoney for MarketState;
-    using SafeERC20 for IERC20;
+/// @dev Who may do what. The rest is in `market/`, all of it on one MarketState: MarketAccounts (tokens in and out, signatures), MarketViews,
+/// Filling, Tenures (losses, ends), Settlement and SlotTransfers (other holders; both linked libraries), MarketMoney (the books).
+contract StorageMarket is MarketViews {
     using Settlement for MarketState;
     using SlotTransfers for MarketState;
     using Tenures for MarketState;
-
-    struct Config {
-        address token;
-        address registry;
-        address proofs;
-        address policy;
-        address challenges;
-        address repair;
-        address committee;
-    }
 
     uint256 private constant GWEI = 1e9;
     uint256 private constant SLOTS_MAX = 128;
@@ -50,33 +29,8 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
     uint256 private constant SLOTS_PER_CALL_MAX = 256;
     /// Periods are kept in 24 bits.
     uint256 private constant END_MAX = type(uint24).max;
-    /// Of the repair fund, per period, for the committee.
-    uint256 public constant REWARD_BPS = 100;
 
-    IERC20 private immutable _token;
-    IProviderRegistry private immutable _registry;
-    IPossessionProofs private immutable _proofs;
-    IPenaltyPolicy private immutable _policy;
-    address private immutable _challenges;
-    address private immutable _repair;
-    address private immutable _committee;
-
-    MarketState private _state;
-
-    constructor(Config memory config) EIP712("PPIO StorageMarket", "1") {
-        _token = IERC20(config.token);
-        _registry = IProviderRegistry(config.registry);
-        _proofs = IPossessionProofs(config.proofs);
-        _policy = IPenaltyPolicy(config.policy);
-        _challenges = config.challenges;
-        _repair = config.repair;
-        _committee = config.committee;
-    }
-
-    modifier only(address allowed) {
-        if (msg.sender != allowed) revert NotAuthorized(msg.sender);
-        _;
-    }
+    constructor(Config memory config) MarketAccounts(config) {}
 
     // ---- opening ----
 
@@ -341,175 +295,6 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
         _state.save(w);
     }
 
-    // ---- money ----
-
-    /// @inheritdoc IStorageMarket
-    function withdraw(address to) external nonReentrant returns (uint256 amountWei) {
-        return _withdraw(msg.sender, to);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function withdrawWithSig(address account, address to, uint64 deadline, bytes calldata signature)
-        external
-        nonReentrant
-        returns (uint256 amountWei)
-    {
-        bytes32 structHash = keccak256(abi.encode(MarketTypes.WITHDRAW, account, to, _state.nonces[account]++, deadline));
-        _requireSignature(account, structHash, deadline, signature);
-        return _withdraw(account, to);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function donate(uint256 amountWei) external nonReentrant {
-        _state.increaseFund(amountWei);
-        _pull(msg.sender, amountWei);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function bookSlash(address finder, uint256 finderWei, uint256 fundWei, uint256 ownersWei) external only(address(_proofs)) {
-        _state.unclaimedWei += ownersWei;
-        _state.credit(finder, finderWei);
-        _state.increaseFund(fundWei);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function payFromRepairFund(address to, uint256 amountWei) external only(_committee) returns (uint256 paidWei) {
-        Rewards memory rewards = _state.rewards;
-        uint32 current = _proofs.currentPeriod();
-        uint256 already = rewards.period == current ? rewards.paidWei : 0;
-        // Of the fund as it was before this period's rewards.
-        uint256 allowance = ((_state.repairFundWei + already) * REWARD_BPS) / 10_000;
-        uint256 left = allowance > already ? allowance - already : 0;
-        paidWei = amountWei < left ? amountWei : left;
-        _state.rewards = Rewards(current, uint224(already + paidWei));
-        _state.spendFund(to, paidWei);
-    }
-
-    /// Takes exactly `amountWei` from `from`.
-    function _pull(address from, uint256 amountWei) private {
-        uint256 before = _token.balanceOf(address(this));
-        _token.safeTransferFrom(from, address(this), amountWei);
-        uint256 received = _token.balanceOf(address(this)) - before;
-        if (received != amountWei) revert UnsupportedToken(received, amountWei);
-    }
-
-    function _usePermit(address owner, Permit calldata p) private {
-        // Somebody may have used the permit before us; the allowance decides.
-        try IERC20Permit(address(_token)).permit(owner, address(this), p.value, p.deadline, p.v, p.r, p.s) {} catch {}
-    }
-
-    function _withdraw(address account, address to) private returns (uint256 amountWei) {
-        if (to == address(0)) revert InvalidTerms("to");
-        amountWei = _state.creditWei[account];
-        if (amountWei == 0) revert NothingToWithdraw(account);
-        _state.creditWei[account] = 0;
-        emit Withdrawn(account, to, amountWei);
-        _token.safeTransfer(to, amountWei);
-    }
-
-    // ---- views ----
-
-    /// @inheritdoc IStorageMarket
-    function dealIdOf(address owner, bytes32 dealSalt) public view returns (bytes32) {
-        return Tenures.dealIdOf(owner, dealSalt);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function deal(bytes32 dealId) external view returns (Deal memory) {
-        DealHead memory h = _state.heads[dealId];
-        (address owner, address payer, uint32 renewUntil, bytes16 header) = FixedTerms.read(h.terms);
-        return Deal(owner, payer, h.start, h.end, h.k, h.n, h.status, h.openSlots, h.vacantSlots, renewUntil, header);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function slot(bytes32 dealId, uint8 slotIndex) public view returns (Slot memory) {
-        DealHead memory head = _state.heads[dealId];
-        SlotWord memory s = _state.slots[dealId][slotIndex];
-        uint32 evicted = _registry.evictedAtPeriod(s.providerId);
-        bool isGone = Tenures.isHeld(s.status) && evicted != 0 && evicted < head.end;
-        return Slot({
-            root: FixedTerms.root(head.terms, slotIndex),
-            providerId: s.providerId,
-            startGwei: s.startGwei,
-            payGwei: s.payGwei,
-            collateralGwei: s.collateralGwei,
-            leafCount: s.leafCount,
-            fromPeriod: s.from,
-            settledTo: s.settledTo,
-            liveUntil: evicted != 0 && evicted < head.end ? evicted : head.end,
-            status: isGone ? SlotStatus.Vacant : s.status
-        });
-    }
-
-    /// @inheritdoc IStorageMarket
-    function slots(bytes32 dealId) external view returns (Slot[] memory all) {
-        uint8 n = _state.heads[dealId].n;
-        all = new Slot[](n);
-        for (uint8 i; i < n; ++i) all[i] = slot(dealId, i);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function pastTenure(bytes32 dealId, uint8 slotIndex, uint32 providerId) external view returns (PastTenure memory) {
-        PastWord memory p = _state.past[dealId][slotIndex][providerId];
-        return PastTenure(p.startGwei, p.payGwei, p.collateralGwei, p.from, p.settledTo, p.until, p.isSettled);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function slotForProof(bytes32 dealId, uint8 slotIndex, uint32 providerId)
-        external
-        view
-        returns (bytes32 root, uint64 startGwei, uint64 payGwei, uint64 leafCount, uint32 fromPeriod, uint32 untilPeriod)
-    {
-        // Storage pointers, not copies: what a proof costs is mostly this function.
-        DealHead storage head = _state.heads[dealId];
-        SlotWord storage s = _state.slots[dealId][slotIndex];
-        root = FixedTerms.root(head.terms, slotIndex);
-        leafCount = s.leafCount;
-        if (Tenures.isHolder(s.providerId, s.status, providerId)) {
-            return (root, s.startGwei, s.payGwei, leafCount, s.from, head.end);
-        }
-        PastWord storage p = _state.past[dealId][slotIndex][providerId];
-        return (root, p.startGwei, p.payGwei, leafCount, p.from, p.until);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function offerDigest(DealTerms calldata t, uint8 slotIndex) external view returns (bytes32) {
-        bytes memory message = MarketTypes.offerMessage(
-            t.owner, t.payer, t.dealSalt, t.k, uint8(t.offers.length), t.header, t.startBy, t.periods, t.renewUntil
-        );
-        return _hashTypedDataV4(MarketTypes.hashOffer(message, slotIndex, t.offers[slotIndex]));
-    }
-
-    /// @inheritdoc IStorageMarket
-    function creditOf(address account) external view returns (uint256) {
-        return _state.creditWei[account];
-    }
-
-    /// @inheritdoc IStorageMarket
-    function nonceOf(address account) external view returns (uint256) {
-        return _state.nonces[account];
-    }
-
-    /// @inheritdoc IStorageMarket
-    function repairFundWei() external view returns (uint256) {
-        return _state.repairFundWei;
-    }
-
-    /// @inheritdoc IStorageMarket
-    function unclaimedWei() external view returns (uint256) {
-        return _state.unclaimedWei;
-    }
-
-    /// @inheritdoc IStorageMarket
-    function token() external view returns (address) {
-        return address(_token);
-    }
-
-    /// @inheritdoc IStorageMarket
-    function domainSeparator() external view returns (bytes32) {
-        return _domainSeparatorV4();
-    }
-
     // ---- inside ----
 
     function _ownerOf(bytes32 dealId) private view returns (address owner) {
@@ -521,18 +306,5 @@ contract StorageMarket is IStorageMarket, EIP712, ReentrancyGuardTransient {
         uint8[] memory slotIndices = new uint8[](1);
         slotIndices[0] = slotIndex;
         _state.settle(_env(), dealId, slotIndices);
-    }
-
-    function _env() private view returns (MarketEnv memory) {
-        return MarketEnv(_token, _registry, _proofs, _policy, _domainSeparatorV4());
-    }
-
-    function _requireSignature(address signer, bytes32 structHash, uint64 deadline, bytes calldata signature) private view {
-        if (block.timestamp > deadline) revert AuthorizationExpired(deadline);
-        bytes32 digest = _hashTypedDataV4(structHash);
-        // Smart accounts answer for themselves (ERC-1271).
-        if (SignatureChecker.isValidSignatureNowCalldata(signer, digest, signature)) return;
-        (address recovered,,) = ECDSA.tryRecoverCalldata(digest, signature);
-        revert InvalidOwnerSignature(recovered, signer);
     }
 }

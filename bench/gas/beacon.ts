@@ -1,5 +1,6 @@
 /** What does the relay pay to bring a round of the beacon? */
-import { networkHelpers, type World } from "../../test/support/contracts/world.ts";
+import { networkHelpers } from "../../test/support/contracts/chain.ts";
+import type { World } from "../../test/support/contracts/world.ts";
 import { gasOf } from "./transaction.ts";
 
 /** `submit` of a round that nobody brought before, in time, by the precompiles of EIP-2537. */

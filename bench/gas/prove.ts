@@ -1,7 +1,8 @@
 /** What does a period's proof cost, and does it grow with the slots on the provider's line? */
 import { solidityPackedKeccak256 } from "ethers";
+import { SAMPLES } from "../../test/support/contracts/parameters.ts";
 import { plantLine, plantSlot, randomLeaf } from "../../test/support/contracts/planted.ts";
-import { SAMPLES, type SampleStruct, type World } from "../../test/support/contracts/world.ts";
+import type { SampleStruct, World } from "../../test/support/contracts/world.ts";
 import { calldataFloor, gasOf } from "./transaction.ts";
 
 /** 2^22 leaves of 64 bytes: slots of 256 MiB. */

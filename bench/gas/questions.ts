@@ -1,8 +1,9 @@
 /** Every figure of the snapshot, with what it may cost at most. */
 import { measureHeadMove } from "../../test/support/contracts/bucket-world.ts";
+import { deployWorld } from "../../test/support/contracts/deploy-world.ts";
 import { deployEscrow } from "../../test/support/contracts/escrow.ts";
 import { measureVoucherGas } from "../../test/support/contracts/escrow-gas.ts";
-import { deployWorld, type TestProvider, type World } from "../../test/support/contracts/world.ts";
+import type { TestProvider, World } from "../../test/support/contracts/world.ts";
 import { measureBeacon } from "./beacon.ts";
 import { measureOpenClose, measureOpenSeries } from "./open-close.ts";
 import { measureProve } from "./prove.ts";

@@ -16,6 +16,7 @@ import { expect } from "chai";
 import { AbiCoder, keccak256, TypedDataEncoder, toBeHex } from "ethers";
 import fc from "fast-check";
 import type { PpioToken } from "../../typechain-types/index.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import {
   DELAY_SECONDS,
   deployEscrow,
@@ -29,7 +30,6 @@ import {
   typeOf,
 } from "../support/contracts/escrow.ts";
 import { measureVoucherGas } from "../support/contracts/escrow-gas.ts";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
 
 const DEPOSIT = "address from,address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,uint64 deadline";
 const AUTHORIZE = "address payer,address key,uint96 capPerPayeeWei,uint96 budgetWei,uint40 expiry,uint256 nonce,uint64 deadline";

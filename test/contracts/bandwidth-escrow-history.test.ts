@@ -5,9 +5,9 @@
 import { type RedeemableVoucher, toRedeemable, voucherMessage } from "@ppio/core";
 import { expect } from "chai";
 import { type ContractTransactionResponse, getBytes } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { DELAY_SECONDS, deployEscrow, type EscrowWorld, LATE, mined, NO_BUDGET, type Signer } from "../support/contracts/escrow.ts";
 import { EscrowModel, type ModelVoucher } from "../support/contracts/escrow-model.ts";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
 
 const SEEDS = [1, 2, 3, 4];
 const STEPS = 150;

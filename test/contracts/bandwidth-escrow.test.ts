@@ -2,8 +2,8 @@
 import { type RedeemableVoucher, toRedeemable, voucherMessage } from "@ppio/core";
 import { expect } from "chai";
 import { toBeHex, ZeroAddress, ZeroHash } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { DELAY_SECONDS, deployEscrow, type EscrowWorld, LATE, OUTCOME, type Signer, typeOf } from "../support/contracts/escrow.ts";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
 
 const S_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 const MAX96 = 2n ** 96n - 1n;

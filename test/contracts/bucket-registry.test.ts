@@ -14,7 +14,8 @@ import {
 import { expect } from "chai";
 import { id, type TypedDataDomain, type TypedDataField, ZeroAddress, ZeroHash } from "ethers";
 import { type BucketWorld, deployBucketWorld, listingOf, measureHeadMove } from "../support/contracts/bucket-world.ts";
-import { ethers, FAR, networkHelpers } from "../support/contracts/world.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { FAR } from "../support/contracts/parameters.ts";
 
 const HEAD_MOVE_GAS_MAX = 40_000n;
 const NAME = "films";

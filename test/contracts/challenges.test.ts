@@ -2,17 +2,11 @@
 import { expect } from "chai";
 import { id } from "ethers";
 import { checkBooks } from "../support/contracts/books.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import {
-  ANSWER_SECONDS,
-  CHALLENGE_BOND_WEI as BOND,
-  type DealOptions,
-  deployWorld,
-  networkHelpers,
-  type OpenedDeal,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { ANSWER_SECONDS, CHALLENGE_BOND_WEI as BOND } from "../support/contracts/parameters.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

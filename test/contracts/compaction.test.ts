@@ -1,6 +1,7 @@
 /** Closing holes of a provider's line: IPossessionProofs.compact. */
 import { expect } from "chai";
-import { type DealOptions, deployWorld, type OpenedDeal, type TestProvider, type World } from "../support/contracts/world.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const BIG = 10n ** 18n;
 const SMALL = 10n ** 12n;

@@ -17,9 +17,11 @@ import {
 import { expect } from "chai";
 import { concat, hexlify, keccak256, solidityPackedKeccak256 } from "ethers";
 import fc from "fast-check";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import type { TestTree } from "../support/contracts/tree.ts";
 import * as written from "../support/contracts/typed-data.ts";
-import { deployWorld, networkHelpers, type TestProvider, type World } from "../support/contracts/world.ts";
+import type { TestProvider, World } from "../support/contracts/world.ts";
 
 /** A slot of random bytes with the tree that core builds over it. */
 function coreTree(shape: SlotShape): TestTree {

@@ -14,8 +14,10 @@ import { expect } from "chai";
 import { hexlify, id } from "ethers";
 import fc from "fast-check";
 import { checkBooks } from "../support/contracts/books.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie, servedAtOf, signAnswer } from "../support/contracts/lies.ts";
-import { deployWorld, ethers, networkHelpers, type OpenedDeal, type TestProvider, type World } from "../support/contracts/world.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const COLLATERAL = 10n ** 18n;
 const CELL_BYTES = 4096;

@@ -2,17 +2,11 @@
 import { expect } from "chai";
 import { keccak256, ZeroHash } from "ethers";
 import { checkBooks } from "../support/contracts/books.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { type Header, headerOf } from "../support/contracts/headers.ts";
-import {
-  deployWorld,
-  ethers,
-  networkHelpers,
-  type OpenedDeal,
-  PERIOD_SECONDS,
-  REPORT_DELAY_BLOCKS,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { PERIOD_SECONDS, REPORT_DELAY_BLOCKS } from "../support/contracts/parameters.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

@@ -1,5 +1,7 @@
 import { expect } from "chai";
-import { deployWorld, networkHelpers, type World } from "../support/contracts/world.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import type { World } from "../support/contracts/world.ts";
 
 describe("A deal from its opening to its end", () => {
   let world: World;

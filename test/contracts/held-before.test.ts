@@ -1,14 +1,9 @@
 /** What a provider's line and books remember of slots it no longer holds, and what they must not. */
 import { expect } from "chai";
 import { checkBooks } from "../support/contracts/books.ts";
-import {
-  type DealOptions,
-  deployWorld,
-  networkHelpers,
-  type OpenedDeal,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

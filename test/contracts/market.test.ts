@@ -3,17 +3,11 @@
 import { REFILL_SLOT_TYPES } from "@ppio/core";
 import { expect } from "chai";
 import { id, keccak256, Signature, ZeroAddress } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { OFFER_TYPES } from "../support/contracts/parameters.ts";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "../support/contracts/typed-data.ts";
-import {
-  type DealTerms,
-  deployWorld,
-  ethers,
-  networkHelpers,
-  OFFER_TYPES,
-  type OpenedDeal,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import type { DealTerms, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const FEE = (PAY * 2n) / 100n;

@@ -1,14 +1,9 @@
 /** PossessionProofs: proving, missing, void periods, the line, the tiers as they come together. */
 import { expect } from "chai";
 import { getBytes, hexlify } from "ethers";
-import {
-  deployWorld,
-  networkHelpers,
-  type OpenedDeal,
-  type SampleStruct,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import type { OpenedDeal, SampleStruct, TestProvider, World } from "../support/contracts/world.ts";
 
 describe("PossessionProofs", () => {
   let world: World;

@@ -1,8 +1,11 @@
 /** ProviderRegistry: owners and operators, collateral and its way out. */
 import { expect } from "chai";
 import { id, ZeroAddress } from "ethers";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import { deployWorld, networkHelpers, type TestProvider, UNBONDING_SECONDS, type World } from "../support/contracts/world.ts";
+import { UNBONDING_SECONDS } from "../support/contracts/parameters.ts";
+import type { TestProvider, World } from "../support/contracts/world.ts";
 
 const TOKEN = 10n ** 18n;
 

@@ -3,18 +3,11 @@ import { OPEN_DEAL_TYPES, RENEW_DEAL_TYPES } from "@ppio/core";
 import { expect } from "chai";
 import { id, Signature } from "ethers";
 import { checkBooks } from "../support/contracts/books.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import {
-  type DealOptions,
-  deployWorld,
-  ethers,
-  FAR,
-  NO_PERMIT,
-  networkHelpers,
-  type OpenedDeal,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { FAR, NO_PERMIT } from "../support/contracts/parameters.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

@@ -2,16 +2,11 @@
 import { expect } from "chai";
 import { id } from "ethers";
 import { checkBooks } from "../support/contracts/books.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import {
-  type DealOptions,
-  deployWorld,
-  networkHelpers,
-  type OpenedDeal,
-  RESERVATION_SECONDS,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import { RESERVATION_SECONDS } from "../support/contracts/parameters.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

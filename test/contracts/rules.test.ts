@@ -4,7 +4,10 @@ import { publicKeyForEvm, signatureForEvm } from "@ppio/core";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import fc from "fast-check";
-import { deployWorld, ethers, networkHelpers, PARAMS, type World } from "../support/contracts/world.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { PARAMS } from "../support/contracts/parameters.ts";
+import type { World } from "../support/contracts/world.ts";
 
 const vectors = JSON.parse(readFileSync(new URL("../vectors/drand.json", import.meta.url), "utf8")) as {
   readonly publicKey: string;

@@ -6,10 +6,10 @@ import { expect } from "chai";
 import { concat, getBytes, hexlify, type Interface, id, sha256, toBeHex, zeroPadValue } from "ethers";
 import type { DrandBeacon, MerkleHarness } from "../../typechain-types/index.ts";
 import { encodeG1, TestGroup } from "../support/contracts/beacon.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { randomLeaf } from "../support/contracts/planted.ts";
 import { type Outcome, SecondEvm } from "../support/contracts/second-evm.ts";
 import { distinctTree } from "../support/contracts/tree.ts";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
 
 const quicknet = JSON.parse(readFileSync(new URL("../vectors/drand.json", import.meta.url), "utf8")) as {
   genesisTime: number;

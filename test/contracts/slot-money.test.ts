@@ -4,8 +4,10 @@
  */
 import { expect } from "chai";
 import { checkBooks } from "../support/contracts/books.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import { deployWorld, networkHelpers, type OpenedDeal, type TestProvider, type World } from "../support/contracts/world.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const SEEDS = [1];
 const PERIODS = 12;

@@ -5,8 +5,10 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { revertData } from "@ppio/core";
 import { expect } from "chai";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { deployPool, makeSponsored, openSponsored, type Pool, type SponsoredDeal } from "../support/contracts/sponsor-world.ts";
-import { deployWorld, networkHelpers, type TestProvider, type World } from "../support/contracts/world.ts";
+import type { TestProvider, World } from "../support/contracts/world.ts";
 
 const SEEDS = [1, 2, 3];
 const STEPS = 110;

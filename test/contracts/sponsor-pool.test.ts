@@ -4,6 +4,9 @@ import { SPONSORED_RENEWAL_TYPES, type SponsoredRenewal, sponsoredRenewalMessage
 import { expect } from "chai";
 import { id, ZeroAddress, ZeroHash } from "ethers";
 import type { HookToken, PoolMarket } from "../../typechain-types/index.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { FAR } from "../support/contracts/parameters.ts";
 import {
   BUDGET_WEI,
   deployPool,
@@ -17,7 +20,7 @@ import {
   USER_WEI_MAX,
   WINDOW_SECONDS,
 } from "../support/contracts/sponsor-world.ts";
-import { deployWorld, ethers, FAR, networkHelpers, type TestProvider, type World } from "../support/contracts/world.ts";
+import type { TestProvider, World } from "../support/contracts/world.ts";
 
 const FUNDS_WEI = 10n ** 19n;
 

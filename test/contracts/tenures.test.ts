@@ -1,15 +1,10 @@
 /** How a provider leaves a slot before its deal ends: declared lost, named lost in a proof, handed over; and what is settled after it. */
 import { expect } from "chai";
 import { checkBooks } from "../support/contracts/books.ts";
+import { networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import {
-  type DealOptions,
-  deployWorld,
-  networkHelpers,
-  type OpenedDeal,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;

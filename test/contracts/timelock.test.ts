@@ -1,7 +1,7 @@
 /** PpioTimelock: a delay that cannot leave its bounds, and no other way in. */
 import { expect } from "chai";
 import { ZeroAddress, ZeroHash } from "ethers";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 
 const DAY = 86_400n;
 

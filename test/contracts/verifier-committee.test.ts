@@ -2,6 +2,7 @@
 import { commitReportMessage, encodeReport, type ReportEntry } from "@ppio/core";
 import { expect } from "chai";
 import { AbiCoder, id, keccak256, type Wallet, ZeroAddress, ZeroHash } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import {
   type CommitteeWorld,
   deployCommittee,
@@ -11,7 +12,6 @@ import {
   PARAMS,
   TOKEN,
 } from "../support/contracts/committee.ts";
-import { ethers, networkHelpers } from "../support/contracts/world.ts";
 
 const SEATS = 9;
 const REWARD_WEI = 10n * TOKEN;

@@ -2,8 +2,9 @@
 import { drawCommittee, joinCommitteeMessage } from "@ppio/core";
 import { expect } from "chai";
 import { keccak256, type Wallet, ZeroAddress } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { type CommitteeWorld, deployCommittee, LEAVE_DELAY_TERMS, MIN_STAKE_WEI, PARAMS, TOKEN } from "../support/contracts/committee.ts";
-import { ethers, FAR, networkHelpers } from "../support/contracts/world.ts";
+import { FAR } from "../support/contracts/parameters.ts";
 
 const [NONE, ACTIVE, LEAVING] = [0n, 1n, 2n];
 const VERIFIERS = 12;

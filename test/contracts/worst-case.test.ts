@@ -12,22 +12,12 @@ import {
   solidityPackedKeccak256,
   toBeHex,
 } from "ethers";
+import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { GWEI, PERIOD_SECONDS, RESERVATION_SECONDS, SAMPLES } from "../support/contracts/parameters.ts";
 import { plantLine, plantProven, plantSlot, randomLeaf } from "../support/contracts/planted.ts";
 import { uniformTree } from "../support/contracts/tree.ts";
-import {
-  type DealOptions,
-  deployWorld,
-  ethers,
-  GWEI,
-  networkHelpers,
-  type OpenedDeal,
-  PERIOD_SECONDS,
-  RESERVATION_SECONDS,
-  SAMPLES,
-  type SampleStruct,
-  type TestProvider,
-  type World,
-} from "../support/contracts/world.ts";
+import type { DealOptions, OpenedDeal, SampleStruct, TestProvider, World } from "../support/contracts/world.ts";
 
 /** Of a block of Ethereum when prague came. */
 const BLOCK = 36_000_000;

@@ -1,6 +1,7 @@
 /** What must hold after every scenario, whatever happened: the numbered invariants of the interfaces that views can show. */
 import { expect } from "chai";
-import { GWEI, type OpenedDeal, type World } from "./world.ts";
+import { GWEI } from "./parameters.ts";
+import type { OpenedDeal, World } from "./world.ts";
 
 const [VACANT, CLOSED, RESERVED] = [2n, 3n, 5n];
 

@@ -3,7 +3,7 @@ import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types"
 import { bucketDomain, bucketKeyOf } from "@ppio/core";
 import { type ContractTransactionResponse, hexlify, id, type TypedDataDomain } from "ethers";
 import type { BucketRegistry, IBucketRegistry } from "../../../typechain-types/index.ts";
-import { ethers } from "./world.ts";
+import { ethers } from "./chain.ts";
 
 export type Listing = IBucketRegistry.ListingStruct & { hash: string };
 

@@ -2,7 +2,9 @@
 import { encodeReport, type ReportEntry, reportCommitment } from "@ppio/core";
 import { type ContractTransactionReceipt, id, type Wallet } from "ethers";
 import type { IVerifierCommittee, RepairFundDouble, ServicePenaltyDouble, VerifierCommittee } from "../../../typechain-types/index.ts";
-import { deployWorld, ethers, networkHelpers, type World } from "./world.ts";
+import { ethers, networkHelpers } from "./chain.ts";
+import { deployWorld } from "./deploy-world.ts";
+import type { World } from "./world.ts";
 
 export const TOKEN = 10n ** 18n;
 export const MIN_STAKE_WEI = 1_000n * TOKEN;

@@ -4,8 +4,8 @@
  */
 import { authorizeKeyMessage, type RedeemableVoucher } from "@ppio/core";
 import { type BaseWallet, Wallet } from "ethers";
+import { networkHelpers } from "./chain.ts";
 import { type EscrowWorld, KEY_SECONDS, LATE, mined, NO_BUDGET } from "./escrow.ts";
-import { networkHelpers } from "./world.ts";
 
 /** A credit window of 1 MiB at a price of about 0.01 tokens per GiB, and what a day's traffic might come to. */
 const STEP_WEI = 12_345_678_901_234_567n;

@@ -3,7 +3,7 @@ import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types"
 import { type EscrowDomain, escrowDomain, type RedeemableVoucher, toRedeemable, voucherMessage } from "@ppio/core";
 import { type BaseWallet, type ContractTransactionReceipt, type ContractTransactionResponse, getBytes, type TypedDataField } from "ethers";
 import type { BandwidthEscrow, PpioToken } from "../../../typechain-types/index.ts";
-import { ethers, networkHelpers } from "./world.ts";
+import { ethers, networkHelpers } from "./chain.ts";
 
 export const DELAY_SECONDS = 1_000n;
 export const NO_BUDGET = 2n ** 96n - 1n;

@@ -1,6 +1,6 @@
 /** Headers of blocks of the simulated chain as the chain hashes them (prague: 21 fields). */
 import { encodeRlp, keccak256, toBeHex } from "ethers";
-import { ethers } from "./world.ts";
+import { ethers } from "./chain.ts";
 
 const FIELDS = [
   "parentHash",

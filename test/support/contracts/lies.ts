@@ -3,7 +3,8 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { answerRootsHash, type ReadAnswer, readAnswerMessage } from "@ppio/core";
 import type { ContractTransactionResponse } from "ethers";
-import { ethers, type OpenedDeal, type TestProvider, type World } from "./world.ts";
+import { ethers } from "./chain.ts";
+import type { OpenedDeal, TestProvider, World } from "./world.ts";
 
 export async function signAnswer(world: World, answer: ReadAnswer, signer: HardhatEthersSigner): Promise<string> {
   const { chainId } = await ethers.provider.getNetwork();

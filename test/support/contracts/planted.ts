@@ -4,7 +4,9 @@
  * the contracts' own views, so that a layout that has changed is an error and not a wrong figure.
  */
 import { AbiCoder, concat, dataSlice, getBytes, hexlify, id, keccak256, sha256, toBeHex, zeroPadValue } from "ethers";
-import { HEADER, networkHelpers, type World } from "./world.ts";
+import { networkHelpers } from "./chain.ts";
+import { HEADER } from "./parameters.ts";
+import type { World } from "./world.ts";
 
 /** Places of the mappings: StorageMarket keeps two strings of EIP712 before its state; PossessionProofs two bitmaps. */
 const HEADS = 2n;

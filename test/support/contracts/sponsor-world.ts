@@ -3,8 +3,10 @@ import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types"
 import { dealIdOf, providersHashOf, type SponsorDomain, type Sponsorship, sponsorshipMessage } from "@ppio/core";
 import { concat, keccak256, ZeroHash } from "ethers";
 import type { SponsorPool, SponsorPools } from "../../../typechain-types/index.ts";
+import { ethers } from "./chain.ts";
+import { FAR } from "./parameters.ts";
 import { OPEN_DEAL_TYPES } from "./typed-data.ts";
-import { type DealTerms, ethers, FAR, type TestProvider, type World } from "./world.ts";
+import type { DealTerms, TestProvider, World } from "./world.ts";
 
 export const WINDOW_SECONDS = 1_000n;
 export const USER_WEI_MAX = 10n ** 18n;

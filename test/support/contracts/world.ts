@@ -4,18 +4,15 @@ import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types"
 import {
   type ContractTransactionReceipt,
   type ContractTransactionResponse,
-  getCreateAddress,
   id,
   keccak256,
   Signature,
   solidityPackedKeccak256,
   ZeroHash,
 } from "ethers";
-import { network } from "hardhat";
 import type {
   DrandBeacon,
   FraudProofs,
-  IPenaltyPolicy,
   IPossessionProofs,
   IStorageMarket,
   PenaltyPolicy,
@@ -27,52 +24,9 @@ import type {
   StorageMarket,
 } from "../../../typechain-types/index.ts";
 import { TestGroup } from "./beacon.ts";
+import { ethers, networkHelpers } from "./chain.ts";
+import { FAR, GWEI, HEADER, OFFER_TYPES, REPORT_DELAY_BLOCKS, SAMPLES } from "./parameters.ts";
 import { distinctTree, type TestTree } from "./tree.ts";
-
-export const { ethers, networkHelpers } = await network.getOrCreate();
-
-export const GWEI = 1_000_000_000n;
-export const PERIOD_SECONDS = 100n;
-export const ROUND_SECONDS = 3n;
-export const SEED_DELAY_SECONDS = 12n;
-export const MAX_LAG_SECONDS = 30n;
-export const REPORT_WINDOW = 6;
-export const SAMPLES = 5;
-export const REPORT_DELAY_BLOCKS = 2;
-export const UNBONDING_SECONDS = 1_000n;
-export const ANSWER_SECONDS = 1_000n;
-export const CHALLENGE_BOND_WEI = 10n ** 17n;
-export const RESERVATION_SECONDS = 400n;
-export const RESERVATION_BOND_BPS = 100n;
-/** Of one cell of 4096 bytes at most: what the deals of tests are said to hold. */
-export const HEADER = "0x0101020c000010000000000000000001";
-export const PARAMS: IPenaltyPolicy.ParamsStruct = {
-  warningWindowPeriods: 20,
-  missBps: 500,
-  repeatBps: 250,
-  maxMissBps: 3_000,
-  destroyAfterMisses: 4,
-  decayPeriods: 5,
-  fundBps: 4_000,
-  reporterBps: 500,
-  challengerBps: 1_000,
-  protocolFeeBps: 200,
-  declaredLossBps: 1_000,
-  caughtLossBps: 5_000,
-  premiumBps: 200,
-  premiumRampPeriods: 4,
-};
-export const NO_PERMIT = { value: 0n, deadline: 0n, v: 0, r: ZeroHash, s: ZeroHash };
-export const OFFER_TYPES = {
-  Offer: (
-    "uint32 providerId,uint32 operatorEpoch,address owner,address payer,bytes32 dealSalt,uint8 slotIndex,uint8 k,uint8 n," +
-    "bytes32 headerHash,bytes32 root,uint64 leafCount,uint256 payPerPeriodWei,uint256 collateralWei,uint32 startBy," +
-    "uint32 periods,uint32 renewUntil,uint64 expiry"
-  )
-    .split(",")
-    .map((field) => ({ type: field.split(" ")[0] ?? "", name: field.split(" ")[1] ?? "" })),
-};
-export const FAR = 4_000_000_000n;
 
 export type SampleStruct = IPossessionProofs.SampleStruct;
 export type SlotOffer = Omit<IStorageMarket.SlotOfferStruct, "payPerPeriodWei" | "collateralWei"> & {
@@ -433,82 +387,4 @@ export class World {
     }
     return total;
   }
-}
-
-/** Deploys everything; addresses that depend on each other come from the deployer's nonce. */
-export async function deployWorld(): Promise<World> {
-  const signers = await ethers.getSigners();
-  const [deployer] = signers;
-  if (deployer === undefined) throw new Error("no signers");
-  const genesis = BigInt(await networkHelpers.time.latest()) + 1n;
-  const token = await ethers.deployContract("PpioToken");
-  for (let i = 0; i < 5; i++) {
-    await token.faucet(deployer);
-    await networkHelpers.time.increase(86_400);
-  }
-  const group = new TestGroup();
-  const beacon = await ethers.deployContract("DrandBeacon", [group.publicKey, genesis, ROUND_SECONDS, MAX_LAG_SECONDS]);
-  const policy = await ethers.deployContract("PenaltyPolicy", [signers[3] ?? "", PARAMS]);
-  const libraries = { Settlement: await ethers.deployContract("Settlement"), SlotTransfers: await ethers.deployContract("SlotTransfers") };
-  const nonce = await deployer.getNonce();
-  const at = (offset: number): string => getCreateAddress({ from: deployer.address, nonce: nonce + offset });
-  const [registryAt, proofsAt, marketAt, challengesAt, repairAt, fraudAt] = [0, 1, 2, 3, 4, 5].map(at) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const committee = signers[4] ?? "";
-  const registry = await ethers.deployContract("ProviderRegistry", [token, marketAt, proofsAt, UNBONDING_SECONDS]);
-  const proofs = await ethers.deployContract("PossessionProofs", [
-    {
-      registry: registryAt,
-      market: marketAt,
-      policy,
-      beacon,
-      fraudProofs: fraudAt,
-      committee,
-      genesisTime: genesis,
-      periodSeconds: PERIOD_SECONDS,
-      seedDelaySeconds: SEED_DELAY_SECONDS,
-      reportWindowPeriods: REPORT_WINDOW,
-      reportDelayBlocks: REPORT_DELAY_BLOCKS,
-      samplesPerProof: SAMPLES,
-    },
-  ]);
-  const market = await ethers.deployContract(
-    "StorageMarket",
-    [{ token, registry: registryAt, proofs: proofsAt, policy, challenges: challengesAt, repair: repairAt, committee }],
-    { libraries },
-  );
-  const challenges = await ethers.deployContract("SlotChallenges", [
-    {
-      token,
-      market,
-      registry,
-      beacon,
-      timelock: signers[3] ?? "",
-      answerSeconds: ANSWER_SECONDS,
-      seedDelaySeconds: SEED_DELAY_SECONDS,
-      bondWei: CHALLENGE_BOND_WEI,
-      minBondWei: 1n,
-      maxBondWei: 10n ** 20n,
-    },
-  ]);
-  const repair = await ethers.deployContract("SlotRepair", [
-    {
-      token,
-      market,
-      beacon,
-      reservationSeconds: RESERVATION_SECONDS,
-      seedDelaySeconds: SEED_DELAY_SECONDS,
-      bondBps: RESERVATION_BOND_BPS,
-    },
-  ]);
-  const fraud = await ethers.deployContract("FraudProofs", [market, registry, proofs]);
-  const world = new World({ token, beacon, policy, registry, proofs, market, challenges, repair, fraud }, signers);
-  await world.next();
-  return world;
 }

@@ -1,5 +1,5 @@
 /** The end of a run: time passes, everybody settles and leaves, and nothing may be stuck. */
-import { REPORT_WINDOW, UNBONDING_SECONDS } from "../contracts/world.ts";
+import { REPORT_WINDOW, UNBONDING_SECONDS } from "../contracts/parameters.ts";
 import type { Fuzz } from "./fuzz.ts";
 import { InvariantViolation } from "./invariant.ts";
 import { DEAL, SLOT } from "./state.ts";

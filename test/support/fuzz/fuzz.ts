@@ -3,9 +3,10 @@
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import type { ContractTransactionResponse, Interface, Log } from "ethers";
 import type { StateLens } from "../../../typechain-types/index.ts";
+import { networkHelpers } from "../contracts/chain.ts";
+import { PERIOD_SECONDS, ROUND_SECONDS, SEED_DELAY_SECONDS } from "../contracts/parameters.ts";
 import type { TestTree } from "../contracts/tree.ts";
-import type { DealTerms } from "../contracts/world.ts";
-import { networkHelpers, PERIOD_SECONDS, ROUND_SECONDS, SEED_DELAY_SECONDS, type World } from "../contracts/world.ts";
+import type { DealTerms, World } from "../contracts/world.ts";
 import { checkAll, type Invariant, InvariantViolation } from "./invariant.ts";
 import type { Model } from "./model.ts";
 import type { Random } from "./random.ts";

@@ -1,7 +1,8 @@
 /** What owners, payers, reporters, challengers, repairers, the committee and the timelock do. */
 import { concat, keccak256 } from "ethers";
+import { CHALLENGE_BOND_WEI, PARAMS, REPORT_DELAY_BLOCKS } from "../contracts/parameters.ts";
 import { distinctTree } from "../contracts/tree.ts";
-import { CHALLENGE_BOND_WEI, PARAMS, REPORT_DELAY_BLOCKS, type TestProvider } from "../contracts/world.ts";
+import type { TestProvider } from "../contracts/world.ts";
 import type { Fuzz, FuzzDeal } from "./fuzz.ts";
 import { lineOf } from "./provider-actions.ts";
 import { DEAL, GWEI, SLOT, type SlotView } from "./state.ts";

@@ -1,6 +1,7 @@
 /** What providers do: prove, lose, hand over, compact, bond and unbond, change keys, lie. */
 import { concat, keccak256, solidityPackedKeccak256, ZeroHash } from "ethers";
-import { SAMPLES, type SampleStruct } from "../contracts/world.ts";
+import { SAMPLES } from "../contracts/parameters.ts";
+import type { SampleStruct } from "../contracts/world.ts";
 import type { Fuzz, FuzzProvider } from "./fuzz.ts";
 import { GWEI, type Interval, intervals, OFF_LINE_GWEI, SLOT } from "./state.ts";
 

@@ -1,7 +1,10 @@
 /** Runs of the fuzzer: one world, put back before each; a seed gives the whole run. */
 
 import type { StateLens } from "../../../typechain-types/index.ts";
-import { deployWorld, ethers, networkHelpers, RESERVATION_BOND_BPS, World } from "../contracts/world.ts";
+import { ethers, networkHelpers } from "../contracts/chain.ts";
+import { deployWorld } from "../contracts/deploy-world.ts";
+import { RESERVATION_BOND_BPS } from "../contracts/parameters.ts";
+import { World } from "../contracts/world.ts";
 import { policyInvariants, proofsInvariants, registryInvariants } from "./core-invariants.ts";
 import { drain } from "./drain.ts";
 import { Fuzz, type Habit } from "./fuzz.ts";

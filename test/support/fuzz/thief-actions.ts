@@ -1,6 +1,6 @@
 /** What nobody may do: each call must be refused, whatever the state is. */
 import type { ContractTransactionResponse } from "ethers";
-import { PARAMS } from "../contracts/world.ts";
+import { PARAMS } from "../contracts/parameters.ts";
 import type { Fuzz } from "./fuzz.ts";
 import { draft } from "./market-actions.ts";
 import { samplesOf } from "./provider-actions.ts";

@@ -46,6 +46,8 @@ async function makeBase(folder: string): Promise<void> {
   await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
   const config = await readFile(join(folder, "hardhat.config.ts"), "utf8");
   const quick = config
+    // Mutants run side by side already, and only one after the other do the files stop at the first failure.
+    .replace("parallel: true, jobs: 2", "parallel: false")
     .replace("optimizer: { enabled: true, runs: 200 }", "optimizer: { enabled: false }")
     .replace('default: { type: "edr-simulated",', 'default: { type: "edr-simulated", allowUnlimitedContractSize: true,');
   if (quick === config) throw new Error("hardhat.config.ts has changed: the quick build does not apply");

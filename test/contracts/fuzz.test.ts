@@ -31,6 +31,7 @@ describe("Invariants of the core", function () {
     }
     const done = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, count]) => `${name} ${count}`);
     console.log(`      ${seed - FIRST_SEED} runs, ${checks} steps checked: ${done.join(", ")}`);
-    expect(checks).to.be.greaterThan(100);
+    // How many more there are depends on the machine alone.
+    expect(checks).to.be.greaterThan(20);
   });
 });

@@ -4,10 +4,32 @@
  */
 import { PpioError } from "../errors.ts";
 import { checkParams, type ErasureParams, generatorMatrix, invertMatrix, multiplyMatrices } from "./matrix.ts";
-import { compileProgram, type PlaneProgram, runProgram, UNIT_BYTES } from "./plane-kernel.ts";
+import { UNIT_BYTES } from "./plane-kernel.ts";
+import { type Program, plainProgram, simdProgram } from "./program.ts";
+import { hasSimd, SimdMemory } from "./simd-memory.ts";
+import { transformProgram } from "./transform-program.ts";
+import { matrixProgram, type XorProgram } from "./xor-program.ts";
 
 /** Programs for loss patterns are kept, the oldest dropped. */
 const PROGRAMS_MAX = 64;
+/** Coefficients of a decoding matrix up to which a kernel of its own is faster than tables (docs/performance.md). */
+const STRAIGHT_COEFFICIENTS_MAX = 128;
+
+export interface ErasureOptions {
+  /** WebAssembly SIMD where it is known, or plain JavaScript; the bytes are the same. */
+  readonly kernel?: "auto" | "plain";
+  /** Memory whose cells are coded without a copy; one for all coders of the thread otherwise. */
+  readonly memory?: SimdMemory;
+}
+
+let sharedMemory: SimdMemory | undefined;
+
+function memoryFor({ kernel = "auto", memory }: ErasureOptions): SimdMemory | undefined {
+  if (kernel === "plain" || !hasSimd()) return undefined;
+  if (memory !== undefined) return memory;
+  sharedMemory ??= new SimdMemory();
+  return sharedMemory;
+}
 
 export interface ErasureCoder extends ErasureParams {
   /**
@@ -24,12 +46,15 @@ export interface ErasureCoder extends ErasureParams {
   reconstruct(have: ReadonlyMap<number, Uint8Array>, want: ReadonlyMap<number, Uint8Array>): void;
 }
 
-export function createErasureCoder(params: ErasureParams): ErasureCoder {
+export function createErasureCoder(params: ErasureParams, options: ErasureOptions = {}): ErasureCoder {
   checkParams(params);
   const { k, n } = params;
   const matrix = generatorMatrix(params);
-  const encoder = compileProgram(matrix.subarray(k * k), k);
-  const programs = new Map<string, PlaneProgram>();
+  const memory = memoryFor(options);
+  const compile = (rows: Uint8Array, straight?: () => XorProgram): Program =>
+    memory === undefined ? plainProgram(rows, k) : simdProgram(memory, rows, k, straight);
+  const encoder = compile(matrix.subarray(k * k), () => transformProgram(params));
+  const programs = new Map<string, Program>();
 
   const rowsOf = (indices: readonly number[]): Uint8Array => {
     const rows = new Uint8Array(indices.length * k);
@@ -39,11 +64,12 @@ export function createErasureCoder(params: ErasureParams): ErasureCoder {
     return rows;
   };
 
-  const programFor = (from: readonly number[], to: readonly number[]): PlaneProgram => {
+  const programFor = (from: readonly number[], to: readonly number[]): Program => {
     const key = `${from.join()}>${to.join()}`;
     const known = programs.get(key);
     if (known !== undefined) return known;
-    const program = compileProgram(multiplyMatrices(rowsOf(to), invertMatrix(rowsOf(from), k), k), k);
+    const rows = multiplyMatrices(rowsOf(to), invertMatrix(rowsOf(from), k), k);
+    const program = compile(rows, rows.length <= STRAIGHT_COEFFICIENTS_MAX ? () => matrixProgram(rows, k) : undefined);
     const oldest = programs.keys().next();
     if (programs.size >= PROGRAMS_MAX && !oldest.done) programs.delete(oldest.value);
     programs.set(key, program);
@@ -57,7 +83,7 @@ export function createErasureCoder(params: ErasureParams): ErasureCoder {
       if (data.length !== k || coded.length !== n - k)
         throw new PpioError("BAD_FORMAT", `A segment has ${k} data and ${n - k} coded cells.`);
       checkLengths([...data, ...coded]);
-      runProgram(encoder, data, coded);
+      encoder(data, coded);
     },
     reconstruct: (have, want) => {
       const from = [...have.keys()].sort((a, b) => a - b).slice(0, k);
@@ -74,7 +100,7 @@ export function createErasureCoder(params: ErasureParams): ErasureCoder {
       const sources = from.map((index) => have.get(index) ?? new Uint8Array());
       const targets = [...want.values()];
       checkLengths([...sources, ...targets]);
-      runProgram(programFor(from, to), sources, targets);
+      programFor(from, to)(sources, targets);
     },
   };
 }

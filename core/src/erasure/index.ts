@@ -1,4 +1,4 @@
-export { createErasureCoder, type ErasureCoder } from "./coder.ts";
+export { createErasureCoder, type ErasureCoder, type ErasureOptions } from "./coder.ts";
 export {
   CANTOR_BASIS,
   inverse as fieldInverse,
@@ -8,3 +8,4 @@ export {
   TOWER_BASIS,
 } from "./field.ts";
 export { CELLS_MAX, checkParams, type ErasureParams, generatorMatrix } from "./matrix.ts";
+export { hasSimd, SimdMemory } from "./simd-memory.ts";

@@ -21,7 +21,7 @@ export function checkParams({ k, n }: ErasureParams): void {
   }
 }
 
-function nextPowerOfTwo(value: number): number {
+export function nextPowerOfTwo(value: number): number {
   let power = 1;
   while (power < value) power *= 2;
   return power;

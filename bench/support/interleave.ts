@@ -1,0 +1,47 @@
+/** Rates of two contestants, measured in turns so that both see the same machine, and the line that every benchmark prints. */
+export interface Contest {
+  readonly name: string;
+  /** Each call measures for a moment and returns GB/s. */
+  readonly ours: () => number | Promise<number>;
+  readonly peer: () => number | Promise<number>;
+  /** Least ratio of ours to the peer's. */
+  readonly target: number;
+}
+
+const TURNS = 15;
+/** Turns that only let the engine finish compiling. */
+const WARM_TURNS = 3;
+const TURN_MS = 40;
+
+/** GB/s of an action that handles `bytes`, repeated for one turn. */
+export function rateOf(action: () => void, bytes: number, turnMs = TURN_MS): number {
+  const start = performance.now();
+  let runs = 0;
+  do {
+    action();
+    runs += 1;
+  } while (performance.now() - start < turnMs);
+  return (runs * bytes) / (performance.now() - start) / 1e6;
+}
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+/** Prints `name  ours  peer  ratio  target`, the medians of all turns. */
+export async function compare({ name, ours, peer, target }: Contest): Promise<void> {
+  const rates: [number, number][] = [];
+  for (let turn = 0; turn < WARM_TURNS + TURNS; turn += 1) {
+    const pair: [number, number] = [await ours(), await peer()];
+    if (turn >= WARM_TURNS) rates.push(pair);
+  }
+  const [mine, theirs, ratio] = [
+    median(rates.map(([rate]) => rate)),
+    median(rates.map(([, rate]) => rate)),
+    median(rates.map(([a, b]) => a / b)),
+  ];
+  const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
+  console.log(
+    `${name.padEnd(46)}${mine.toFixed(2).padStart(8)}${theirs.toFixed(2).padStart(8)}${percent(ratio).padStart(9)}  (target ${percent(target)})`,
+  );
+}

@@ -124,6 +124,11 @@ export class SlotStore {
     return this.#entries.get(uploadId);
   }
 
+  /** Neither tree nor data give the root: no cell of the slot can be served. */
+  areRootsLost(uploadId: string): boolean {
+    return this.#entries.get(uploadId)?.areRootsLost ?? false;
+  }
+
   /** Reserves space for a slot. @throws NO_SPACE, ALREADY_EXISTS, IO */
   async create(meta: SlotMeta): Promise<void> {
     const { uploadId } = meta;

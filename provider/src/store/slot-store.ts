@@ -8,6 +8,7 @@ import { cellLength, cellRoot, equalBytes, isPpioError, NODE_BYTES, PpioError, s
 import { diskError, isErrno, type Logger } from "@ppio/daemon";
 import { hexlify } from "ethers";
 import { computeRoots, readFully } from "./cell-reader.ts";
+import { EarlyFlush } from "./early-flush.ts";
 import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
 import { RootsCache } from "./roots-cache.ts";
 import type { Entry, StoredSlot } from "./slot-entry.ts";
@@ -16,6 +17,8 @@ import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts
 import { writeBody } from "./slot-writer.ts";
 
 const ROOTS_CACHE_BYTES = 16 << 20;
+/** While a body comes in, what was written is flushed after so much. */
+const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
 const DISK_RESERVE_BYTES = 16 << 20;
 
@@ -28,6 +31,8 @@ export interface SlotStoreOptions {
   readonly now?: () => number;
   /** Told once per slot and start, when a byte is found that does not match the root. */
   readonly onDamage?: (meta: SlotMeta) => void;
+  /** While a body comes in; 8 MiB unless given. */
+  readonly flushEveryBytes?: number;
   /** The disk; node:fs unless given. */
   readonly files?: FileLayer;
 }
@@ -165,9 +170,32 @@ export class SlotStore {
           details: { receivedBytes: entry.receivedBytes },
         });
       }
-      await this.#useData(entry, "r+", (file) => writeBody(entry, file, body, this.#now));
+      await this.#useData(entry, "r+", (file) => this.#writeFlushing(entry, file, body));
       return entry.receivedBytes;
     });
+  }
+
+  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
+    const early = new EarlyFlush(() => this.#files.syncData(entry.meta.uploadId, file), flushEveryBytes);
+    try {
+      await writeBody(entry, file, body, (bytes) => {
+        entry.touchedAt = this.#now();
+        early.wrote(bytes);
+      });
+    } finally {
+      await this.#orStartOver(entry, file, early.end());
+    }
+  }
+
+  /** A system that failed to flush forgets what it could not write: a second flush would succeed and mean nothing. */
+  async #orStartOver(entry: Entry, file: StoreFile, flushed: Promise<void>): Promise<void> {
+    try {
+      await flushed;
+    } catch (cause) {
+      await this.#startOver(entry, file);
+      throw cause;
+    }
   }
 
   /**
@@ -200,13 +228,7 @@ export class SlotStore {
       const flushed = this.#files.syncData(uploadId, file);
       flushed.catch(() => undefined);
       const made = await computeRoots(file, entry.header);
-      try {
-        await flushed;
-      } catch (cause) {
-        // A system that failed to flush forgets what it could not write: a second flush would succeed and mean nothing.
-        await this.#startOver(entry, file);
-        throw cause;
-      }
+      await this.#orStartOver(entry, file, flushed);
       if (made.root !== expectedRoot) {
         // Which byte was damaged cannot be known.
         await this.#startOver(entry, file);

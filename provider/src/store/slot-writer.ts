@@ -9,7 +9,12 @@ export const WRITE_BATCH_BYTES = 512 << 10;
 const WRITE_BATCH_PIECES = 256;
 
 /** What arrived before a cut is kept, so that a resume starts there. @throws TOO_LARGE, NO_SPACE, and what disk and body throw */
-export async function writeBody(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>, now: () => number): Promise<void> {
+export async function writeBody(
+  entry: Entry,
+  file: StoreFile,
+  body: AsyncIterable<Uint8Array>,
+  wrote: (bytes: number) => void,
+): Promise<void> {
   const total = slotBytes(entry.header);
   let batch: Uint8Array[] = [];
   let batchBytes = 0;
@@ -19,7 +24,7 @@ export async function writeBody(entry: Entry, file: StoreFile, body: AsyncIterab
     if (expected === 0) return;
     const bytesWritten = await file.writev(pieces, entry.receivedBytes);
     entry.receivedBytes += bytesWritten;
-    entry.touchedAt = now();
+    wrote(bytesWritten);
     if (bytesWritten !== expected) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
   };
   try {

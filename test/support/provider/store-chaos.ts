@@ -74,7 +74,7 @@ function fresh(index: number): Promised {
 async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, figures: ChaosFigures): Promise<void> {
   let store: SlotStore;
   try {
-    store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, now: () => 0 });
+    store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
   } catch {
     return;
   }
@@ -136,7 +136,7 @@ async function act(store: SlotStore, promises: Promised[], index: number, draw: 
 
 /** After power is back: everything acknowledged, nothing else, and the books exact. */
 async function check(disk: FaultyDisk, promises: Promised[]): Promise<void> {
-  const store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, now: () => 0 });
+  const store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
   const known = new Map(promises.map((promised) => [promised.slot.meta.uploadId, promised]));
   for (const { slot, isThere, isSealed } of promises) {
     const found = store.find(slot.meta.uploadId);

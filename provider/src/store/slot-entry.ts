@@ -22,5 +22,7 @@ export interface Entry extends StoredSlot {
   isDamaged: boolean;
   /** Neither `roots` nor the data give the root; known until the next start, so that it is found out once only. */
   areRootsLost: boolean;
+  /** Writing the sealed record failed half way: the disk may hold it. */
+  isSealInDoubt: boolean;
   loading: Promise<Uint8Array> | undefined;
 }

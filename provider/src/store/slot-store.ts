@@ -87,7 +87,7 @@ export class SlotStore {
     const header = headerOf(meta);
     const total = slotBytes(header);
     const { size, mtimeMs } = (await this.#files.dataStat(uploadId)) ?? { size: 0, mtimeMs: meta.createdAt };
-    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, loading: undefined };
+    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, loading: undefined };
     const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle };
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
@@ -145,7 +145,14 @@ export class SlotStore {
     if (total > available) {
       throw new PpioError("NO_SPACE", `The slot needs ${total} bytes and ${available} are free here; use another provider.`);
     }
-    const fresh = { receivedBytes: 0, touchedAt: this.#now(), isDamaged: false, areRootsLost: false, loading: undefined };
+    const fresh = {
+      receivedBytes: 0,
+      touchedAt: this.#now(),
+      isDamaged: false,
+      areRootsLost: false,
+      isSealInDoubt: false,
+      loading: undefined,
+    };
     const entry: Entry = { meta, header, isBusy: true, ...fresh };
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
@@ -237,12 +244,17 @@ export class SlotStore {
       return made.roots;
     });
     const meta: SlotMeta = { ...entry.meta, state: "sealed", root: expectedRoot };
+    entry.isSealInDoubt = true;
     await this.#files.writeSeal(meta, roots);
+    entry.isSealInDoubt = false;
     entry.meta = meta;
     this.#roots.put(uploadId, roots);
   }
 
   async #startOver(entry: Entry, file: StoreFile): Promise<void> {
+    // A sealed record must never stand beside bytes that are gone.
+    if (entry.isSealInDoubt) await this.#files.writeRecord(entry.meta);
+    entry.isSealInDoubt = false;
     entry.receivedBytes = 0;
     // On a disk that refuses, the root tells.
     await file.truncate(0).catch(() => undefined);

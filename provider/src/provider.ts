@@ -22,10 +22,13 @@ import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
+import { scrubOnce } from "./store/scrubber.ts";
 import { SlotStore } from "./store/slot-store.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
 const HOUSEKEEPING_INTERVAL_MS = 15_000;
+/** Between two scrubs; a scrub itself takes as long as its rate says. */
+const SCRUB_INTERVAL_MS = 60_000;
 
 export interface RunningProvider {
   readonly providerId: number;
@@ -56,6 +59,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   });
   lifecycle.onStop("transactions", () => sender.close());
 
+  const metrics = createProviderMetrics();
   const context: ProviderContext = {
     config,
     chain,
@@ -63,10 +67,15 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     operator,
     providerId,
     operatorEpoch: Number(operatorEpoch),
-    store: await SlotStore.open({ dir: join(config.dataDir, "slots"), capacityBytes: config.capacityBytes, log }),
+    store: await SlotStore.open({
+      dir: join(config.dataDir, "slots"),
+      capacityBytes: config.capacityBytes,
+      log,
+      onDamage: () => metrics.add("ppio_damage_found_total", 1),
+    }),
     sender,
     dealt: new Set(),
-    metrics: createProviderMetrics(),
+    metrics,
     log,
     now: Date.now,
   };
@@ -108,5 +117,22 @@ function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
       },
     }),
   ];
+  if (context.config.scrubBytesPerSecond > 0) {
+    loops.push(repeat({ name: "scrub", intervalMs: SCRUB_INTERVAL_MS, signal, log, work: () => scrub(context, signal) }));
+  }
   lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
+}
+
+async function scrub({ store, config, metrics, log }: ProviderContext, signal: AbortSignal): Promise<void> {
+  const report = await scrubOnce({
+    store,
+    bytesPerSecond: config.scrubBytesPerSecond,
+    file: join(config.dataDir, "scrub.json"),
+    signal,
+    log,
+    onBytes: (bytes) => metrics.add("ppio_scrubbed_bytes_total", bytes),
+  });
+  if (signal.aborted) return;
+  metrics.add("ppio_scrubs_total", 1);
+  if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
 }

@@ -18,7 +18,7 @@ import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
-import { WRITE_BATCH_BYTES } from "../store/slot-store.ts";
+import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { checkBalance, OfferDesk } from "./offers.ts";

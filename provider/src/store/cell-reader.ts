@@ -1,15 +1,15 @@
 /** Reading a slot's data file: one cell, or all of them in order through one buffer of a fixed size. */
-import type { FileHandle } from "node:fs/promises";
 import { type DealHeader, NODE_BYTES, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
+import type { StoreFile } from "./file-layer.ts";
 
 /** A multiple of every cell size, both being powers of two. */
 const BATCH_BYTES = 1 << 20;
 
 /** Fills `into` from `position` on. @throws CORRUPT when the file ends before */
-export async function readFully(handle: FileHandle, into: Uint8Array, position: number): Promise<void> {
+export async function readFully(file: StoreFile, into: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await handle.read(into, done, into.length - done, position + done);
+    const bytesRead = await file.read(into.subarray(done), position + done);
     if (bytesRead === 0) throw new PpioError("CORRUPT", "The slot's data is cut short on disk.");
     done += bytesRead;
   }
@@ -23,7 +23,7 @@ export interface SlotRoots {
 }
 
 /** The tree that the bytes on disk have. @throws CORRUPT when there are too few */
-export async function computeRoots(handle: FileHandle, header: DealHeader): Promise<SlotRoots> {
+export async function computeRoots(file: StoreFile, header: DealHeader): Promise<SlotRoots> {
   const total = slotBytes(header);
   const buffer = new Uint8Array(Math.min(BATCH_BYTES, total));
   const builder = new SlotTreeBuilder(header);
@@ -31,7 +31,7 @@ export async function computeRoots(handle: FileHandle, header: DealHeader): Prom
   let row = 0;
   for (let at = 0; at < total; at += buffer.length) {
     const batch = buffer.subarray(0, Math.min(buffer.length, total - at));
-    await readFully(handle, batch, at);
+    await readFully(file, batch, at);
     for (let from = 0; from < batch.length; from += header.cellBytes) {
       roots.set(builder.push(batch.subarray(from, from + header.cellBytes)), row * NODE_BYTES);
       row += 1;

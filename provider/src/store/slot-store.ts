@@ -4,25 +4,23 @@
  * after any crash. No byte leaves that was not checked against the root in `meta.json`; a slot with a byte that does not match is
  * declared damaged.
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
-import { cellLength, cellRoot, type DealHeader, equalBytes, isPpioError, NODE_BYTES, PpioError, slotBytes, slotRoot } from "@ppio/core";
-import { atomicWriteFile, diskError, isErrno, type Logger, readJsonFile, removeLeftovers, syncFolder } from "@ppio/daemon";
+import { cellLength, cellRoot, equalBytes, isPpioError, NODE_BYTES, PpioError, slotBytes, slotRoot } from "@ppio/core";
+import { diskError, isErrno, type Logger } from "@ppio/daemon";
 import { hexlify } from "ethers";
 import { computeRoots, readFully } from "./cell-reader.ts";
+import { EarlyFlush } from "./early-flush.ts";
+import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
 import { RootsCache } from "./roots-cache.ts";
-import { encodeMeta, headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
+import type { Entry, StoredSlot } from "./slot-entry.ts";
+import { SlotFiles } from "./slot-files.ts";
+import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
+import { writeBody } from "./slot-writer.ts";
 
-/** What one body holds in memory at most. */
-export const WRITE_BATCH_BYTES = 512 << 10;
-/** A sender of tiny pieces must not make memory grow with their number. */
-const WRITE_BATCH_PIECES = 256;
 const ROOTS_CACHE_BYTES = 16 << 20;
+/** While a body comes in, what was written is flushed after so much. */
+const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
 const DISK_RESERVE_BYTES = 16 << 20;
-const ID = /^[0-9a-f]{64}$/;
-/** Renamed before it is deleted, so that a half deleted slot is never taken for one. */
-const DROPPED = /^dropped-[0-9a-f]{64}$/;
 
 export interface SlotStoreOptions {
   readonly dir: string;
@@ -31,29 +29,12 @@ export interface SlotStoreOptions {
   /** Bytes that the disk itself has left; asked of the system unless given. */
   readonly diskFreeBytes?: () => Promise<number>;
   readonly now?: () => number;
-}
-
-export interface StoredSlot {
-  readonly meta: SlotMeta;
-  readonly header: DealHeader;
-  readonly receivedBytes: number;
-  /** Unix milliseconds of the last byte that came in. */
-  readonly touchedAt: number;
-  /** A request is writing to it. */
-  readonly isBusy: boolean;
-  /** A byte was found that does not match the root. */
-  readonly isDamaged: boolean;
-}
-
-interface Entry extends StoredSlot {
-  meta: SlotMeta;
-  receivedBytes: number;
-  touchedAt: number;
-  isBusy: boolean;
-  isDamaged: boolean;
-  /** Neither `roots` nor the data give the root; known until the next start, so that it is found out once only. */
-  areRootsLost: boolean;
-  loading: Promise<Uint8Array> | undefined;
+  /** Told once per slot and start, when a byte is found that does not match the root. */
+  readonly onDamage?: (meta: SlotMeta) => void;
+  /** While a body comes in; 8 MiB unless given. */
+  readonly flushEveryBytes?: number;
+  /** The disk; node:fs unless given. */
+  readonly files?: FileLayer;
 }
 
 export class SlotStore {
@@ -61,62 +42,57 @@ export class SlotStore {
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #roots = new RootsCache(ROOTS_CACHE_BYTES);
+  readonly #layer: FileLayer;
+  readonly #files: SlotFiles;
   #usedBytes = 0;
 
   private constructor(options: SlotStoreOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#layer = options.files ?? nodeFileLayer;
+    this.#files = new SlotFiles(options.dir, this.#layer);
   }
 
   /** Opens a folder and recovers every slot in it; one whose record is damaged is set aside, never deleted. */
   static async open(options: SlotStoreOptions): Promise<SlotStore> {
     const store = new SlotStore(options);
-    await mkdir(options.dir, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(options.dir)) {
-      if (DROPPED.test(name)) await rm(join(options.dir, name), { recursive: true, force: true });
-      if (!ID.test(name)) continue;
-      try {
-        await store.#recover(name);
-      } catch (error) {
-        // A disk that fails is no damaged record: stop, and lose nothing.
-        if (!isPpioError(error, "CORRUPT") && !isPpioError(error, "CONFIG")) throw error;
-        options.log.error("a slot's record cannot be read; the slot is set aside", { uploadId: name, error });
-        await rename(join(options.dir, name), join(options.dir, `damaged-${name}-${store.#now()}`));
-      }
+    try {
+      for (const name of await store.#files.prepare()) await store.#recoverOrSetAside(name);
+    } catch (cause) {
+      // A disk that fails is no damaged record: stop, and lose nothing.
+      throw diskError(cause, options.dir);
     }
     return store;
   }
 
-  async #recover(uploadId: string): Promise<void> {
-    const raw = await readJsonFile<unknown>(this.#path(uploadId, "meta.json"));
-    if (raw === undefined) {
-      // Created, but never acknowledged.
-      await rm(join(this.#options.dir, uploadId), { recursive: true, force: true });
-      return;
+  async #recoverOrSetAside(uploadId: string): Promise<void> {
+    try {
+      await this.#recover(uploadId);
+    } catch (error) {
+      if (!isPpioError(error, "CORRUPT")) throw error;
+      this.#options.log.error("a slot's record cannot be read; the slot is set aside", { uploadId, error });
+      await this.#files.setAside(uploadId, this.#now());
     }
+  }
+
+  async #recover(uploadId: string): Promise<void> {
+    const raw = await this.#files.readRecord(uploadId);
+    // Created, but never acknowledged.
+    if (raw === undefined) return this.#files.removeSlot(uploadId);
     const meta = parseMeta(raw);
     if (meta.uploadId !== uploadId || uploadIdOf(meta.dealId, meta.slotIndex) !== uploadId) {
       throw new PpioError("CORRUPT", "A slot's meta.json belongs to another slot.");
     }
-    await removeLeftovers(join(this.#options.dir, uploadId));
+    await this.#files.removeLeftovers(uploadId);
     const header = headerOf(meta);
     const total = slotBytes(header);
-    const { size, mtimeMs } = await this.#dataStat(meta);
-    const isDamaged = meta.state === "sealed" && size < total;
-    if (isDamaged) this.#options.log.error("a sealed slot has lost bytes", { uploadId, size, total });
-    const receivedBytes = Math.min(size, total);
-    const idle = { isBusy: false, areRootsLost: false, loading: undefined };
-    this.#entries.set(uploadId, { meta, header, receivedBytes, touchedAt: mtimeMs, isDamaged, ...idle });
+    const { size, mtimeMs } = (await this.#files.dataStat(uploadId)) ?? { size: 0, mtimeMs: meta.createdAt };
+    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, loading: undefined };
+    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle };
+    this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
-  }
-
-  async #dataStat(meta: SlotMeta): Promise<{ readonly size: number; readonly mtimeMs: number }> {
-    const path = this.#path(meta.uploadId, "data");
-    try {
-      return await stat(path);
-    } catch (cause) {
-      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
-      return { size: 0, mtimeMs: meta.createdAt };
+    if (meta.state === "sealed" && size < total) {
+      this.#declare(entry, new PpioError("CORRUPT", `A sealed slot has lost bytes: ${size} of ${total} are left.`));
     }
   }
 
@@ -135,7 +111,7 @@ export class SlotStore {
 
   /** What can be promised: left of the capacity, and on the disk after all that was promised already. @throws IO */
   async availableBytes(): Promise<number> {
-    const { dir, diskFreeBytes = () => diskFree(dir) } = this.#options;
+    const { dir, diskFreeBytes = () => this.#layer.freeBytes(dir) } = this.#options;
     let promised = DISK_RESERVE_BYTES;
     for (const { header, receivedBytes } of this.#entries.values()) promised += slotBytes(header) - receivedBytes;
     try {
@@ -153,6 +129,11 @@ export class SlotStore {
     return this.#entries.get(uploadId);
   }
 
+  /** Neither tree nor data give the root: no cell of the slot can be served. */
+  areRootsLost(uploadId: string): boolean {
+    return this.#entries.get(uploadId)?.areRootsLost ?? false;
+  }
+
   /** Reserves space for a slot. @throws NO_SPACE, ALREADY_EXISTS, IO */
   async create(meta: SlotMeta): Promise<void> {
     const { uploadId } = meta;
@@ -164,20 +145,23 @@ export class SlotStore {
     if (total > available) {
       throw new PpioError("NO_SPACE", `The slot needs ${total} bytes and ${available} are free here; use another provider.`);
     }
-    const fresh = { receivedBytes: 0, touchedAt: this.#now(), isDamaged: false, areRootsLost: false, loading: undefined };
+    const fresh = {
+      receivedBytes: 0,
+      touchedAt: this.#now(),
+      isDamaged: false,
+      areRootsLost: false,
+      isSealInDoubt: false,
+      loading: undefined,
+    };
     const entry: Entry = { meta, header, isBusy: true, ...fresh };
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
     try {
-      await mkdir(join(dir, uploadId), { recursive: true, mode: 0o700 });
-      await (await open(this.#path(uploadId, "data"), "w", 0o600)).close();
-      // The record comes last: without it the folder goes at the next start.
-      await this.#writeMeta(meta);
-      await syncFolder(dir);
+      await this.#files.create(meta);
     } catch (cause) {
       this.#entries.delete(uploadId);
       this.#usedBytes -= total;
-      await rm(join(dir, uploadId), { recursive: true, force: true }).catch(() => undefined);
+      await this.#files.removeSlot(uploadId).catch(() => undefined);
       throw diskError(cause, dir);
     } finally {
       entry.isBusy = false;
@@ -193,36 +177,31 @@ export class SlotStore {
           details: { receivedBytes: entry.receivedBytes },
         });
       }
-      await this.#useData(entry, "r+", (handle) => this.#writeAll(entry, handle, body));
+      await this.#useData(entry, "r+", (file) => this.#writeFlushing(entry, file, body));
       return entry.receivedBytes;
     });
   }
 
-  async #writeAll(entry: Entry, handle: FileHandle, body: AsyncIterable<Uint8Array>): Promise<void> {
-    const total = slotBytes(entry.header);
-    let batch: Uint8Array[] = [];
-    let batchBytes = 0;
-    const flush = async (): Promise<void> => {
-      const [pieces, expected] = [batch, batchBytes];
-      [batch, batchBytes] = [[], 0];
-      if (expected === 0) return;
-      const { bytesWritten } = await handle.writev(pieces, entry.receivedBytes);
-      entry.receivedBytes += bytesWritten;
-      entry.touchedAt = this.#now();
-      if (bytesWritten !== expected) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
-    };
+  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>): Promise<void> {
+    const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
+    const early = new EarlyFlush(() => this.#files.syncData(entry.meta.uploadId, file), flushEveryBytes);
     try {
-      for await (const piece of body) {
-        if (entry.receivedBytes + batchBytes + piece.length > total) {
-          throw new PpioError("TOO_LARGE", `The slot has ${total} bytes by its header; more were sent.`);
-        }
-        batch.push(piece);
-        batchBytes += piece.length;
-        if (batchBytes >= WRITE_BATCH_BYTES || batch.length >= WRITE_BATCH_PIECES) await flush();
-      }
+      await writeBody(entry, file, body, (bytes) => {
+        entry.touchedAt = this.#now();
+        early.wrote(bytes);
+      });
     } finally {
-      // Whatever arrived before a cut is kept, so that a resume starts there.
-      await flush();
+      await this.#orStartOver(entry, file, early.end());
+    }
+  }
+
+  /** A system that failed to flush forgets what it could not write: a second flush would succeed and mean nothing. */
+  async #orStartOver(entry: Entry, file: StoreFile, flushed: Promise<void>): Promise<void> {
+    try {
+      await flushed;
+    } catch (cause) {
+      await this.#startOver(entry, file);
+      throw cause;
     }
   }
 
@@ -251,20 +230,34 @@ export class SlotStore {
 
   async #sealNow(entry: Entry, expectedRoot: string): Promise<void> {
     const { uploadId } = entry.meta;
-    const { roots, root } = await this.#useData(entry, "r+", async (handle) => {
-      await handle.datasync();
-      const made = await computeRoots(handle, entry.header);
-      // Start over: which byte was damaged cannot be known.
-      if (made.root !== expectedRoot) await handle.truncate(0);
-      return made;
+    const roots = await this.#useData(entry, "r+", async (file) => {
+      // The disk works while the tree is computed.
+      const flushed = this.#files.syncData(uploadId, file);
+      flushed.catch(() => undefined);
+      const made = await computeRoots(file, entry.header);
+      await this.#orStartOver(entry, file, flushed);
+      if (made.root !== expectedRoot) {
+        // Which byte was damaged cannot be known.
+        await this.#startOver(entry, file);
+        throw wrongRoot(made.root);
+      }
+      return made.roots;
     });
-    if (root !== expectedRoot) {
-      entry.receivedBytes = 0;
-      throw wrongRoot(root);
-    }
-    await atomicWriteFile(this.#path(uploadId, "roots"), roots, { mode: 0o600 });
-    await this.#setMeta(entry, { ...entry.meta, state: "sealed", root });
+    const meta: SlotMeta = { ...entry.meta, state: "sealed", root: expectedRoot };
+    entry.isSealInDoubt = true;
+    await this.#files.writeSeal(meta, roots);
+    entry.isSealInDoubt = false;
+    entry.meta = meta;
     this.#roots.put(uploadId, roots);
+  }
+
+  async #startOver(entry: Entry, file: StoreFile): Promise<void> {
+    // A sealed record must never stand beside bytes that are gone.
+    if (entry.isSealInDoubt) await this.#files.writeRecord(entry.meta);
+    entry.isSealInDoubt = false;
+    entry.receivedBytes = 0;
+    // On a disk that refuses, the root tells.
+    await file.truncate(0).catch(() => undefined);
   }
 
   /** Remembers until when an offer for the slot may be used, before it is handed out. */
@@ -292,17 +285,15 @@ export class SlotStore {
     const { uploadId, root } = entry.meta;
     if (root === null) throw new PpioError("NOT_FOUND", "This provider does not hold that slot yet.");
     if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-    const path = this.#path(uploadId, "roots");
-    const stored = await readFile(path).catch(() => new Uint8Array());
-    let roots = new Uint8Array(stored);
+    let roots = await this.#layer.readFile(this.#files.path(uploadId, "roots")).catch(() => new Uint8Array());
     if (roots.length !== entry.header.rows * NODE_BYTES || hexlify(slotRoot(entry.header, roots)) !== root) {
       this.#options.log.warn("a slot's tree is damaged on disk; it is built again from the data", { uploadId });
       entry.areRootsLost = true;
-      const made = await this.#useData(entry, "r", (handle) => computeRoots(handle, entry.header));
+      const made = await this.#useData(entry, "r", (file) => computeRoots(file, entry.header));
       if (made.root !== root) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
       entry.areRootsLost = false;
       roots = new Uint8Array(made.roots);
-      await atomicWriteFile(path, roots, { mode: 0o600 });
+      await this.#files.writeRoots(uploadId, roots);
     }
     this.#roots.put(uploadId, roots);
     return roots;
@@ -315,7 +306,7 @@ export class SlotStore {
     const length = cellLength(entry.header, row);
     const cell = buffer === undefined ? new Uint8Array(length) : buffer.subarray(0, length);
     try {
-      await this.#useData(entry, "r", (handle) => readFully(handle, cell, row * entry.header.cellBytes));
+      await this.#useData(entry, "r", (file) => readFully(file, cell, row * entry.header.cellBytes));
       if (!equalBytes(cellRoot(entry.header, cell), roots.subarray(row * NODE_BYTES, (row + 1) * NODE_BYTES))) {
         throw new PpioError("CORRUPT", `Cell ${row} of the slot is damaged on disk.`);
       }
@@ -331,25 +322,27 @@ export class SlotStore {
       entry.isDamaged = true;
       const { uploadId, dealId, slotIndex } = entry.meta;
       this.#options.log.error("a slot is damaged on disk", { uploadId, dealId, slotIndex, error });
+      this.#options.onDamage?.(entry.meta);
     }
     return error;
   }
 
-  async #useData<T>(entry: Entry, flags: "r" | "r+", work: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const path = this.#path(entry.meta.uploadId, "data");
-    let handle: FileHandle;
+  async #useData<T>(entry: Entry, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
+    const path = this.#files.path(entry.meta.uploadId, "data");
+    let file: StoreFile;
     try {
-      handle = await open(path, flags);
+      file = await this.#layer.open(path, flags);
     } catch (cause) {
-      if (isErrno(cause, "ENOENT")) throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
-      throw diskError(cause, path);
+      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
+      await this.#files.checkDisk();
+      throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
     }
     try {
-      return await work(handle);
+      return await work(file);
     } catch (cause) {
       throw diskError(cause, path);
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
 
@@ -357,21 +350,14 @@ export class SlotStore {
   async drop(uploadId: string): Promise<void> {
     const entry = this.#entries.get(uploadId);
     if (entry === undefined) return;
-    const { dir } = this.#options;
-    const aside = join(dir, `dropped-${uploadId}`);
-    await this.#exclusively(entry, async () => {
-      try {
-        await rm(aside, { recursive: true, force: true });
-        await rename(join(dir, uploadId), aside);
-        await syncFolder(dir);
-      } catch (cause) {
-        if (!isErrno(cause, "ENOENT")) throw diskError(cause, dir);
-      }
+    const removeBytes = await this.#exclusively(entry, async () => {
+      const remove = await this.#files.forget(uploadId);
       this.#entries.delete(uploadId);
       this.#roots.delete(uploadId);
       this.#usedBytes -= slotBytes(entry.header);
+      return remove;
     });
-    await rm(aside, { recursive: true, force: true });
+    await removeBytes();
   }
 
   #entry(uploadId: string): Entry {
@@ -394,24 +380,11 @@ export class SlotStore {
   }
 
   async #setMeta(entry: Entry, meta: SlotMeta): Promise<void> {
-    await this.#writeMeta(meta);
+    await this.#files.writeRecord(meta);
     entry.meta = meta;
-  }
-
-  #writeMeta(meta: SlotMeta): Promise<void> {
-    return atomicWriteFile(this.#path(meta.uploadId, "meta.json"), encodeMeta(meta), { mode: 0o600 });
-  }
-
-  #path(uploadId: string, name: string): string {
-    return join(this.#options.dir, uploadId, name);
   }
 }
 
 function wrongRoot(root: string | null): PpioError {
   return new PpioError("CORRUPT", "The bytes that arrived have another root; upload the slot again.", { details: { root } });
-}
-
-async function diskFree(dir: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dir);
-  return bavail * bsize;
 }

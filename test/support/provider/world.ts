@@ -66,6 +66,7 @@ export const CONFIG: ProviderConfig = {
   undealtSeconds: 3_600,
   offerSeconds: 600,
   periodsMax: 1_000,
+  scrubBytesPerSecond: 0,
   logLevel: "info",
 };
 

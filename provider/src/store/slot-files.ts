@@ -1,0 +1,179 @@
+/**
+ * A slot's folder on the disk: `data`, `roots` (32 bytes per cell), `meta.json`. Every change is either whole after a crash or never
+ * happened: written aside, flushed, renamed, the folder flushed. The record `meta.json` decides: a folder without one is no slot.
+ */
+import { dirname, join } from "node:path";
+import { PpioError } from "@ppio/core";
+import { diskError, isErrno } from "@ppio/daemon";
+import type { FileLayer, StoreFile } from "./file-layer.ts";
+import { GroupCommit, type SyncTarget } from "./group-commit.ts";
+import { encodeMeta, type SlotMeta } from "./slot-record.ts";
+
+const ID = /^[0-9a-f]{64}$/;
+/** Renamed before it is deleted, so that a half deleted slot is never taken for one. */
+const DROPPED = /^dropped-[0-9a-f]{64}$/;
+const LEFTOVER = /\.\d+\.[0-9a-f]{8}\.tmp$/;
+
+export type SlotFileName = "data" | "roots" | "meta.json";
+
+export class SlotFiles {
+  readonly dir: string;
+  readonly #layer: FileLayer;
+  readonly #commits = new GroupCommit();
+  #identity = "";
+  #asides = 0;
+
+  constructor(dir: string, layer: FileLayer) {
+    this.dir = dir;
+    this.#layer = layer;
+  }
+
+  path(uploadId: string, name: SlotFileName): string {
+    return join(this.dir, uploadId, name);
+  }
+
+  /** Makes the store's folder, finishes deletions that were cut short, and names every slot's folder. */
+  async prepare(): Promise<readonly string[]> {
+    const layer = this.#layer;
+    await layer.makeFolder(this.dir, { recursive: true });
+    // Without this, the folder and all slots in it could be gone after a power cut.
+    await layer.syncFolder(dirname(this.dir));
+    this.#identity = (await layer.stat(this.dir)).identity;
+    const names = await layer.list(this.dir);
+    for (const name of names) if (DROPPED.test(name)) await layer.remove(join(this.dir, name));
+    return names.filter((name) => ID.test(name));
+  }
+
+  /** The record as it was written; undefined when there is none, so that the slot was never acknowledged. @throws CORRUPT */
+  async readRecord(uploadId: string): Promise<unknown> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#layer.readFile(this.path(uploadId, "meta.json"));
+    } catch (cause) {
+      if (isErrno(cause, "ENOENT")) return undefined;
+      throw diskError(cause, this.path(uploadId, "meta.json"));
+    }
+    try {
+      return JSON.parse(new TextDecoder().decode(bytes));
+    } catch (cause) {
+      throw new PpioError("CORRUPT", "A slot's meta.json is damaged.", { cause });
+    }
+  }
+
+  async removeLeftovers(uploadId: string): Promise<void> {
+    const folder = join(this.dir, uploadId);
+    for (const name of await this.#layer.list(folder)) if (LEFTOVER.test(name)) await this.#layer.remove(join(folder, name));
+  }
+
+  removeSlot(uploadId: string): Promise<void> {
+    return this.#layer.remove(join(this.dir, uploadId));
+  }
+
+  setAside(uploadId: string, now: number): Promise<void> {
+    return this.#layer.rename(join(this.dir, uploadId), join(this.dir, `damaged-${uploadId}-${now}`));
+  }
+
+  /** Size of the data and when it was last written; undefined when it is not there. @throws IO */
+  async dataStat(uploadId: string): Promise<{ readonly size: number; readonly mtimeMs: number } | undefined> {
+    const path = this.path(uploadId, "data");
+    try {
+      return await this.#layer.stat(path);
+    } catch (cause) {
+      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
+      return undefined;
+    }
+  }
+
+  /** An empty slot with its record, durable on return. */
+  async create(meta: SlotMeta): Promise<void> {
+    const { uploadId } = meta;
+    await this.checkDisk();
+    await this.removeSlot(uploadId);
+    await this.#layer.makeFolder(join(this.dir, uploadId));
+    await (await this.#layer.open(this.path(uploadId, "data"), "w")).close();
+    await this.#replace([[this.path(uploadId, "meta.json"), new TextEncoder().encode(encodeMeta(meta))]]);
+    await this.#commits.sync(this.#folder(join(this.dir, uploadId)), this.#folder(this.dir));
+  }
+
+  async writeRecord(meta: SlotMeta): Promise<void> {
+    await this.#replaceDurably(meta.uploadId, [["meta.json", new TextEncoder().encode(encodeMeta(meta))]]);
+  }
+
+  async writeRoots(uploadId: string, roots: Uint8Array): Promise<void> {
+    await this.#replaceDurably(uploadId, [["roots", roots]]);
+  }
+
+  /** Tree and record of a slot whose data is flushed already: one flush of both, one of the folder. */
+  async writeSeal(meta: SlotMeta, roots: Uint8Array): Promise<void> {
+    const record = new TextEncoder().encode(encodeMeta(meta));
+    await this.#replaceDurably(meta.uploadId, [
+      ["roots", roots],
+      ["meta.json", record],
+    ]);
+  }
+
+  syncData(uploadId: string, file: StoreFile): Promise<void> {
+    return this.#commits.sync({ key: this.path(uploadId, "data"), sync: () => file.datasync() });
+  }
+
+  /** @returns what deletes the bytes; once this call has returned, the slot never comes back. */
+  async forget(uploadId: string): Promise<() => Promise<void>> {
+    const aside = join(this.dir, `dropped-${uploadId}`);
+    await this.checkDisk();
+    try {
+      await this.#layer.remove(aside);
+      await this.#layer.rename(join(this.dir, uploadId), aside);
+    } catch (cause) {
+      if (!isErrno(cause, "ENOENT")) throw diskError(cause, this.dir);
+    }
+    // Also when the name is gone already: an earlier try may have failed before it was flushed.
+    await this.#commits.sync(this.#folder(this.dir)).catch((cause) => {
+      throw diskError(cause, this.dir);
+    });
+    return () => this.#layer.remove(aside);
+  }
+
+  /** A disk that went away, or another in its place, is nobody's damaged slot. @throws IO */
+  async checkDisk(): Promise<void> {
+    const stat = await this.#layer.stat(this.dir).catch((cause) => {
+      throw new PpioError("IO", `${this.dir} has vanished; mount the disk again.`, { cause });
+    });
+    if (stat.identity !== this.#identity)
+      throw new PpioError("IO", `${this.dir} is another folder than at the start; mount the disk again.`);
+  }
+
+  #folder(path: string): SyncTarget {
+    return { key: path, sync: () => this.#layer.syncFolder(path) };
+  }
+
+  async #replaceDurably(uploadId: string, files: readonly (readonly [SlotFileName, Uint8Array])[]): Promise<void> {
+    try {
+      await this.#replace(files.map(([name, bytes]) => [this.path(uploadId, name), bytes]));
+      await this.#commits.sync(this.#folder(join(this.dir, uploadId)));
+    } catch (cause) {
+      throw diskError(cause, join(this.dir, uploadId));
+    }
+  }
+
+  /** Contents are flushed before the first rename; the names are not: the caller flushes the folder. */
+  async #replace(files: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+    const written: { path: string; aside: string; file: StoreFile }[] = [];
+    try {
+      for (const [path, bytes] of files) {
+        this.#asides += 1;
+        const aside = `${path}.${process.pid}.${(this.#asides >>> 0).toString(16).padStart(8, "0")}.tmp`;
+        const file = await this.#layer.open(aside, "w");
+        written.push({ path, aside, file });
+        if ((await file.writev([bytes], 0)) !== bytes.length) throw new PpioError("NO_SPACE", "The disk is full; free some and repeat.");
+      }
+      await this.#commits.sync(...written.map(({ aside, file }) => ({ key: aside, sync: () => file.datasync() })));
+      for (const { path, aside } of written) await this.#layer.rename(aside, path);
+    } catch (cause) {
+      // What failed first counts; a leftover goes at the next start.
+      for (const { aside } of written) await this.#layer.remove(aside).catch(() => undefined);
+      throw cause;
+    } finally {
+      for (const { file } of written) await file.close().catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Random histories of the slot store on a disk that fails: several writers at once, power cut at any call, the store opened again and
+ * held to what it had acknowledged. A run is its seed.
+ */
+import { createLogger } from "@ppio/daemon";
+import { SlotStore } from "@ppio/provider";
+import { type Draw, type Faults, FaultyDisk } from "./faulty-disk.ts";
+import { makeSlot, pieces, type TestSlot } from "./slot.ts";
+
+const HEADER = { k: 1, n: 2, cellBytes: 4096, lastCellBytes: 1152, rows: 2 };
+const TOTAL = (HEADER.rows - 1) * HEADER.cellBytes + HEADER.lastCellBytes;
+const WRITERS = 4;
+const SLOTS_PER_WRITER = 2;
+const STEPS_PER_WRITER = 16;
+const CALLS_PER_LIFE_MAX = 400;
+const DIR = "/slots";
+const WRONG_ROOT = `0x${"00".repeat(32)}`;
+const log = createLogger({ component: "chaos", write: () => undefined });
+
+/** What the store owes: `maybe` between asking and the answer, and after a failure. */
+interface Promised {
+  readonly slot: TestSlot;
+  isThere: "no" | "maybe" | "yes";
+  isSealed: "no" | "maybe" | "yes";
+}
+
+export interface ChaosFigures {
+  crashes: number;
+  /** Slots that had been acknowledged when power failed. */
+  acknowledged: number;
+  calls: number;
+  failedCalls: number;
+}
+
+/** xorshift32. */
+export function drawer(seed: number): Draw {
+  let state = (Math.imul(seed + 1, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1;
+  return (below) => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state % below;
+  };
+}
+
+/** Lives and dies `crashes` times. @throws when a promise was broken, with the seed */
+export async function storeChaos(seed: number, crashes: number, figures: ChaosFigures): Promise<void> {
+  const draw = drawer(seed);
+  const faults: Faults = seed % 3 === 0 ? { failOneIn: 0, fullOneIn: 0 } : { failOneIn: 100, fullOneIn: 60 };
+  const calm: Faults = { failOneIn: 0, fullOneIn: 0 };
+  const promises: Promised[] = Array.from({ length: WRITERS * SLOTS_PER_WRITER }, (_, index) => fresh(index));
+  let disk = new FaultyDisk(draw, faults);
+  try {
+    for (let crash = 0; crash < crashes; crash += 1) {
+      disk.failPowerAfter(draw(CALLS_PER_LIFE_MAX));
+      await live(disk, promises, draw, figures);
+      figures.calls += disk.calls;
+      figures.crashes += 1;
+      figures.acknowledged += promises.filter(({ isSealed }) => isSealed === "yes").length;
+      disk = disk.afterPowerCut(calm);
+      await check(disk, promises);
+      // What was found counts as durable only once it is flushed; power may fail again at once.
+      disk = disk.afterPowerCut(faults);
+    }
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+function fresh(index: number): Promised {
+  return { slot: makeSlot(HEADER, index % 2), isThere: "no", isSealed: "no" };
+}
+
+async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, figures: ChaosFigures): Promise<void> {
+  let store: SlotStore;
+  try {
+    store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
+  } catch {
+    return;
+  }
+  const writer = async (first: number): Promise<void> => {
+    for (let step = 0; step < STEPS_PER_WRITER && !disk.isDown; step += 1) {
+      const index = first + draw(SLOTS_PER_WRITER);
+      try {
+        await act(store, promises, index, draw);
+      } catch (error) {
+        if (error instanceof BrokenPromise) throw error;
+        figures.failedCalls += 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index * SLOTS_PER_WRITER)));
+  if (store.usedBytes !== store.list().length * TOTAL) throw new BrokenPromise("used space drifted while the store ran");
+}
+
+class BrokenPromise extends Error {}
+
+/** One step of a slot's life: whatever is next for it, or a read, or its deletion. */
+async function act(store: SlotStore, promises: Promised[], index: number, draw: Draw): Promise<void> {
+  const promised = promises[index];
+  if (promised === undefined) return;
+  const { slot } = promised;
+  const { uploadId } = slot.meta;
+  const found = store.find(uploadId);
+  if (found === undefined) {
+    if (promised.isThere === "yes") throw new BrokenPromise("an acknowledged slot is not there");
+    promised.isThere = "maybe";
+    await store.create(slot.meta);
+    promised.isThere = "yes";
+    return;
+  }
+  const choice = draw(12);
+  if (choice === 0) {
+    promised.isThere = "maybe";
+    promised.isSealed = promised.isSealed === "no" ? "no" : "maybe";
+    await store.drop(uploadId);
+    // The same salt never comes twice.
+    promises[index] = fresh(index);
+  } else if (found.meta.state === "sealed") {
+    const isOwed = promised.isThere === "yes";
+    const cell = await store.readCell(uploadId, draw(HEADER.rows)).catch((error) => {
+      if (isOwed && (error as { code?: unknown }).code === "CORRUPT") throw new BrokenPromise("an acknowledged slot is damaged");
+      throw error;
+    });
+    if (!Buffer.from(slot.data).includes(Buffer.from(cell))) throw new BrokenPromise("a read gave other bytes");
+    if (choice === 1) await store.markOffered(uploadId, draw(1_000));
+  } else if (found.receivedBytes < TOTAL) {
+    const end = Math.min(TOTAL, found.receivedBytes + 1 + draw(TOTAL));
+    await store.append(uploadId, found.receivedBytes, pieces(slot.data.subarray(found.receivedBytes, end), 700));
+  } else {
+    promised.isSealed = "maybe";
+    // An owner who is wrong about the root must harm nothing but this try.
+    await store.seal(uploadId, draw(4) === 0 ? WRONG_ROOT : slot.root);
+    promised.isSealed = "yes";
+  }
+}
+
+/** After power is back: everything acknowledged, nothing else, and the books exact. */
+async function check(disk: FaultyDisk, promises: Promised[]): Promise<void> {
+  const store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
+  const known = new Map(promises.map((promised) => [promised.slot.meta.uploadId, promised]));
+  for (const { slot, isThere, isSealed } of promises) {
+    const found = store.find(slot.meta.uploadId);
+    if (found === undefined && isThere === "yes") throw new BrokenPromise("an acknowledged slot is lost");
+    if (found !== undefined && isThere === "no") throw new BrokenPromise("a slot that was never asked for is there");
+    if (isThere === "yes" && isSealed === "yes" && found?.meta.state !== "sealed") throw new BrokenPromise("a seal is lost");
+    if (found?.meta.state === "sealed" && isSealed === "no") throw new BrokenPromise("a slot is sealed that was never finished");
+    if (found?.meta.state !== "sealed") continue;
+    const cells: Uint8Array[] = [];
+    for (let row = 0; row < HEADER.rows; row += 1) cells.push(await store.readCell(slot.meta.uploadId, row));
+    if (!Buffer.concat(cells).equals(slot.data)) throw new BrokenPromise("a slot came back with other bytes");
+  }
+  for (const { uploadId } of store.list()) if (!known.has(uploadId)) throw new BrokenPromise("a deleted slot came back");
+  if (store.usedBytes !== store.list().length * TOTAL) throw new BrokenPromise("used space drifted");
+  const names = await disk.list(DIR);
+  if (names.length !== store.list().length) throw new BrokenPromise(`traces are left: ${names.join(" ")}`);
+  for (const [index, promised] of promises.entries()) {
+    const found = store.find(promised.slot.meta.uploadId);
+    if (found === undefined) promises[index] = fresh(index);
+    else {
+      promised.isThere = "yes";
+      // Found sealed after a cut: its bytes are on the disk, and its name too, or the cut would have taken it.
+      promised.isSealed = found.meta.state === "sealed" ? "yes" : "no";
+    }
+  }
+}

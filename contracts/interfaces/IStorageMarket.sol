@@ -347,7 +347,7 @@ interface IStorageMarket {
         address repairer
     ) external returns (uint256 premiumWei);
 
-    /// @notice Pays a reward out of the repair fund, at most what the period still allows. Committee only.
+    /// @notice Transfers a reward out of the repair fund to `to`, at most what the period still allows; returns what it was. Committee only.
     function payFromRepairFund(address to, uint256 amountWei) external returns (uint256 paidWei);
 
     // ---- views ----

@@ -89,7 +89,7 @@ abstract contract MarketAccounts is IStorageMarket, EIP712, ReentrancyGuardTrans
     }
 
     /// @inheritdoc IStorageMarket
-    function payFromRepairFund(address to, uint256 amountWei) external only(_committee) returns (uint256 paidWei) {
+    function payFromRepairFund(address to, uint256 amountWei) external nonReentrant only(_committee) returns (uint256 paidWei) {
         Rewards memory rewards = _state.rewards;
         uint32 current = _proofs.currentPeriod();
         uint256 already = rewards.period == current ? rewards.paidWei : 0;
@@ -98,7 +98,8 @@ abstract contract MarketAccounts is IStorageMarket, EIP712, ReentrancyGuardTrans
         uint256 left = allowance > already ? allowance - already : 0;
         paidWei = amountWei < left ? amountWei : left;
         _state.rewards = Rewards(current, uint224(already + paidWei));
-        _state.spendFund(to, paidWei);
+        paidWei = _state.spendFund(to, paidWei);
+        _token.safeTransfer(to, paidWei);
     }
 
     /// @inheritdoc IStorageMarket

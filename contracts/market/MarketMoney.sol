@@ -19,13 +19,12 @@ library MarketMoney {
         emit IStorageMarket.RepairFundIncreased(amountWei);
     }
 
-    /// Moves what there is of `amountWei` out of the fund into `to`'s credit.
+    /// Takes what there is of `amountWei` out of the fund for `to`; the caller pays it out or books it.
     function spendFund(MarketState storage self, address to, uint256 amountWei) internal returns (uint256 paidWei) {
         paidWei = amountWei < self.repairFundWei ? amountWei : self.repairFundWei;
         if (paidWei == 0) return 0;
         self.repairFundWei -= paidWei;
         emit IStorageMarket.RepairFundSpent(to, paidWei);
-        credit(self, to, paidWei);
     }
 
     /// Moves a slot's part of past slashes out of the unclaimed: the owner's to the owner, the rest to the repair fund.

@@ -102,7 +102,8 @@ library SlotTransfers {
         uint32 vacantPeriods = w.current > s.from ? w.current - s.from : 0;
         premiumWei = env.policy.premium(s.collateralGwei * GWEI, vacantPeriods);
         _refillVacant(self, w, slotIndex, offer, terms, IStorageMarket.SlotStatus.Reserved);
-        return self.spendFund(repairer, premiumWei);
+        premiumWei = self.spendFund(repairer, premiumWei);
+        self.credit(repairer, premiumWei);
     }
 
     function _refillVacant(

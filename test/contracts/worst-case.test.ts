@@ -318,6 +318,7 @@ describe("Worst cases", function () {
 
   it("everything else", async () => {
     await load();
+    const ended = await openLargest();
     const longest = "x".repeat(256);
     const registry = world.registry.connect(at(0).owner);
     const { providerId, owner } = at(0);
@@ -335,7 +336,9 @@ describe("Worst cases", function () {
     await world.fund(world.user, 10n ** 20n);
     await measure("donate", market.donate(10n ** 20n));
     await measure("payFromRepairFund", world.market.connect(world.committee).payFromRepairFund(world.signer(9), 10n ** 18n));
-    await measure("withdraw", world.market.connect(world.signer(9)).withdraw(world.signer(9)));
+    await market.terminate(ended.dealId);
+    await market.settle(ended.dealId, [0]);
+    await measure("withdraw", market.withdraw(world.user));
     await measure("openReports", world.proofs.openReports());
   });
 });

@@ -1,9 +1,19 @@
-/** A committee over the real periods and beacon, with doubles of the repair fund and of the service penalty, and its verifiers. */
+/**
+ * A committee over the real periods and beacon, and its verifiers: with doubles of the repair fund and of the service penalty, which do
+ * what they are told, or on the real market and proofs.
+ */
 import { encodeReport, type ReportEntry, reportCommitment } from "@ppio/core";
 import { type ContractTransactionReceipt, id, type Wallet } from "ethers";
-import type { IVerifierCommittee, RepairFundDouble, ServicePenaltyDouble, VerifierCommittee } from "../../../typechain-types/index.ts";
+import type {
+  IVerifierCommittee,
+  PossessionProofs,
+  RepairFundDouble,
+  ServicePenaltyDouble,
+  StorageMarket,
+  VerifierCommittee,
+} from "../../../typechain-types/index.ts";
 import { ethers, networkHelpers } from "./chain.ts";
-import { deployWorld } from "./deploy-world.ts";
+import { deployWorld, deployWorldWithCommittee } from "./deploy-world.ts";
 import type { World } from "./world.ts";
 
 export const TOKEN = 10n ** 18n;
@@ -18,6 +28,15 @@ export const PARAMS: IVerifierCommittee.ParamsStruct = {
   toleranceScore: 1_000n,
   thresholdScore: 5_000n,
   maxServiceBps: 50n,
+};
+/** Terms and seats unless told otherwise. */
+const TERMS = {
+  termPeriods: TERM_PERIODS,
+  commitPeriods: 1,
+  revealPeriods: 1,
+  leaveDelayTerms: LEAVE_DELAY_TERMS,
+  seatsMax: 9,
+  seatsMin: 4,
 };
 export const COMMIT_TYPES = {
   Commit: [
@@ -50,19 +69,27 @@ export async function receiptOf(transaction: Promise<{ wait(): Promise<ContractT
   return receipt;
 }
 
-export class CommitteeWorld {
+export class CommitteeWorld<
+  Fund extends RepairFundDouble | StorageMarket = RepairFundDouble,
+  Penalties extends ServicePenaltyDouble | PossessionProofs = ServicePenaltyDouble,
+> {
   readonly world: World;
   readonly committee: VerifierCommittee;
-  readonly fund: RepairFundDouble;
-  readonly penalties: ServicePenaltyDouble;
+  readonly fund: Fund;
+  readonly penalties: Penalties;
   readonly config: Config;
   readonly verifiers: Wallet[] = [];
   readonly chainId: bigint;
   readonly address: string;
   /** Set to skip the seed of a period as it passes. */
   withheld = (_period: number): boolean => false;
+  /** What happens in every period that passes, once the seed of the one before it is known. */
+  eachPeriod = async (_period: number): Promise<void> => {};
 
-  constructor(world: World, contracts: Pick<CommitteeWorld, "committee" | "fund" | "penalties" | "config" | "chainId" | "address">) {
+  constructor(
+    world: World,
+    contracts: Pick<CommitteeWorld<Fund, Penalties>, "committee" | "fund" | "penalties" | "config" | "chainId" | "address">,
+  ) {
     this.world = world;
     this.committee = contracts.committee;
     this.fund = contracts.fund;
@@ -95,6 +122,7 @@ export class CommitteeWorld {
     for (let at = (await this.world.period()) + 1; at <= period; at += 1) {
       await this.world.enter(at);
       if (!this.withheld(at - 1)) await this.world.seed(at - 1);
+      await this.eachPeriod(at);
     }
   }
 
@@ -227,12 +255,7 @@ export async function deployCommittee(options: CommitteeOptions = {}): Promise<C
     penalties,
     fund,
     owner: world.signer(19),
-    termPeriods: TERM_PERIODS,
-    commitPeriods: 1,
-    revealPeriods: 1,
-    leaveDelayTerms: LEAVE_DELAY_TERMS,
-    seatsMax: 9,
-    seatsMin: 4,
+    ...TERMS,
     ...options.config,
   };
   const committee = await ethers.deployContract("VerifierCommittee", [config, { ...PARAMS, ...options.params }]);
@@ -241,5 +264,16 @@ export async function deployCommittee(options: CommitteeOptions = {}): Promise<C
   const { chainId } = await ethers.provider.getNetwork();
   const made = new CommitteeWorld(world, { committee, fund, penalties, config, chainId, address });
   for (let at = 0; at < (options.verifiers ?? 0); at += 1) await made.addVerifier();
+  return made;
+}
+
+/** The same on the real market and the real proofs, as a deployment wires them. */
+export async function deployCommitteeOnMarket(verifiers: number): Promise<CommitteeWorld<StorageMarket, PossessionProofs>> {
+  const { world, committee, config } = await deployWorldWithCommittee(TERMS, PARAMS);
+  const address = await committee.getAddress();
+  const { chainId } = await ethers.provider.getNetwork();
+  const { market: fund, proofs: penalties } = world;
+  const made = new CommitteeWorld(world, { committee, fund, penalties, config, chainId, address });
+  for (let at = 0; at < verifiers; at += 1) await made.addVerifier();
   return made;
 }

@@ -1,5 +1,6 @@
 /** Deploys the core network of contracts on the simulated chain. */
 import { getCreateAddress } from "ethers";
+import type { IVerifierCommittee, VerifierCommittee } from "../../../typechain-types/index.ts";
 import { TestGroup } from "./beacon.ts";
 import { ethers, networkHelpers } from "./chain.ts";
 import {
@@ -19,8 +20,30 @@ import {
 } from "./parameters.ts";
 import { World } from "./world.ts";
 
-/** Deploys everything; addresses that depend on each other come from the deployer's nonce. */
+/** A committee's terms and seats; its contracts are the world's own. */
+export type CommitteeTerms = Omit<IVerifierCommittee.ConfigStruct, "token" | "proofs" | "penalties" | "fund" | "owner">;
+
+/** Deploys everything, with an account in the place of the verifier committee. */
 export async function deployWorld(): Promise<World> {
+  return (await deployAll()).world;
+}
+
+/** Deploys everything with a real committee, wired as a deployment wires it: slashes by the proofs, pay out of the market's fund. */
+export async function deployWorldWithCommittee(
+  terms: CommitteeTerms,
+  params: IVerifierCommittee.ParamsStruct,
+): Promise<{ world: World; committee: VerifierCommittee; config: IVerifierCommittee.ConfigStruct }> {
+  const { world, committeeAt } = await deployAll(true);
+  const { token, proofs, market } = world;
+  const config = { token, proofs, penalties: proofs, fund: market, owner: world.timelock, ...terms };
+  const committee = await ethers.deployContract("VerifierCommittee", [config, params]);
+  if ((await committee.getAddress()) !== committeeAt) throw new Error(`the committee is not at ${committeeAt}`);
+  await world.next();
+  return { world, committee, config };
+}
+
+/** Addresses that depend on each other come from the deployer's nonce; the committee's is that of its next contract. */
+async function deployAll(withCommittee = false): Promise<{ world: World; committeeAt: string }> {
   const signers = await ethers.getSigners();
   const [deployer] = signers;
   if (deployer === undefined) throw new Error("no signers");
@@ -36,7 +59,8 @@ export async function deployWorld(): Promise<World> {
   const libraries = { Settlement: await ethers.deployContract("Settlement"), SlotTransfers: await ethers.deployContract("SlotTransfers") };
   const nonce = await deployer.getNonce();
   const at = (offset: number): string => getCreateAddress({ from: deployer.address, nonce: nonce + offset });
-  const [registryAt, proofsAt, marketAt, challengesAt, repairAt, fraudAt] = [0, 1, 2, 3, 4, 5].map(at) as [
+  const [registryAt, proofsAt, marketAt, challengesAt, repairAt, fraudAt, committeeAt] = [0, 1, 2, 3, 4, 5, 6].map(at) as [
+    string,
     string,
     string,
     string,
@@ -44,7 +68,7 @@ export async function deployWorld(): Promise<World> {
     string,
     string,
   ];
-  const committee = signers[4] ?? "";
+  const committee = withCommittee ? committeeAt : (signers[4] ?? "");
   const registry = await ethers.deployContract("ProviderRegistry", [token, marketAt, proofsAt, UNBONDING_SECONDS]);
   const proofs = await ethers.deployContract("PossessionProofs", [
     {
@@ -93,6 +117,6 @@ export async function deployWorld(): Promise<World> {
   ]);
   const fraud = await ethers.deployContract("FraudProofs", [market, registry, proofs]);
   const world = new World({ token, beacon, policy, registry, proofs, market, challenges, repair, fraud }, signers);
-  await world.next();
-  return world;
+  if (!withCommittee) await world.next();
+  return { world, committeeAt };
 }

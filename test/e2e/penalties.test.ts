@@ -1,4 +1,4 @@
-/** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair; halts that are nobody's fault. */
+/** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair. */
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { expect } from "chai";
@@ -71,23 +71,6 @@ describe("Proofs, misses and repair on a devnet", function () {
     await devnet.until(() => isProven(providerId, current));
     expect(await devnet.contracts.registry.evictedAtPeriod(providerId)).to.equal(0n);
     await readBack();
-  });
-
-  it("punishes nobody when the chain halts: the periods are void", async () => {
-    const { proofs } = devnet.contracts;
-    const before = (await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock)).length;
-    const period = await devnet.period();
-    const chain = await devnet.pidOf("chain");
-    process.kill(chain, "SIGSTOP");
-    const stoppedAt = Date.now();
-    // Nothing can be awaited on a halted chain but time itself.
-    await devnet.until(async () => Date.now() - stoppedAt > 25_000);
-    process.kill(chain, "SIGCONT");
-    await devnet.until(async () => (await devnet.period()) >= period + 5);
-    expect(await proofs.isVoid(period + 1)).to.equal(true);
-    const misses = await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock);
-    const during = misses.slice(before).filter(({ args }) => args.period >= BigInt(period) && args.period <= BigInt(period) + 1n);
-    expect(during).to.deep.equal([]);
   });
 
   it("slashes a provider that stays away, evicts it, and repairs its slots elsewhere", async () => {

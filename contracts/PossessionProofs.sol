@@ -10,6 +10,7 @@ import {Draws} from "./libraries/Draws.sol";
 import {PeriodBitmap} from "./libraries/PeriodBitmap.sol";
 import {Sha256Merkle} from "./libraries/Sha256Merkle.sol";
 import {SlotReader} from "./libraries/SlotReader.sol";
+import {WeekBudget} from "./libraries/WeekBudget.sol";
 import {Periods} from "./Periods.sol";
 import {ProviderLines} from "./ProviderLines.sol";
 
@@ -61,9 +62,8 @@ contract PossessionProofs is ProviderLines {
     uint256 public constant MAX_DRAWS = 256;
     /// Proven periods looked at when incidents decay; older ones no longer change the result for any sane policy.
     uint32 public constant MAX_DECAY_SPAN = 4096;
-    /// Most that one bad score may take, and how long until the next may take something.
+    /// Most that bad scores may take in any seven days.
     uint16 public constant MAX_SERVICE_BPS = 200;
-    uint256 public constant SERVICE_SECONDS = 7 days;
     uint32 private constant MAX_REPORT_WINDOW = 256;
     /// A halt is shown with headers of the last 8191 blocks; more delay than this would only keep reporters waiting.
     uint32 private constant MAX_REPORT_DELAY = 1024;
@@ -82,7 +82,7 @@ contract PossessionProofs is ProviderLines {
     mapping(uint32 providerId => PeriodBitmap.Bitmap) private _proven;
     /// @inheritdoc IPossessionProofs
     ReportsOpen public override reportsOpen;
-    mapping(uint32 providerId => uint256 timestamp) private _serviceSlashedAt;
+    mapping(uint32 providerId => uint256) private _serviceWeeks;
 
     constructor(Config memory config)
         Periods(config.beacon, config.genesisTime, config.periodSeconds, config.seedDelaySeconds)
@@ -248,16 +248,16 @@ contract PossessionProofs is ProviderLines {
         if (bps > MAX_SERVICE_BPS) revert ServiceSlashTooLarge(bps, MAX_SERVICE_BPS);
         uint32 evictedAt = _registry.evictedAtPeriod(providerId);
         if (evictedAt != 0) revert ProviderGone(providerId, evictedAt);
-        uint256 notBefore = _serviceSlashedAt[providerId] == 0 ? 0 : _serviceSlashedAt[providerId] + SERVICE_SECONDS;
-        if (block.timestamp < notBefore) revert ServiceSlashTooSoon(providerId, notBefore);
-        _serviceSlashedAt[providerId] = block.timestamp;
-        slashedWei = _registry.slash(providerId, (_registry.collateralOf(providerId) * bps) / 10_000);
+        (uint256 week, uint256 takenBps) = WeekBudget.take(_serviceWeeks[providerId], bps, MAX_SERVICE_BPS);
+        if (takenBps == 0) revert ServiceBudgetSpent(providerId, MAX_SERVICE_BPS);
+        _serviceWeeks[providerId] = week;
+        slashedWei = _registry.slash(providerId, (_registry.collateralOf(providerId) * takenBps) / 10_000);
         // Booked before any miss that may still be reported, so that the owners' accumulator stays in order.
         uint32 period = finalBefore(providerId) - 1;
         // An inventory that is to begin is final up to there; who is appended meanwhile has no part in this.
         uint32 current = currentPeriod();
         if (period >= current) period = current - 1;
-        emit ServiceSlashed(providerId, period, bps, slashedWei);
+        emit ServiceSlashed(providerId, period, uint16(takenBps), slashedWei);
         _distribute(providerId, period, slashedWei, IPenaltyPolicy.Finder.None, address(0));
     }
 

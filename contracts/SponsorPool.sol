@@ -9,7 +9,6 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {ReentrancyGuard} from "@openzeppelin/contracts/utils/ReentrancyGuard.sol";
-import {IDealRenewal} from "./interfaces/IDealRenewal.sol";
 import {ISponsorPool} from "./interfaces/ISponsorPool.sol";
 import {IStorageMarket} from "./interfaces/IStorageMarket.sol";
 
@@ -101,7 +100,7 @@ contract SponsorPool is ISponsorPool, EIP712, Ownable2Step, ReentrancyGuard {
         uint256 before = _token.balanceOf(address(this));
         _token.forceApprove(address(_market), escrowMaxWei);
         // Only the market knows the price. Nothing can be entered meanwhile, and the allowance bounds what it takes.
-        escrowWei = IDealRenewal(address(_market)).renew(dealId, newEnd);
+        escrowWei = _market.renew(dealId, newEnd);
         if (escrowWei > escrowMaxWei) revert EscrowTooHigh(escrowWei, escrowMaxWei);
         _charge(record.user, escrowWei, 0);
         emit DealRenewed(dealId, record.user, newEnd, escrowWei);

@@ -40,10 +40,12 @@ contract VerifierCommittee is VerifierLedger {
     /// @inheritdoc IVerifierCommittee
     uint256 public constant override REPORT_ENTRIES_MAX = 512;
     /// @inheritdoc IVerifierCommittee
-    uint256 public constant override FINALISE_MAX = 24;
+    uint256 public constant override FINALISE_MAX = 8;
     uint256 private constant ENTRY_BYTES = 6;
-    /// What calls to other contracts get, whatever the caller sent: else it could starve them and skip their effect.
-    uint256 private constant PENALTY_GAS = 500_000;
+    /// What calls to other contracts get, whatever the caller sent: else it could starve them and skip their effect. The proofs contract
+    /// looks at each period of the longest report window that nobody has marked void.
+    /// @inheritdoc IVerifierCommittee
+    uint256 public constant override PENALTY_GAS = 1_900_000;
     uint256 private constant FUND_GAS = 300_000;
     uint256 private constant TALLY_BITS = 16;
     uint256 private constant SCORED_SHIFT = ScoreLanes.SEATS_MAX * TALLY_BITS;

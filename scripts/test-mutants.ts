@@ -15,9 +15,23 @@ const SECONDS = process.env.MUTANT_SECONDS ?? "60";
 const COMMAND_TIMEOUT_MS = 900_000;
 const COPIED = ["contracts", "test", "package.json", "tsconfig.json", "tsconfig.base.json", "tsconfig.test.json", "hardhat.config.ts"];
 /** Contracts that stand apart from the core: not compiled, to save time. */
-const APART = /(^|\/)(Bandwidth|Bucket|Escrow|Sponsor|Verifier|Committee|Pool|Smart|PpioTimelock|Bls12381Double)[A-Za-z]*\.sol$/;
-/** The fuzzer first, since it sees most; then what it cannot see. */
-const TESTS = ["test/contracts/fuzz.test.ts", "test/contracts/registry.test.ts", "test/contracts/proofs.test.ts"];
+const APART = /(^|\/)(Bandwidth|Bucket|Escrow|Sponsor|Verifier|Committee|Pool|PpioTimelock|Bls12381Double)[A-Za-z]*\.sol$/;
+/** The fuzzer first, since it sees most; then what it cannot see, the quick ones first. */
+const TESTS = [
+  "fuzz",
+  "registry",
+  "proofs",
+  "market",
+  "rules",
+  "repair",
+  "challenges",
+  "fraud",
+  "halts",
+  "renewal",
+  "tenures",
+  "held-before",
+  "slot-money",
+].map((name) => `test/contracts/${name}.test.ts`);
 
 interface Outcome {
   readonly code: number;

@@ -86,7 +86,7 @@ interface IPenaltyPolicy {
     /// @notice The exact split of a slash: fund + finder + owners = amount.
     function split(uint256 amountWei, Finder finder) external view returns (uint256 fundWei, uint256 finderWei, uint256 ownersWei);
 
-    /// @notice The protocol fee that a provider's pay carries, in basis points; rounded up where it is taken.
+    /// @notice The protocol fee that a provider's pay carries, in basis points; exact, since pay is whole gwei.
     function protocolFeeBps() external view returns (uint16);
     /// @notice Shares of a slot's collateral for an admitted loss: declared in time, or named when it was asked for.
     function lossBps() external view returns (uint16 declared, uint16 caught);

@@ -102,7 +102,7 @@ interface IPossessionProofs {
     error NotAHalt(uint256 fromTimestamp, uint256 toTimestamp, uint256 neededSeconds);
     error InvalidHeader(uint256 number);
     error InsufficientCollateral(uint32 providerId, uint256 lockedGwei, uint256 collateralGwei);
-    error ServiceSlashTooSoon(uint32 providerId, uint256 notBefore);
+    error ServiceBudgetSpent(uint32 providerId, uint16 maxBps);
     error ServiceSlashTooLarge(uint16 bps, uint16 maxBps);
 
     /// @notice Answers the samples of `period`; anyone may send it for the provider. The provider itself (owner or operator) may name a
@@ -132,7 +132,8 @@ interface IPossessionProofs {
     /// @notice Takes all collateral and evicts: a lie was proven. Fraud proofs only.
     function punishMalice(uint32 providerId, address finder) external returns (uint256 slashedWei);
 
-    /// @notice Takes `bps` of the collateral for bad service; at most once in seven days. Verifier committee only.
+    /// @notice Takes `bps` of the collateral for bad service, or what `MAX_SERVICE_BPS` in seven days leaves of it, at least something.
+    /// Verifier committee only.
     function slashForService(uint32 providerId, uint16 bps) external returns (uint256 slashedWei);
 
     /// @notice Closes holes: walks the line from the first slot named (or on from where the last call stopped) over intervals that

@@ -263,5 +263,7 @@ interface IVerifierCommittee {
     function domainSeparator() external view returns (bytes32);
     function REPORT_ENTRIES_MAX() external view returns (uint256);
     function FINALISE_MAX() external view returns (uint256);
+    /// @notice Gas that each service penalty gets, also after the longest outage of the beacon that reports can reach behind.
+    function PENALTY_GAS() external view returns (uint256);
     function FINDER_BPS() external view returns (uint256);
 }

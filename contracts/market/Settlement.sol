@@ -105,7 +105,8 @@ library Settlement {
         if (to > t.settledTo) {
             uint256 payWei = uint256(t.payGwei) * GWEI;
             uint256 grossWei = proven * payWei;
-            uint256 feeWei = (grossWei * w.feeBps + BPS - 1) / BPS;
+            // Exact: pay is whole gwei, and BPS divides a gwei.
+            uint256 feeWei = (grossWei * w.feeBps) / BPS;
             uint256 refundWei = uint256(to - t.settledTo) * payWei - grossWei;
             self.creditWei[providerOwner] += grossWei - feeWei;
             w.refundWei += refundWei;

@@ -2,11 +2,10 @@
 pragma solidity 0.8.34;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IDealRenewal} from "../interfaces/IDealRenewal.sol";
 import {IStorageMarket} from "../interfaces/IStorageMarket.sol";
 
 /// @title Test double: what a sponsor pool needs of a market, without checks, and wrong in the ways it is told to be
-contract PoolMarket is IDealRenewal {
+contract PoolMarket {
     IERC20 private immutable _token;
     mapping(address account => uint256) public creditOf;
     /// What a renewal takes.

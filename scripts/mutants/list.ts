@@ -16,10 +16,10 @@ export const MUTANTS: readonly Mutant[] = [
     to: "            if (proven == 0) t.settledTo = to;\n",
   },
   {
-    name: "fee rounded down",
+    name: "fee paid to the provider too",
     file: "market/Settlement.sol",
-    from: "(grossWei * w.feeBps + BPS - 1) / BPS",
-    to: "(grossWei * w.feeBps) / BPS",
+    from: "self.creditWei[providerOwner] += grossWei - feeWei;",
+    to: "self.creditWei[providerOwner] += grossWei;",
   },
   {
     name: "refund missing on vacancy",

@@ -1,6 +1,6 @@
 /** VerifierCommittee on the real market, proofs, registry and beacon, wired as a deployment wires them. No double stands between. */
 import { expect } from "chai";
-import { deployCommitteeOnMarket, PARAMS, TOKEN } from "../support/contracts/committee.ts";
+import { deployCommitteeOnMarket, PARAMS, PENALTY_GAS, TOKEN } from "../support/contracts/committee.ts";
 import { GWEI } from "../support/contracts/parameters.ts";
 import type { TestProvider } from "../support/contracts/world.ts";
 
@@ -8,8 +8,6 @@ const BPS = 10_000n;
 const FUND_WEI = 100n * TOKEN;
 const GOOD = 9_000;
 const BAD = 2_000;
-/** What the committee leaves to one call. */
-const PENALTY_GAS = 500_000n;
 
 /** Ten verifiers, four providers that prove whatever is due, one deal, and a filled repair fund. */
 async function stage() {
@@ -58,6 +56,7 @@ describe("VerifierCommittee on the real market", function () {
     const finalised = made.committee.finalise(term, [idOf(0), idOf(1)]);
     await expect(finalised).to.emit(made.committee, "ServicePenalised").withArgs(idOf(1), term, bps);
     await expect(finalised).to.emit(world.proofs, "ServiceSlashed");
+    expect(await made.committee.PENALTY_GAS()).to.equal(PENALTY_GAS);
     expect((await (await finalised).wait())?.gasUsed).to.be.lessThan(PENALTY_GAS);
     expect(await collateralWei(0)).to.equal(before[0]);
     expect(await collateralWei(1)).to.equal((before[1] ?? 0n) - ((((before[1] ?? 0n) / GWEI) * bps) / BPS) * GWEI);

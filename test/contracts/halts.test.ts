@@ -175,14 +175,32 @@ describe("Periods in which the chain stood still", () => {
       expect(before - (await world.registry.collateralOf(p1.providerId))).to.equal(taken);
       const [fund, owners] = [(taken * 4n) / 10n, (taken * 6n) / 10n];
       expect([await world.market.repairFundWei(), await world.market.unclaimedWei()]).to.deep.equal([fund, owners]);
-      await refused(service(1), "ServiceSlashTooSoon");
+      await refused(service(1), "ServiceBudgetSpent");
       await networkHelpers.time.increase(7 * 86_400 - 10);
-      await refused(service(1), "ServiceSlashTooSoon");
-      await networkHelpers.time.increase(10);
-      await service(0);
-      expect(before - (await world.registry.collateralOf(p1.providerId))).to.equal(taken);
-      await refused(service(1), "ServiceSlashTooSoon");
+      await refused(service(1), "ServiceBudgetSpent");
+      // The eighth calendar day may still touch the same seven days.
+      await networkHelpers.time.increase(86_400 + 10);
+      await service(1);
       expect(await world.registry.evictedAtPeriod(p1.providerId)).to.equal(0n);
+    });
+
+    it("P9: takes what the week leaves when many bad scores come, whenever they come", async () => {
+      const takenBps = async (bps: number): Promise<bigint> => {
+        const receipt = await (await service(bps)).wait();
+        const found = receipt?.logs.map((log) => world.proofs.interface.parseLog(log)).find((log) => log?.name === "ServiceSlashed");
+        return found?.args["bps"] as bigint;
+      };
+      expect(await takenBps(50)).to.equal(50n);
+      await networkHelpers.time.increase(86_400);
+      expect(await takenBps(50)).to.equal(50n);
+      await networkHelpers.time.increase(86_400);
+      expect(await takenBps(150)).to.equal(100n);
+      await refused(service(50), "ServiceBudgetSpent");
+      // What the first took comes free with its day.
+      await networkHelpers.time.increase(6 * 86_400);
+      expect(await takenBps(200)).to.equal(50n);
+      await networkHelpers.time.increase(20 * 86_400);
+      expect(await takenBps(200)).to.equal(200n);
     });
 
     it("M10: is paid at most a hundredth of the repair fund in a period, as it was before", async () => {

@@ -133,7 +133,7 @@ describe("Slots that were held before", () => {
     await refill(deal, fresh);
     await serviceSlash(fresh);
     const opened = await open([fresh, p2]);
-    await networkHelpers.time.increase(7 * 86_400);
+    await networkHelpers.time.increase(8 * 86_400);
     await serviceSlash(fresh);
     await world.market.connect(world.user).terminate(opened.dealId);
     await world.market.connect(world.user).terminate(deal.dealId);

@@ -315,7 +315,8 @@ describe("VerifierCommittee: core and contract agree", function () {
       ids.filter(() => next() < 0.75).map((providerId) => ({ providerId, score: Math.floor(next() * 10_001) })),
     );
     await made.report(term, reports);
-    await made.committee.finalise(term, ids);
+    const most = Number(await made.committee.FINALISE_MAX());
+    for (let at = 0; at < ids.length; at += most) await made.committee.finalise(term, ids.slice(at, at + most));
     const near = new Array<number>(SEATS).fill(0);
     let scored = 0;
     for (const providerId of ids) {
@@ -384,9 +385,10 @@ describe("VerifierCommittee: worst cases fit", function () {
     for (const member of others) gas["reveal of 512, words used"] = (await made.reveal(term, member, entries)).gasUsed;
     await made.toPeriod(finalise);
     const ids = entries.map(({ providerId }) => providerId);
-    await measure("finalise of 24", made.committee.finalise(term, ids.slice(0, 24)));
-    for (const providerId of ids.slice(24, 48)) await made.penalties.refuse(providerId, false, true);
-    await measure("finalise of 24, penalties burn all", made.committee.finalise(term, ids.slice(24, 48)));
+    const most = Number(await made.committee.FINALISE_MAX());
+    await measure("finalise, most", made.committee.finalise(term, ids.slice(0, most)));
+    for (const providerId of ids.slice(most, 2 * most)) await made.penalties.refuse(providerId, false, true);
+    await measure("finalise, most, penalties burn all", made.committee.finalise(term, ids.slice(most, 2 * most)));
     await made.toPeriod(settle);
     await made.endow(1_000n * TOKEN);
     await measure("settle", made.committee.settle(term));

@@ -13,6 +13,7 @@ import {
   toBeHex,
 } from "ethers";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
+import { PENALTY_GAS } from "../support/contracts/committee.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { GWEI, PERIOD_SECONDS, RESERVATION_SECONDS, SAMPLES } from "../support/contracts/parameters.ts";
 import { plantLine, plantProven, plantSlot, randomLeaf } from "../support/contracts/planted.ts";
@@ -235,6 +236,14 @@ describe("Worst cases", function () {
       await measure("reportMiss behind 255 void periods", report);
       await measure("settle 1 slot behind 255 void periods", market.settle(deal.dealId, [1]));
       await measure("settle 32 slots behind 255 void periods", market.settle(deal.dealId, all(34).slice(2), HEAVY), BLOCK);
+    });
+
+    it("leave the committee's penalty the gas it needs behind as many void periods as reports can reach", async () => {
+      await openLargest({ periods: 1_000 });
+      await widenWindow(world);
+      await world.enter((await world.period()) + LONGEST_WINDOW + 2);
+      const service = world.proofs.connect(world.committee).slashForService(at(0).providerId, 100);
+      await measure("slashForService behind 256 void periods", service, PENALTY_GAS);
     });
 
     it("are not asked for when the chain stood still", async () => {

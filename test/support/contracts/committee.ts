@@ -16,6 +16,8 @@ import { ethers, networkHelpers } from "./chain.ts";
 import { deployWorld, deployWorldWithCommittee } from "./deploy-world.ts";
 import type { World } from "./world.ts";
 
+/** Of one service penalty: PENALTY_GAS() of the contract. */
+export const PENALTY_GAS = 1_900_000;
 export const TOKEN = 10n ** 18n;
 export const MIN_STAKE_WEI = 1_000n * TOKEN;
 export const TERM_PERIODS = 4;

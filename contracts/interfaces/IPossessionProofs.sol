@@ -23,7 +23,7 @@ pragma solidity 0.8.34;
 /// P7 periods are below 2^24, lengths below 2^48 gwei;
 /// P8 no miss is recorded before `reportDelayBlocks` blocks have passed in which a halt could have been shown;
 /// P9 service scores take at most `MAX_SERVICE_BPS` of a provider's collateral in any seven days, and never evict;
-/// P10 the cursor of misses, and the end of what is final, never fall;
+/// P10 the cursor of misses, and the end of what is final, never fall behind a period that has passed;
 /// P11 a provider is missed only for a period in which one of its tenures was live: none of a slot that it lost before.
 interface IPossessionProofs {
     struct Sample {

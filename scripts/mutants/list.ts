@@ -58,6 +58,24 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (current < uint256(period) + 1) revert",
   },
   {
+    name: "signed withdrawal counts twice",
+    file: "market/MarketAccounts.sol",
+    from: "_state.nonces[account]++",
+    to: "_state.nonces[account]",
+  },
+  {
+    name: "pause of any length is a halt",
+    file: "Periods.sol",
+    from: "uint256 needed = periodSeconds / 2 + 1;",
+    to: "uint256 needed = 1;",
+  },
+  {
+    name: "week's budget for bad service never spent",
+    file: "libraries/WeekBudget.sol",
+    from: "next = (today << DAY_SHIFT) | (lanes + takenBps);",
+    to: "next = (today << DAY_SHIFT) | lanes;",
+  },
+  {
     name: "deal id reused",
     file: "StorageMarket.sol",
     from: "        if (_state.heads[dealId].status != DealStatus.None) revert DealExists(dealId);\n",

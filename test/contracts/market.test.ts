@@ -6,6 +6,7 @@ import { id, keccak256, Signature, ZeroAddress } from "ethers";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { OFFER_TYPES } from "../support/contracts/parameters.ts";
+import { signPermit } from "../support/contracts/permit.ts";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "../support/contracts/typed-data.ts";
 import type { DealTerms, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
@@ -159,18 +160,10 @@ describe("StorageMarket", () => {
       const { terms } = await world.makeTerms(providers);
       await world.token.connect(world.signer(0)).transfer(world.user, 10n ** 18n);
       const value = 10n ** 18n;
-      const { chainId } = await ethers.provider.getNetwork();
-      const domain = { name: "PPIO test token", version: "1", chainId, verifyingContract: await world.token.getAddress() };
-      const Permit = ["owner address", "spender address", "value uint256", "nonce uint256", "deadline uint256"].map((field) => {
-        const [name = "", type = ""] = field.split(" ");
-        return { name, type };
-      });
-      const spender = await world.market.getAddress();
-      const deadline = 4_000_000_000n;
-      const message = { owner: world.user.address, spender, value, nonce: await world.token.nonces(world.user), deadline };
-      const { v, r, s } = ethers.Signature.from(await world.user.signTypedData(domain, { Permit }, message));
-      await world.token.permit(world.user, spender, value, deadline, v, r, s);
-      await world.market.connect(world.user).openDealsWithPermit([terms], { value, deadline, v, r, s });
+      const permit = await signPermit(world.token, world.user, world.market, value);
+      const { deadline, v, r, s } = permit;
+      await world.token.permit(world.user, world.market, value, deadline, v, r, s);
+      await world.market.connect(world.user).openDealsWithPermit([terms], permit);
       expect((await world.market.deal(await world.market.dealIdOf(terms.owner, terms.dealSalt))).status).to.equal(1n);
     });
 

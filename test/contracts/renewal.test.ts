@@ -1,24 +1,18 @@
 /** Renewing a deal at its price: who may, until when, what it costs with slots vacant or evicted, and that it is settled to its new end. */
 import { OPEN_DEAL_TYPES, RENEW_DEAL_TYPES } from "@ppio/core";
 import { expect } from "chai";
-import { id, Signature } from "ethers";
+import { id } from "ethers";
 import { checkBooks } from "../support/contracts/books.ts";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { FAR, NO_PERMIT } from "../support/contracts/parameters.ts";
+import { signPermit } from "../support/contracts/permit.ts";
 import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 const PAY = 10n ** 15n;
 const NET = PAY - (PAY * 2n) / 100n;
 const COLLATERAL = 10n ** 18n;
-const PERMIT_TYPES = {
-  Permit: ["address owner", "address spender", "uint256 value", "uint256 nonce", "uint256 deadline"].map((field) => {
-    const [type = "", name = ""] = field.split(" ");
-    return { type, name };
-  }),
-};
-
 describe("Renewal", () => {
   let world: World;
   let p1: TestProvider;
@@ -55,21 +49,7 @@ describe("Renewal", () => {
     signer.signTypedData(await world.domain(), RENEW_DEAL_TYPES, { dealId: deal.dealId, newEnd, deadline });
   const withSig = (deal: OpenedDeal, newEnd: number, signature: string, deadline = FAR, permit: typeof NO_PERMIT = NO_PERMIT) =>
     world.market.connect(world.reporter).renewWithSig(deal.dealId, newEnd, deadline, signature, permit);
-  const permitFor = async (value: bigint) => {
-    const { chainId } = await ethers.provider.getNetwork();
-    const { name, version } = await world.token.eip712Domain();
-    const verifyingContract = await world.token.getAddress();
-    const message = {
-      owner: world.user.address,
-      spender: await world.market.getAddress(),
-      value,
-      nonce: await world.token.nonces(world.user),
-      deadline: FAR,
-    };
-    const signed = await world.user.signTypedData({ name, version, chainId, verifyingContract }, PERMIT_TYPES, message);
-    const { v, r, s } = Signature.from(signed);
-    return { value, deadline: FAR, v, r, s };
-  };
+  const permitFor = (value: bigint) => signPermit(world.token, world.user, world.market, value);
   const unfunded = async (amount: bigint) => {
     await world.token.connect(world.signer(0)).transfer(world.user, amount);
     await world.token.connect(world.user).approve(world.market, 0n);

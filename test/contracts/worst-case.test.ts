@@ -3,18 +3,11 @@
  * tickets, sponsorship and the committee have theirs beside their other tests. PPIO_PRINT_GAS=1 prints the table of docs/performance-gas.md.
  */
 import { expect } from "chai";
-import {
-  type ContractTransactionReceipt,
-  type ContractTransactionResponse,
-  concat,
-  encodeRlp,
-  id,
-  solidityPackedKeccak256,
-  toBeHex,
-} from "ethers";
+import { type ContractTransactionReceipt, type ContractTransactionResponse, concat, id, solidityPackedKeccak256, toBeHex } from "ethers";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { PENALTY_GAS } from "../support/contracts/committee.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { headerOf } from "../support/contracts/headers.ts";
 import { GWEI, PERIOD_SECONDS, RESERVATION_SECONDS, SAMPLES } from "../support/contracts/parameters.ts";
 import { plantLine, plantProven, plantSlot, randomLeaf } from "../support/contracts/planted.ts";
 import { uniformTree } from "../support/contracts/tree.ts";
@@ -255,7 +248,7 @@ describe("Worst cases", function () {
       expect(child).to.equal(parent + 1);
       const [parentHeader, header] = [await headerOf(parent), await headerOf(child)];
       await networkHelpers.mine(100);
-      const call = world.proofs.voidHaltedPeriod(period, parentHeader, header);
+      const call = world.proofs.voidHaltedPeriod(period, parentHeader.rlp, header.rlp);
       await measure("voidHaltedPeriod", call);
       await measure("voidPeriod", world.proofs.voidPeriod(period + 1));
     });
@@ -374,23 +367,4 @@ async function widenWindow(world: World): Promise<void> {
     },
   ]);
   await networkHelpers.setCode(await world.proofs.getAddress(), await ethers.provider.getCode(wide));
-}
-
-/** A block's header as its hash covers it, under prague. */
-async function headerOf(number: number): Promise<string> {
-  const block = (await ethers.provider.send("eth_getBlockByNumber", [toBeHex(number).replace(/^0x0+/, "0x"), false])) as Record<
-    string,
-    string
-  >;
-  const bytes = (name: string): string => block[name] ?? expect.fail(`no ${name}`);
-  const integer = (name: string): string => (BigInt(bytes(name)) === 0n ? "0x" : toBeHex(BigInt(bytes(name))));
-  return encodeRlp([
-    ...["parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom"].map(bytes),
-    ...["difficulty", "number", "gasLimit", "gasUsed", "timestamp"].map(integer),
-    ...["extraData", "mixHash", "nonce"].map(bytes),
-    integer("baseFeePerGas"),
-    bytes("withdrawalsRoot"),
-    ...["blobGasUsed", "excessBlobGas"].map(integer),
-    ...["parentBeaconBlockRoot", "requestsHash"].map(bytes),
-  ]);
 }

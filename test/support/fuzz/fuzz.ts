@@ -33,6 +33,14 @@ export interface FuzzDeal {
 /** Steps between two readings of everything. */
 const FULL_READ_STEPS = 12;
 
+/** A signed withdrawal that was carried to the market. */
+export interface Withdrawal {
+  readonly account: string;
+  readonly to: string;
+  readonly deadline: bigint;
+  readonly signature: string;
+}
+
 export class Fuzz {
   readonly world: World;
   readonly lens: StateLens;
@@ -42,6 +50,7 @@ export class Fuzz {
   readonly deals: FuzzDeal[] = [];
   readonly seeds = new Map<bigint, string>();
   readonly rounds = new Map<bigint, string>();
+  readonly withdrawals: Withdrawal[] = [];
   readonly log: string[] = [];
   readonly accounts: readonly HardhatEthersSigner[];
   readonly counts = new Map<string, number>();

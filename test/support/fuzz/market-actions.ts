@@ -1,35 +1,22 @@
 /** What owners, payers, reporters, challengers, repairers, the committee and the timelock do. */
+
+import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
+import { RENEW_DEAL_TYPES } from "@ppio/core";
 import { concat, keccak256 } from "ethers";
-import { CHALLENGE_BOND_WEI, PARAMS, REPORT_DELAY_BLOCKS } from "../contracts/parameters.ts";
+import { ethers } from "../contracts/chain.ts";
+import { headerOf } from "../contracts/headers.ts";
+import { CHALLENGE_BOND_WEI, NO_PERMIT, PARAMS, PERIOD_SECONDS, REPORT_DELAY_BLOCKS } from "../contracts/parameters.ts";
+import { signPermit } from "../contracts/permit.ts";
 import { distinctTree } from "../contracts/tree.ts";
+import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "../contracts/typed-data.ts";
 import type { TestProvider } from "../contracts/world.ts";
 import type { Fuzz, FuzzDeal } from "./fuzz.ts";
 import { lineOf } from "./provider-actions.ts";
 import { DEAL, GWEI, SLOT, type SlotView } from "./state.ts";
 
 const DEALS_MAX = 10;
-const OPEN_TYPES = {
-  OpenDeal: [
-    ...[
-      { name: "owner", type: "address" },
-      { name: "payer", type: "address" },
-      { name: "dealSalt", type: "bytes32" },
-      { name: "headerHash", type: "bytes32" },
-    ],
-    ...[
-      { name: "rootsHash", type: "bytes32" },
-      { name: "maxEscrowWei", type: "uint256" },
-      { name: "deadline", type: "uint64" },
-    ],
-  ],
-};
-const TERMINATE_TYPES = {
-  TerminateDeal: [
-    { name: "dealId", type: "bytes32" },
-    { name: "deadline", type: "uint64" },
-  ],
-};
-
+/** As much as every spender is allowed from the start. */
+export const PERMIT_WEI = 2n ** 255n;
 export interface Draft extends FuzzDeal {
   readonly isPaidByAnother: boolean;
 }
@@ -59,13 +46,18 @@ export async function draft(f: Fuzz, providers?: readonly TestProvider[]): Promi
 
 export async function openDraft(f: Fuzz, made: Draft, action: string): Promise<boolean> {
   const { market } = f.world;
-  if (!made.isPaidByAnother) return f.send(action, () => market.connect(made.owner).openDeals([made.terms]));
+  if (!made.isPaidByAnother) {
+    const asOwner = market.connect(made.owner);
+    if (f.random.chance(0.7)) return f.send(action, () => asOwner.openDeals([made.terms]));
+    const permit = await signPermit(f.world.token, made.owner, market, PERMIT_WEI);
+    return f.send(`${action} by permit`, () => asOwner.openDealsWithPermit([made.terms], permit));
+  }
   const max = made.terms.offers.reduce((total, { payPerPeriodWei }) => total + payPerPeriodWei, 0n) * BigInt(made.terms.periods);
   const signed = {
     ...{ owner: made.terms.owner, payer: made.terms.payer, dealSalt: made.terms.dealSalt, headerHash: keccak256(made.terms.header) },
     ...{ rootsHash: keccak256(concat(made.trees.map(({ root }) => root))), maxEscrowWei: max, deadline: f.time + 1_000n },
   };
-  const signature = await made.owner.signTypedData(await f.world.domain(), OPEN_TYPES, signed);
+  const signature = await made.owner.signTypedData(await f.world.domain(), OPEN_DEAL_TYPES, signed);
   return f.send(action, () => market.connect(made.payer).openDealWithSig(made.terms, max, signed.deadline, signature));
 }
 
@@ -105,7 +97,7 @@ export async function endEarly(f: Fuzz): Promise<void> {
     return;
   }
   const deadline = f.time + 100n;
-  const signature = await deal.owner.signTypedData(await f.world.domain(), TERMINATE_TYPES, { dealId: deal.dealId, deadline });
+  const signature = await deal.owner.signTypedData(await f.world.domain(), TERMINATE_DEAL_TYPES, { dealId: deal.dealId, deadline });
   await f.send(`terminateWithSig ${deal.dealId.slice(0, 8)}`, () => f.world.market.terminateWithSig(deal.dealId, deadline, signature));
 }
 
@@ -113,8 +105,23 @@ export async function renew(f: Fuzz): Promise<void> {
   const deal = anyDeal(f, DEAL.active);
   const state = deal && f.state.deals[f.deals.indexOf(deal)];
   if (deal === undefined || state === undefined) return;
-  const end = state.deal.end + BigInt(f.random.int(1, 3));
-  await f.send(`renew ${deal.dealId.slice(0, 8)} to ${end}`, () => f.world.market.connect(deal.payer).renew(deal.dealId, end));
+  const { market, token } = f.world;
+  const { dealId, payer } = deal;
+  const newEnd = state.deal.end + BigInt(f.random.int(1, 3));
+  const how = f.random.pick(["", "WithPermit", "WithSig"] as const) ?? "";
+  const action = `renew${how} ${dealId.slice(0, 8)} to ${newEnd}`;
+  if (how === "") {
+    await f.send(action, () => market.connect(payer).renew(dealId, newEnd));
+    return;
+  }
+  const permit = how === "WithPermit" || f.random.chance(0.5) ? await signPermit(token, payer, market, PERMIT_WEI) : NO_PERMIT;
+  if (how === "WithPermit") {
+    await f.send(action, () => market.connect(payer).renewWithPermit(dealId, newEnd, permit));
+    return;
+  }
+  const deadline = f.time + 100n;
+  const signature = await payer.signTypedData(await f.world.domain(), RENEW_DEAL_TYPES, { dealId, newEnd, deadline });
+  await f.send(action, () => market.connect(f.world.signer(12)).renewWithSig(dealId, newEnd, deadline, signature, permit));
 }
 
 export async function refill(f: Fuzz): Promise<void> {
@@ -129,10 +136,22 @@ export async function refill(f: Fuzz): Promise<void> {
 }
 
 export async function withdraw(f: Fuzz): Promise<void> {
-  const account = f.random.pick(f.accounts);
-  if (account === undefined) return;
   const from = f.random.pick(["market", "challenges", "repair"] as const) ?? "market";
-  await f.send(`withdraw ${from}`, () => f.world[from].connect(account).withdraw(account));
+  const owed = f.accounts.filter((_, at) => f.state.accounts[at]?.[`${from}Wei`] !== 0n);
+  const account = f.random.pick(owed) ?? f.random.pick(f.accounts);
+  if (account === undefined) return;
+  if (from === "market" && f.random.chance(0.6)) await withdrawSigned(f, account);
+  else await f.send(`withdraw ${from}`, () => f.world[from].connect(account).withdraw(account));
+}
+
+async function withdrawSigned(f: Fuzz, signer: HardhatEthersSigner): Promise<void> {
+  const { market } = f.world;
+  const nonce = await market.nonceOf(signer);
+  const order = { account: signer.address, to: f.random.pick(f.accounts)?.address ?? signer.address, deadline: f.time + 10_000n };
+  const signature = await signer.signTypedData(await f.world.domain(), WITHDRAW_TYPES, { ...order, nonce });
+  const carrier = market.connect(f.world.signer(12));
+  const isDone = await f.send("withdrawWithSig", () => carrier.withdrawWithSig(order.account, order.to, order.deadline, signature));
+  if (isDone) f.withdrawals.push({ ...order, signature });
 }
 
 /** Reports the oldest miss that may be reported of some provider. */
@@ -156,6 +175,35 @@ export async function report(f: Fuzz): Promise<void> {
 export async function voidPeriod(f: Fuzz): Promise<void> {
   const period = f.state.current - BigInt(f.random.int(1, 3));
   if (period > 0n) await f.send(`void ${period}`, () => f.world.proofs.voidPeriod(period));
+}
+
+/** The longest pause between two of the last blocks, as far as it lies in the time to prove `period`. */
+async function longestPause(f: Fuzz, period: bigint): Promise<{ seconds: bigint; child: number }> {
+  const [from, to] = [f.closeOf(period), f.closeOf(period + 1n)];
+  let longest = { seconds: 0n, child: 0 };
+  const last = await ethers.provider.getBlock("latest");
+  for (let child = last; child !== null && BigInt(child.timestamp) > from; ) {
+    const parent = await ethers.provider.getBlock(child.number - 1);
+    if (parent === null) break;
+    const [start, end] = [BigInt(parent.timestamp), BigInt(child.timestamp)];
+    const seconds = (end < to ? end : to) - (start > from ? start : from);
+    if (seconds > longest.seconds) longest = { seconds, child: child.number };
+    child = parent;
+  }
+  return longest;
+}
+
+/** Shows the chain's longest pause while a period could be proven: a halt if it took more than half of that time, else none. */
+export async function showHalt(f: Fuzz): Promise<void> {
+  const period = f.state.current - BigInt(f.random.int(2, 3));
+  if (period < 1n) return;
+  const { seconds, child } = await longestPause(f, period);
+  if (seconds === 0n) return;
+  const [parentHeader, header] = [await headerOf(child - 1), await headerOf(child)];
+  const call = () => f.world.proofs.connect(f.world.reporter).voidHaltedPeriod(period, parentHeader.rlp, header.rlp);
+  // A period that is void already is left alone, by whatever headers.
+  if (seconds * 2n > PERIOD_SECONDS || f.model.voided.has(period)) await f.send(`halt ${period}`, call);
+  else await f.forbid(`halt ${period} of ${seconds} s`, call);
 }
 
 export async function openChallenge(f: Fuzz): Promise<void> {

@@ -45,8 +45,7 @@ export class Model {
   readonly unbonding = new Map<bigint, { wei: bigint; until: bigint }>();
   /** What the request behind the last withdrawal asked for. */
   readonly withdrawn = new Map<bigint, { wei: bigint; until: bigint } | undefined>();
-  /** Seconds, newest first. */
-  readonly serviceSlashes = new Map<bigint, bigint[]>();
+  readonly serviceSlashes = new Map<bigint, { timestamp: bigint; bps: bigint }[]>();
   readonly lengthAtClose = new Map<bigint, bigint>();
   readonly evicted = new Map<bigint, bigint>();
   readonly reportsOpenedIn = new Map<bigint, bigint>();
@@ -159,7 +158,8 @@ export class Model {
       this.missed.set(args.providerId, missed.set(args.period, (missed.get(args.period) ?? 0) + 1));
     } else if (name === "PeriodVoided") this.voided.add(args.period);
     else if (name === "ServiceSlashed") {
-      this.serviceSlashes.set(args.providerId, [now.timestamp, ...(this.serviceSlashes.get(args.providerId) ?? [])]);
+      const earlier = this.serviceSlashes.get(args.providerId) ?? [];
+      this.serviceSlashes.set(args.providerId, [...earlier, { timestamp: now.timestamp, bps: args.bps }]);
     } else if (name === "ReportsOpened") this.reportsOpenedIn.set(args.period, args.blockNumber);
   }
 

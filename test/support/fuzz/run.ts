@@ -10,6 +10,7 @@ import { drain } from "./drain.ts";
 import { Fuzz, type Habit } from "./fuzz.ts";
 import type { Invariant } from "./invariant.ts";
 import * as market from "./market-actions.ts";
+import { PERMIT_WEI } from "./market-actions.ts";
 import { marketInvariants } from "./market-invariants.ts";
 import { Model } from "./model.ts";
 import * as provider from "./provider-actions.ts";
@@ -36,6 +37,7 @@ const ACTIONS: readonly (readonly [number, (f: Fuzz) => Promise<void>])[] = [
   [6, market.refill],
   [4, market.withdraw],
   [3, market.voidPeriod],
+  [3, market.showHalt],
   [6, market.openChallenge],
   [7, market.answer],
   [5, market.resolve],
@@ -56,6 +58,7 @@ const ACTIONS: readonly (readonly [number, (f: Fuzz) => Promise<void>])[] = [
   [4, thief.forge],
   [4, thief.cheat],
   [3, thief.hurry],
+  [2, thief.replay],
 ];
 const WEIGHT = ACTIONS.reduce((total, [weight]) => total + weight, 0);
 
@@ -74,7 +77,7 @@ export async function setStage(): Promise<Stage> {
   const owners = HABITS.map((_, at) => world.signer(20 + 2 * at));
   for (const account of [...ACCOUNTS.map((at) => world.signer(at)), ...owners]) {
     await token.connect(world.signer(0)).transfer(account, PURSE_WEI);
-    for (const spender of [market, registry, challenges, repair]) await token.connect(account).approve(spender, 2n ** 255n);
+    for (const spender of [market, registry, challenges, repair]) await token.connect(account).approve(spender, PERMIT_WEI);
   }
   const snapshot = await networkHelpers.takeSnapshot();
   return { world, lens, restore: () => snapshot.restore() };

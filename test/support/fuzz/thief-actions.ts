@@ -119,3 +119,11 @@ export async function hurry(f: Fuzz): Promise<void> {
   const over = f.deals.find((_, at) => (f.state.deals[at]?.deal.status ?? DEAL.active) > DEAL.active);
   if (over !== undefined) await f.forbid("terminate twice", () => f.world.market.connect(over.owner).terminate(over.dealId));
 }
+
+/** A withdrawal that was carried once already. */
+export async function replay(f: Fuzz): Promise<void> {
+  const used = f.random.pick(f.withdrawals.filter(({ deadline }) => deadline > f.time + 5n));
+  if (used === undefined) return;
+  const { account, to, deadline, signature } = used;
+  await f.forbid(`withdrawal again of ${account}`, () => f.world.market.withdrawWithSig(account, to, deadline, signature));
+}

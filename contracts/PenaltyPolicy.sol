@@ -67,9 +67,9 @@ contract PenaltyPolicy is IPenaltyPolicy {
         returns (uint256 fundWei, uint256 finderWei, uint256 ownersWei)
     {
         uint256 finderBps = finder == Finder.None ? 0 : finder == Finder.Reporter ? _params.reporterBps : _params.challengerBps;
+        // Both shares together are at most the whole, so are one part rounded up and the other rounded down.
         finderWei = (amountWei * finderBps) / BPS;
         fundWei = (amountWei * _params.fundBps + BPS - 1) / BPS;
-        if (fundWei + finderWei > amountWei) finderWei = amountWei - fundWei;
         ownersWei = amountWei - fundWei - finderWei;
     }
 

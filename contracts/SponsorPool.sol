@@ -101,7 +101,6 @@ contract SponsorPool is ISponsorPool, EIP712, Ownable2Step, ReentrancyGuard {
         _token.forceApprove(address(_market), escrowMaxWei);
         // Only the market knows the price. Nothing can be entered meanwhile, and the allowance bounds what it takes.
         escrowWei = _market.renew(dealId, newEnd);
-        if (escrowWei > escrowMaxWei) revert EscrowTooHigh(escrowWei, escrowMaxWei);
         _charge(record.user, escrowWei, 0);
         emit DealRenewed(dealId, record.user, newEnd, escrowWei);
         _checkSpent(before, escrowWei);

@@ -96,7 +96,6 @@ contract StorageMarket is MarketViews {
     function _open(DealTerms calldata t) private returns (bytes32 dealId, uint256 escrowWei) {
         uint256 n = t.offers.length;
         if (t.k == 0 || t.k >= n || n > SLOTS_MAX) revert InvalidTerms("1 <= k < n <= 128");
-        if (t.owner == address(0)) revert InvalidTerms("owner");
         if (t.header == 0) revert InvalidTerms("header");
         dealId = dealIdOf(t.owner, t.dealSalt);
         if (_state.heads[dealId].status != DealStatus.None) revert DealExists(dealId);

@@ -191,7 +191,6 @@ abstract contract VerifierLedger is VerifierRules, EIP712, ReentrancyGuard {
     function _join(address account, uint256 amountWei) private {
         uint32 id = _idOf[account];
         if (id == 0) {
-            if (account == address(0)) revert ZeroAddress();
             id = ++verifierCount;
             _idOf[account] = id;
             _verifiers[id].account = account;

@@ -34,10 +34,9 @@ library ScoreLanes {
         return (word >> (seat * LANE_BITS)) & LANE_MASK != 0;
     }
 
+    /// The seat must have a score.
     function isNear(uint256 word, uint256 seat, uint256 median_, uint256 tolerance) internal pure returns (bool) {
-        uint256 lane = (word >> (seat * LANE_BITS)) & LANE_MASK;
-        if (lane == 0) return false;
-        uint256 score = lane - 1;
+        uint256 score = ((word >> (seat * LANE_BITS)) & LANE_MASK) - 1;
         return score > median_ ? score - median_ <= tolerance : median_ - score <= tolerance;
     }
 

@@ -58,6 +58,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (current < uint256(period) + 1) revert",
   },
   {
+    name: "slot need not hold the point drawn",
+    file: "PossessionProofs.sol",
+    from: "if (point < start || point >= start + pay) revert",
+    to: "if (point < start && point >= start + pay) revert",
+  },
+  {
     name: "signed withdrawal counts twice",
     file: "market/MarketAccounts.sol",
     from: "_state.nonces[account]++",

@@ -209,6 +209,7 @@ describe("BandwidthEscrow at its edges", function () {
 
     it("on the domain and on the types as their manual writes them", async () => {
       expect(TypedDataEncoder.hashDomain(escrowDomain(world.domain))).to.equal(await world.escrow.domainSeparator());
+      expect(await world.escrow.token()).to.equal(await world.token.getAddress());
       expect(VOUCHER_TYPES).to.deep.equal(typeOf("Voucher", "address payer,address payee,uint96 cumulativeWei"));
       expect(AUTHORIZE_KEY_TYPES).to.deep.equal(typeOf("AuthorizeKey", AUTHORIZE));
       expect(REVOKE_KEY_TYPES).to.deep.equal(typeOf("RevokeKey", REVOKE));

@@ -13,10 +13,15 @@ async function world() {
   const beacon = await ethers.deployContract("PpioToken");
   const at = await beacon.getAddress();
   const market = { token: at, registry: at, proofs: at, policy: at, challenges: at, repair: at, committee: at };
+  const proofs = {
+    ...{ registry: at, market: at, policy: at, beacon: at, fraudProofs: at, committee: at, genesisTime: 1, periodSeconds: 1 },
+    ...{ seedDelaySeconds: 1, reportWindowPeriods: 1, reportDelayBlocks: 1, samplesPerProof: 1 },
+  };
   return {
     core,
     settlement,
     market,
+    proofs,
     deployer: deployer as NonNullable<typeof deployer>,
     stranger: stranger as NonNullable<typeof stranger>,
   };
@@ -30,17 +35,12 @@ function codeThatReturns(runtime: string): string {
 
 describe("CoreDeployer", () => {
   it("D1: refuses everybody but its deployer", async () => {
-    const { core, market, stranger } = await networkHelpers.loadFixture(world);
+    const { core, market, proofs, stranger } = await networkHelpers.loadFixture(world);
     const strangers = core.connect(stranger);
     await expect(strangers.deployMarket("0x00", [], market))
       .to.be.revertedWithCustomError(core, "NotDeployer")
       .withArgs(stranger.address);
-    const config = {
-      ...{ registry: market.registry, market: market.token, policy: market.policy, beacon: market.token, fraudProofs: market.token },
-      ...{ committee: market.committee, genesisTime: 1, periodSeconds: 1, seedDelaySeconds: 1, reportWindowPeriods: 1 },
-      ...{ reportDelayBlocks: 1, samplesPerProof: 1 },
-    };
-    await expect(strangers.deployProofs("0x00", config)).to.be.revertedWithCustomError(core, "NotDeployer").withArgs(stranger.address);
+    await expect(strangers.deployProofs("0x00", proofs)).to.be.revertedWithCustomError(core, "NotDeployer").withArgs(stranger.address);
   });
 
   it("refuses links to nothing and links out of the code", async () => {
@@ -60,7 +60,7 @@ describe("CoreDeployer", () => {
   });
 
   it("D2, D3: creates each once, where it always said, with libraries in their places", async () => {
-    const { core, market, settlement } = await networkHelpers.loadFixture(world);
+    const { core, market, proofs, settlement } = await networkHelpers.loadFixture(world);
     const [marketAt, proofsAt] = [await core.market(), await core.proofs()];
     expect(marketAt).not.to.equal(proofsAt);
     const library = await settlement.getAddress();
@@ -73,6 +73,10 @@ describe("CoreDeployer", () => {
     expect(await core.market()).to.equal(marketAt);
     await expect(core.deployMarket(code, links, market)).to.be.revertedWithCustomError(core, "FailedDeployment");
     expect(await ethers.provider.getCode(proofsAt)).to.equal("0x");
+    await expect(core.deployProofs(codeThatReturns("00"), proofs))
+      .to.emit(core, "Deployed")
+      .withArgs(proofsAt);
+    await expect(core.deployProofs(codeThatReturns("00"), proofs)).to.be.revertedWithCustomError(core, "FailedDeployment");
   });
 
   it("passes on why a constructor failed", async () => {

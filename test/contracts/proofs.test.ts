@@ -3,6 +3,8 @@ import { expect } from "chai";
 import { getBytes, hexlify } from "ethers";
 import { networkHelpers } from "../support/contracts/chain.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
+import { GWEI } from "../support/contracts/parameters.ts";
+import { plantLine, plantProven } from "../support/contracts/planted.ts";
 import type { OpenedDeal, SampleStruct, TestProvider, World } from "../support/contracts/world.ts";
 
 describe("PossessionProofs", () => {
@@ -79,6 +81,17 @@ describe("PossessionProofs", () => {
       await refused(prove(p2, period, samples), "NotTheProvidersSlot");
     });
 
+    it("refuses another slot of the same provider that does not hold the point", async () => {
+      const other = await world.open([p1, p2]);
+      await world.pass(p1, p2);
+      const { period, samples } = await seeded();
+      const at = samples.findIndex(({ dealId }) => dealId !== other.dealId);
+      const elsewhere = at >= 0 ? other.dealId : deal.dealId;
+      const swapped = samples.map((sample, i) => (i === Math.max(at, 0) ? { ...sample, dealId: elsewhere } : sample));
+      await refused(prove(p1, period, swapped), "PointOutsideSlot");
+      await prove(p1, period, samples);
+    });
+
     it("refuses a changed leaf, a changed sibling, a shorter and a longer path, and a live slot called a hole", async () => {
       const { period, samples } = await seeded();
       const [one, ...rest] = samples;
@@ -122,6 +135,14 @@ describe("PossessionProofs", () => {
         await refused(prove(p1, period, claimed), "SlotIsAHole");
       }
       await prove(p1, period, samples);
+    });
+
+    it("P7: takes no slot that would make the line longer than its 2^48 gwei", async () => {
+      const payGwei = 10n ** 6n;
+      await plantLine(world, { providerId: p1.providerId, lengthGwei: 2n ** 48n - 1n - payGwei, lockedGwei: 1n });
+      const { terms } = await world.makeTerms([p1, p2], { payPerPeriodWei: (payGwei + 1n) * GWEI });
+      await world.fund(world.user, 10n ** 19n);
+      await refused(world.market.connect(world.user).openDeals([terms]), "LineIsFull");
     });
 
     it("is over for an evicted provider", async () => {
@@ -226,6 +247,23 @@ describe("PossessionProofs", () => {
       const { incidentMisses, incidents } = await world.proofs.penaltyRecord(p2.providerId);
       expect([incidentMisses, incidents]).to.deep.equal([1n, 2n]);
       expect(await world.registry.collateralOf(p2.providerId)).to.be.lessThan(1_000n * 10n ** 18n);
+    });
+
+    it("looks back no further than 4096 periods for what was proven since an incident, and over words of proofs at once", async () => {
+      await missed(p2, 1, [p1]);
+      await world.report(p2.providerId, start, deal.dealId, 1);
+      const long = await world.open([p1, p2], { periods: 6_000 });
+      // All of [256, 4864) is proven but for the last period of it.
+      for (let word = 1; word < 18; word += 1) await plantProven(world, p2.providerId, word, 2n ** 256n - 1n);
+      await plantProven(world, p2.providerId, 18, 2n ** 255n - 1n);
+      await world.enter(4_864);
+      await world.seed(4_863);
+      await world.enter(4_865);
+      expect(await world.proofs.finalBefore(p2.providerId)).to.equal(4_863n);
+      await world.report(p2.providerId, 4_863, long.dealId, 1);
+      const [misses, incidents] = await world.proofs.penaltyRecord(p2.providerId);
+      expect([misses, incidents]).to.deep.equal([1n, 1n]);
+      expect(await world.proofs.provenCount(p2.providerId, 256, 4_863)).to.equal(4_607n);
     });
 
     it("one incident goes on across void periods", async () => {

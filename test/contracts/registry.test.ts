@@ -5,6 +5,7 @@ import { networkHelpers } from "../support/contracts/chain.ts";
 import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { UNBONDING_SECONDS } from "../support/contracts/parameters.ts";
+import { signPermit } from "../support/contracts/permit.ts";
 import type { TestProvider, World } from "../support/contracts/world.ts";
 
 const TOKEN = 10n ** 18n;
@@ -56,6 +57,18 @@ describe("ProviderRegistry", () => {
       world.registry,
       "TooMuchCollateral",
     );
+  });
+
+  it("R1: takes collateral by permit, also when somebody used the permit up before", async () => {
+    const { registry, token } = world;
+    const { providerId, owner } = provider;
+    await token.connect(world.signer(0)).transfer(owner, TOKEN);
+    await token.connect(owner).approve(registry, 0n);
+    const permit = await signPermit(token, owner, registry, TOKEN);
+    const { value, deadline, v, r, s } = permit;
+    await token.connect(world.reporter).permit(owner, registry, value, deadline, v, r, s);
+    await registry.connect(owner).depositCollateralWithPermit(providerId, value, deadline, v, r, s);
+    expect((await registry.getProvider(providerId)).collateralWei).to.equal(101n * TOKEN);
   });
 
   it("R3: gives back free collateral only, after the delay, less what was slashed meanwhile", async () => {

@@ -121,6 +121,17 @@ describe("DrandBeacon", () => {
     expect(await world.beacon.isOnTime(late)).to.equal(false);
   });
 
+  it("B1, B2: has no round 0, counts rounds from its genesis, and leaves a late round as it was", async () => {
+    await expect(world.beacon.submit(0, world.group.sign(1n).signature)).to.be.revertedWithCustomError(world.beacon, "InvalidSignature");
+    const genesis = await world.beacon.genesisTime();
+    expect([await world.beacon.firstRoundAfter(0), await world.beacon.firstRoundAfter(genesis)]).to.deep.equal([1n, 2n]);
+    const round = 9n;
+    const { signature } = world.group.sign(round);
+    await networkHelpers.time.increase(1_000);
+    await expect(world.beacon.submit(round, signature)).to.emit(world.beacon, "BeaconSubmitted");
+    await expect(world.beacon.submit(round, signature)).to.not.emit(world.beacon, "BeaconSubmitted");
+  });
+
   it("refuses another round's signature, a changed one, infinity and a wrong length", async () => {
     const round = await world.beacon.firstRoundAfter((await networkHelpers.time.latest()) - 100);
     const { signature } = world.group.sign(round);

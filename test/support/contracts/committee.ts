@@ -32,7 +32,7 @@ export const PARAMS: IVerifierCommittee.ParamsStruct = {
   maxServiceBps: 50n,
 };
 /** Terms and seats unless told otherwise. */
-const TERMS = {
+export const TERMS = {
   termPeriods: TERM_PERIODS,
   commitPeriods: 1,
   revealPeriods: 1,

@@ -58,6 +58,8 @@ export type Config = IVerifierCommittee.ConfigStruct;
 export type Entries = readonly ReportEntry[];
 
 export interface CommitteeOptions {
+  /** Over its own token unless given. */
+  readonly world?: World;
   readonly verifiers?: number;
   readonly config?: Partial<Config>;
   readonly params?: Partial<IVerifierCommittee.ParamsStruct>;
@@ -145,7 +147,7 @@ export class CommitteeWorld<
     const wallet = new ethers.Wallet(id(`verifier${this.verifiers.length}`), ethers.provider);
     this.verifiers.push(wallet);
     await networkHelpers.setBalance(wallet.address, 10n ** 20n);
-    await this.world.token.faucet(wallet);
+    await this.world.drip(wallet);
     await this.world.token.connect(wallet).approve(this.committee, 10n ** 30n);
     return wallet;
   }
@@ -246,7 +248,7 @@ export class CommitteeWorld<
 }
 
 export async function deployCommittee(options: CommitteeOptions = {}): Promise<CommitteeWorld> {
-  const world = await deployWorld();
+  const world = options.world ?? (await deployWorld());
   const fund = await ethers.deployContract("RepairFundDouble", [world.token]);
   const penalties = await ethers.deployContract("ServicePenaltyDouble");
   const config: Config = {

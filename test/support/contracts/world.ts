@@ -2,6 +2,7 @@
 
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import {
+  type AddressLike,
   type ContractTransactionReceipt,
   type ContractTransactionResponse,
   id,
@@ -80,7 +81,13 @@ async function mined(transaction: Promise<ContractTransactionResponse>): Promise
   return receipt;
 }
 
-type Contracts = Pick<World, "token" | "beacon" | "policy" | "registry" | "proofs" | "market" | "challenges" | "repair" | "fraud">;
+/** A token that everything is deployed over, and how an account gets 10,000 of it. */
+export interface TokenSource {
+  readonly token: PpioToken;
+  drip(to: AddressLike): Promise<unknown>;
+}
+
+type Contracts = TokenSource & Pick<World, "beacon" | "policy" | "registry" | "proofs" | "market" | "challenges" | "repair" | "fraud">;
 
 export class World {
   readonly group = new TestGroup();
@@ -97,9 +104,11 @@ export class World {
   readonly repair: SlotRepair;
   readonly fraud: FraudProofs;
   readonly signers: HardhatEthersSigner[];
+  readonly drip: TokenSource["drip"];
 
   constructor(contracts: Contracts, signers: HardhatEthersSigner[]) {
     this.token = contracts.token;
+    this.drip = contracts.drip;
     this.beacon = contracts.beacon;
     this.policy = contracts.policy;
     this.registry = contracts.registry;
@@ -170,7 +179,7 @@ export class World {
     await this.registry.connect(owner).register(operator, `http://p${index}`, 1n, 1n << 40n, id(`domain${index}`));
     const providerId = Number(await this.registry.providerCount());
     if (collateralWei > 0n) {
-      await this.token.faucet(owner);
+      await this.drip(owner);
       await this.token.connect(owner).approve(this.registry, collateralWei);
       await this.registry.connect(owner).depositCollateral(providerId, collateralWei);
     }

@@ -230,7 +230,7 @@ export class CommitteeWorld<
   /** Tokens into the repair fund. */
   async endow(amountWei: bigint): Promise<void> {
     const { token } = this.world;
-    await token.faucet(this.world.signer(3)).catch(() => undefined);
+    await this.world.drip(this.world.signer(3)).catch(() => undefined);
     await token.connect(this.world.signer(3)).approve(this.fund, amountWei);
     await this.fund.connect(this.world.signer(3)).donate(amountWei);
   }

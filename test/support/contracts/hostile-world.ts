@@ -1,0 +1,79 @@
+/** A network of contracts over a token that may misbehave later: a deal that runs, a pool with funds, money due to everybody. */
+import type { BaseContract } from "ethers";
+import { ethers } from "./chain.ts";
+import { type CommitteeWorld, deployCommittee } from "./committee.ts";
+import { deployWorldOver } from "./deploy-world.ts";
+import { deployPool, type Pool } from "./sponsor-world.ts";
+import type { OpenedDeal, TestProvider, World } from "./world.ts";
+
+export const SUPPLY_WEI = 10n ** 27n;
+const ALLOWANCE_WEI = 10n ** 24n;
+
+export interface Stage {
+  readonly world: World;
+  readonly providers: readonly [TestProvider, TestProvider, TestProvider, TestProvider];
+  /** Of the first three providers, renewable. */
+  readonly deal: OpenedDeal;
+  readonly pool: Pool;
+  readonly made: CommitteeWorld;
+}
+
+/** The deployer must hold `SUPPLY_WEI`. User, reporter and deployer have tokens and have approved every contract that takes some. */
+export async function stageOver(token: BaseContract): Promise<Stage> {
+  const world = await deployWorldOver(token);
+  const providers = [
+    await world.addProvider(0),
+    await world.addProvider(1),
+    await world.addProvider(2),
+    await world.addProvider(3),
+  ] as const;
+  const deal = await world.open(providers.slice(0, 3), { periods: 60, renewUntil: (await world.period()) + 100 });
+  const pool = await deployPool(await world.market.getAddress(), world.signer(15), world.signer(16));
+  const made = await deployCommittee({ world, verifiers: 5 });
+  for (const account of [world.signer(0), world.user, world.reporter]) {
+    if (account !== world.signer(0)) await world.drip(account);
+    for (const taker of [world.market, world.registry, world.challenges, world.repair, made.committee, pool.pool]) {
+      await world.token.connect(account).approve(taker, ALLOWANCE_WEI);
+    }
+  }
+  await world.drip(pool.pool);
+  return { world, providers, deal, pool, made };
+}
+
+/** Name of the error in what a failed call gave back, as the contract knows it. */
+export function errorOf(contract: BaseContract, answer: string): string {
+  return contract.interface.parseError(answer)?.name ?? answer;
+}
+
+/** Asks for a slot and answers: its provider's owner is owed the bond. */
+export async function answerChallenge({ world, deal }: Stage, slotIndex: number): Promise<void> {
+  await world.challenges.connect(world.reporter).open(deal.dealId, slotIndex);
+  const { round } = await world.challenges.challengeOf(deal.dealId, slotIndex);
+  await world.submitRound(round);
+  const leaves = await world.challenges.leavesOf(deal.dealId, slotIndex);
+  await world.challenges.answer(deal.dealId, slotIndex, world.leafProofs(deal.dealId, slotIndex, leaves));
+}
+
+/** A committee's term with the same report of every member, up to where it can be settled; the fund can pay it. */
+export async function reportedTerm({ made }: Stage): Promise<number> {
+  const term = await made.nextCommittee();
+  await made.report(
+    term,
+    (await made.members(term)).map(() => [{ providerId: 1, score: 9_000 }]),
+  );
+  await made.committee.finalise(term, [1]);
+  await made.toSettlement(term);
+  await made.endow(10n ** 20n);
+  return term;
+}
+
+/** Slashes a verifier that signed two commitments: the finder is owed a part, the fund the rest. */
+export async function slashVerifier({ made, world }: Stage): Promise<void> {
+  const term = await made.nextCommittee();
+  const [member] = await made.members(term);
+  if (member === undefined) throw new Error("no member");
+  const [one, other] = ["0x01", "0x02"].map((byte) => ethers.zeroPadValue(byte, 32)) as [string, string];
+  const sign = (commitment: string) => made.signCommit(member, term, commitment);
+  const finder = made.committee.connect(world.reporter);
+  await finder.reportEquivocation(member, term, one, await sign(one), other, await sign(other));
+}

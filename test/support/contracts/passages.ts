@@ -2,9 +2,9 @@
 import type { BaseContract, ContractTransactionResponse } from "ethers";
 import { networkHelpers } from "./chain.ts";
 import { MIN_STAKE_WEI } from "./committee.ts";
-import { answerChallenge, reportedTerm, type Stage, slashVerifier } from "./hostile-world.ts";
 import { FAR, UNBONDING_SECONDS } from "./parameters.ts";
 import { escrowOf, makeSponsored, openSponsored, signOpenDeal } from "./sponsor-world.ts";
+import { answerChallenge, reportedTerm, type Stage, slashVerifier } from "./stage.ts";
 import { WITHDRAW_TYPES } from "./typed-data.ts";
 
 const TOKEN = 10n ** 18n;

@@ -47,6 +47,7 @@ export interface SponsoredOptions {
   readonly user: HardhatEthersSigner;
   readonly payPerPeriodWei?: bigint;
   readonly periods?: number;
+  readonly renewUntil?: number;
   /** What the developer signs otherwise than the terms ask for. */
   readonly signed?: Partial<Sponsorship>;
   readonly signer?: HardhatEthersSigner;
@@ -76,8 +77,8 @@ export async function makeSponsored(
   providers: readonly TestProvider[],
   options: SponsoredOptions,
 ): Promise<SponsoredDeal> {
-  const { user, periods = 10, payPerPeriodWei = 10n ** 15n } = options;
-  const { terms, trees } = await world.makeTerms(providers, { owner: user, periods, payPerPeriodWei });
+  const { user, periods = 10, payPerPeriodWei = 10n ** 15n, renewUntil = 0 } = options;
+  const { terms, trees } = await world.makeTerms(providers, { owner: user, periods, payPerPeriodWei, renewUntil });
   terms.payer = await pool.getAddress();
   await world.signAll(terms, providers);
   const escrowWei = escrowOf(terms);

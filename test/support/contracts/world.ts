@@ -42,6 +42,14 @@ export type DealTerms = Omit<IStorageMarket.DealTermsStruct, "offers" | "periods
   k: number;
 };
 
+/** What an operator must know of a deal to sign an offer: not the other offers. */
+type OfferedTerms = Omit<DealTerms, "offers"> & { readonly offers: { readonly length: number } };
+
+/** What an operator signs. */
+export function offerMessage(terms: OfferedTerms, slotIndex: number, offer: SlotOffer): Record<string, unknown> {
+  return { ...offer, ...terms, slotIndex, n: terms.offers.length, headerHash: keccak256(terms.header) };
+}
+
 export interface TestProvider {
   readonly providerId: number;
   readonly owner: HardhatEthersSigner;
@@ -189,18 +197,12 @@ export class World {
   // ---- deals ----
 
   async signOffer(
-    terms: Omit<DealTerms, "offers"> & { readonly offers: { readonly length: number } },
+    terms: OfferedTerms,
     slotIndex: number,
     offer: SlotOffer,
     operator: HardhatEthersSigner,
   ): Promise<{ r: string; vs: string }> {
-    const signed = await operator.signTypedData(await this.domain(), OFFER_TYPES, {
-      ...offer,
-      ...terms,
-      slotIndex,
-      n: terms.offers.length,
-      headerHash: keccak256(terms.header),
-    });
+    const signed = await operator.signTypedData(await this.domain(), OFFER_TYPES, offerMessage(terms, slotIndex, offer));
     const { r, yParityAndS: vs } = Signature.from(signed);
     return { r, vs };
   }

@@ -1,8 +1,9 @@
-/** A network of contracts over a token that may misbehave later: a deal that runs, a pool with funds, money due to everybody. */
+/** All contracts that hold tokens, with a deal that runs, a pool with funds, a committee, and accounts that have approved everything. */
+import { expect } from "chai";
 import type { BaseContract } from "ethers";
 import { ethers } from "./chain.ts";
 import { type CommitteeWorld, deployCommittee } from "./committee.ts";
-import { deployWorldOver } from "./deploy-world.ts";
+import { deployWorld, deployWorldOver } from "./deploy-world.ts";
 import { deployPool, type Pool } from "./sponsor-world.ts";
 import type { OpenedDeal, TestProvider, World } from "./world.ts";
 
@@ -18,9 +19,13 @@ export interface Stage {
   readonly made: CommitteeWorld;
 }
 
-/** The deployer must hold `SUPPLY_WEI`. User, reporter and deployer have tokens and have approved every contract that takes some. */
-export async function stageOver(token: BaseContract): Promise<Stage> {
-  const world = await deployWorldOver(token);
+/** Over a token that may misbehave later; the deployer must hold `SUPPLY_WEI` of it. */
+export const stageOver = async (token: BaseContract): Promise<Stage> => setUp(await deployWorldOver(token));
+
+/** Over our own token. */
+export const deployStage = async (): Promise<Stage> => setUp(await deployWorld());
+
+async function setUp(world: World): Promise<Stage> {
   const providers = [
     await world.addProvider(0),
     await world.addProvider(1),
@@ -38,6 +43,29 @@ export async function stageOver(token: BaseContract): Promise<Stage> {
   }
   await world.drip(pool.pool);
   return { world, providers, deal, pool, made };
+}
+
+/** Every contract of the stage by its name. */
+export function contractsOf({ world, pool, made }: Stage): Readonly<Record<string, BaseContract>> {
+  return {
+    StorageMarket: world.market,
+    ProviderRegistry: world.registry,
+    PossessionProofs: world.proofs,
+    SlotChallenges: world.challenges,
+    SlotRepair: world.repair,
+    FraudProofs: world.fraud,
+    PenaltyPolicy: world.policy,
+    VerifierCommittee: made.committee,
+    SponsorPool: pool.pool,
+  };
+}
+
+/** Expects a call to be refused with `error`, written `Contract.Error` as in the manuals of these contracts. */
+export async function expectRefused(stage: Stage, error: string, call: Promise<unknown>, what = error): Promise<void> {
+  const [name = "", errorName = ""] = error.split(".");
+  const contract = contractsOf(stage)[name];
+  if (contract === undefined) throw new Error(`no contract ${name}`);
+  await expect(call, what).to.be.revertedWithCustomError(contract, errorName);
 }
 
 /** Name of the error in what a failed call gave back, as the contract knows it. */

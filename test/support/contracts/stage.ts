@@ -57,15 +57,28 @@ export function contractsOf({ world, pool, made }: Stage): Readonly<Record<strin
     PenaltyPolicy: world.policy,
     VerifierCommittee: made.committee,
     SponsorPool: pool.pool,
+    PpioToken: world.token,
   };
 }
 
-/** Expects a call to be refused with `error`, written `Contract.Error` as in the manuals of these contracts. */
+/** Which contract's error it is: `Contract.Error`, or `Error` alone where all that have one by this name mean the same. */
+function declaring(stage: Stage, error: string): readonly [contract: BaseContract, name: string] {
+  const all = contractsOf(stage);
+  const [first = "", second] = error.split(".");
+  const name = second ?? first;
+  const candidates = Object.entries(all).filter(([contract]) => second === undefined || contract === first);
+  const found = candidates.filter(([, { interface: abi }]) => abi.getError(name) !== null);
+  const [one] = found;
+  if (one === undefined) throw new Error(`nobody has ${error}`);
+  const selectors = new Set(found.map(([, { interface: abi }]) => abi.getError(name)?.selector));
+  if (selectors.size !== 1) throw new Error(`say whose ${error} it is: ${found.map(([contract]) => contract)}`);
+  return [one[1], name];
+}
+
+/** Expects a call to be refused with `error`, an error of one of the contracts. */
 export async function expectRefused(stage: Stage, error: string, call: Promise<unknown>, what = error): Promise<void> {
-  const [name = "", errorName = ""] = error.split(".");
-  const contract = contractsOf(stage)[name];
-  if (contract === undefined) throw new Error(`no contract ${name}`);
-  await expect(call, what).to.be.revertedWithCustomError(contract, errorName);
+  const [contract, name] = declaring(stage, error);
+  await expect(call, what).to.be.revertedWithCustomError(contract, name);
 }
 
 /** Name of the error in what a failed call gave back, as the contract knows it. */

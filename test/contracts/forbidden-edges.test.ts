@@ -2,18 +2,24 @@
  * Every state of every machine of docs/protocol/state-machines.md against every call: what the page says is refused is refused with that error,
  * what it says goes through leads to that state. The page is the list; a row without a case, or a case without a row, fails.
  */
-import { readFileSync } from "node:fs";
 import { expect } from "chai";
 import { networkHelpers } from "../support/contracts/chain.ts";
+import { bucket } from "../support/contracts/machines/bucket.ts";
 import { challenge } from "../support/contracts/machines/challenge.ts";
 import { deal } from "../support/contracts/machines/deal.ts";
 import type { Machine } from "../support/contracts/machines/machine.ts";
 import { operator } from "../support/contracts/machines/operator.ts";
 import { readPage } from "../support/contracts/machines/page.ts";
 import { period } from "../support/contracts/machines/period.ts";
+import { policyChange } from "../support/contracts/machines/policy-change.ts";
 import { provider } from "../support/contracts/machines/provider.ts";
 import { reservation } from "../support/contracts/machines/reservation.ts";
+import { sessionKey } from "../support/contracts/machines/session-key.ts";
 import { slot } from "../support/contracts/machines/slot.ts";
+import { sponsorship } from "../support/contracts/machines/sponsorship.ts";
+import { term } from "../support/contracts/machines/term.ts";
+import { verifier } from "../support/contracts/machines/verifier.ts";
+import { withdrawal } from "../support/contracts/machines/withdrawal.ts";
 import { deployStage, expectRefused, type Stage } from "../support/contracts/stage.ts";
 
 const MACHINES: Readonly<Record<string, Machine>> = {
@@ -24,6 +30,13 @@ const MACHINES: Readonly<Record<string, Machine>> = {
   Provider: provider,
   Operator: operator,
   Period: period,
+  Verifier: verifier,
+  Term: term,
+  "Session key": sessionKey,
+  Withdrawal: withdrawal,
+  Bucket: bucket,
+  Sponsorship: sponsorship,
+  "Policy change": policyChange,
 };
 const GOES_THROUGH = "→ ";
 
@@ -38,7 +51,7 @@ describe("State machines", function () {
 
   for (const [name, machine] of Object.entries(MACHINES)) {
     describe(name, () => {
-      const section = page[name] ?? { matrix: [], calls: [], also: [], named: [] };
+      const section = page[name] ?? { matrix: [], calls: [], also: [] };
 
       it("has the states, calls and refusals of the page", () => {
         expect(section.matrix.map(({ state }) => state)).to.have.members([...machine.states]);
@@ -74,17 +87,7 @@ describe("State machines", function () {
     });
   }
 
-  it("of other contracts have their forbidden edges in the tests that the page names", () => {
-    const named = Object.values(page).flatMap(({ named }) => named);
-    expect(named).to.have.length.greaterThan(0);
-    for (const { what, error, file, title } of named) {
-      const source = readFileSync(new URL(`./${file}`, import.meta.url), "utf8");
-      expect(source, what).to.include(title);
-      expect(source, what).to.include(`"${error}"`);
-    }
-    const executed = Object.keys(MACHINES);
-    for (const [name, section] of Object.entries(page)) {
-      if (!executed.includes(name)) expect([section.matrix.length, section.also.length], name).to.deep.equal([0, 0]);
-    }
+  it("are those of the page", () => {
+    expect(Object.keys(page)).to.have.members(Object.keys(MACHINES));
   });
 });

@@ -1,13 +1,17 @@
 /** All contracts that hold tokens, with a deal that runs, a pool with funds, a committee, and accounts that have approved everything. */
 import { expect } from "chai";
 import type { BaseContract } from "ethers";
+import type { PpioTimelock } from "../../../typechain-types/index.ts";
+import { type BucketWorld, deployBucketWorld } from "./bucket-world.ts";
 import { ethers } from "./chain.ts";
 import { type CommitteeWorld, deployCommittee } from "./committee.ts";
 import { deployWorld, deployWorldOver } from "./deploy-world.ts";
+import { deployEscrowOver, type EscrowWorld } from "./escrow.ts";
 import { deployPool, type Pool } from "./sponsor-world.ts";
 import type { OpenedDeal, TestProvider, World } from "./world.ts";
 
 export const SUPPLY_WEI = 10n ** 27n;
+export const TIMELOCK_SECONDS = 3n * 86_400n;
 const ALLOWANCE_WEI = 10n ** 24n;
 
 export interface Stage {
@@ -17,6 +21,11 @@ export interface Stage {
   readonly deal: OpenedDeal;
   readonly pool: Pool;
   readonly made: CommitteeWorld;
+  /** Its payer is the user. */
+  readonly escrow: EscrowWorld;
+  readonly buckets: BucketWorld;
+  /** The first signer proposes, the second executes. */
+  readonly timelock: PpioTimelock;
 }
 
 /** Over a token that may misbehave later; the deployer must hold `SUPPLY_WEI` of it. */
@@ -42,11 +51,13 @@ async function setUp(world: World): Promise<Stage> {
     }
   }
   await world.drip(pool.pool);
-  return { world, providers, deal, pool, made };
+  const escrow = await deployEscrowOver(world.token, world.signers);
+  const timelock = await ethers.deployContract("PpioTimelock", [TIMELOCK_SECONDS, [world.signer(0)], [world.signer(1)]]);
+  return { world, providers, deal, pool, made, escrow, buckets: await deployBucketWorld(), timelock };
 }
 
 /** Every contract of the stage by its name. */
-export function contractsOf({ world, pool, made }: Stage): Readonly<Record<string, BaseContract>> {
+export function contractsOf({ world, pool, made, escrow, buckets, timelock }: Stage): Readonly<Record<string, BaseContract>> {
   return {
     StorageMarket: world.market,
     ProviderRegistry: world.registry,
@@ -58,6 +69,9 @@ export function contractsOf({ world, pool, made }: Stage): Readonly<Record<strin
     VerifierCommittee: made.committee,
     SponsorPool: pool.pool,
     PpioToken: world.token,
+    BandwidthEscrow: escrow.escrow,
+    BucketRegistry: buckets.registry,
+    PpioTimelock: timelock,
   };
 }
 

@@ -7,20 +7,11 @@ export interface MatrixRow {
   readonly cells: Readonly<Record<string, string>>;
 }
 
-/** A forbidden edge that another test tries. */
-interface NamedRow {
-  readonly what: string;
-  readonly error: string;
-  readonly file: string;
-  readonly title: string;
-}
-
 export interface Section {
   readonly matrix: readonly MatrixRow[];
   readonly calls: readonly string[];
   /** "State: what is wrong" and the error. */
   readonly also: readonly (readonly [row: string, error: string])[];
-  readonly named: readonly NamedRow[];
 }
 
 const cellsOf = (line: string): string[] =>
@@ -43,7 +34,7 @@ function tablesOf(text: string): string[][][] {
 }
 
 function sectionOf(text: string): Section {
-  const section = { matrix: [] as MatrixRow[], calls: [] as string[], also: [] as [string, string][], named: [] as NamedRow[] };
+  const section = { matrix: [] as MatrixRow[], calls: [] as string[], also: [] as [string, string][] };
   for (const [head = [], ...rows] of tablesOf(text)) {
     if (head[0] === "in") {
       section.calls.push(...head.slice(1));
@@ -51,11 +42,7 @@ function sectionOf(text: string): Section {
         section.matrix.push({ state, cells: Object.fromEntries(section.calls.map((call, at) => [call, cells[at] ?? ""])) });
       }
     } else if (head[0] === "also refused") {
-      for (const [what = "", error = "", test = ""] of rows) {
-        const [file = "", title = ""] = test.split(": “");
-        if (test === "") section.also.push([what, error]);
-        else section.named.push({ what, error, file, title: title.replace("”", "") });
-      }
+      for (const [what = "", error = ""] of rows) section.also.push([what, error]);
     }
   }
   return section;

@@ -10,10 +10,10 @@ import { checkBooks } from "../support/contracts/books.ts";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
 import { MIN_STAKE_WEI } from "../support/contracts/committee.ts";
 import { doorsOf } from "../support/contracts/doors.ts";
-import { answerChallenge, errorOf, reportedTerm, type Stage, SUPPLY_WEI, stageOver } from "../support/contracts/stage.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { CHALLENGE_BOND_WEI, FAR, NO_PERMIT, UNBONDING_SECONDS } from "../support/contracts/parameters.ts";
 import { HOUSES, lose, paidByAnother, reserved, settled } from "../support/contracts/passages.ts";
+import { answerChallenge, errorOf, reportedTerm, type Stage, SUPPLY_WEI, stageOver } from "../support/contracts/stage.ts";
 import type { TestProvider } from "../support/contracts/world.ts";
 
 const TOKEN = 10n ** 18n;

@@ -41,8 +41,8 @@ async function setUp(world: World): Promise<Stage> {
     await world.addProvider(2),
     await world.addProvider(3),
   ] as const;
-  const deal = await world.open(providers.slice(0, 3), { periods: 60, renewUntil: (await world.period()) + 100 });
   const pool = await deployPool(await world.market.getAddress(), world.signer(15), world.signer(16));
+  await world.drip(pool.pool);
   const made = await deployCommittee({ world, verifiers: 5 });
   for (const account of [world.signer(0), world.user, world.reporter]) {
     if (account !== world.signer(0)) await world.drip(account);
@@ -50,10 +50,14 @@ async function setUp(world: World): Promise<Stage> {
       await world.token.connect(account).approve(taker, ALLOWANCE_WEI);
     }
   }
-  await world.drip(pool.pool);
   const escrow = await deployEscrowOver(world.token, world.signers);
+  const buckets = await deployBucketWorld();
   const timelock = await ethers.deployContract("PpioTimelock", [TIMELOCK_SECONDS, [world.signer(0)], [world.signer(1)]]);
-  return { world, providers, deal, pool, made, escrow, buckets: await deployBucketWorld(), timelock };
+  // A block takes a second: what a test does at first shall not reach into the next period.
+  await world.next();
+  const deal = await world.open(providers.slice(0, 3), { periods: 60, renewUntil: (await world.period()) + 100 });
+  await world.token.connect(world.user).approve(world.market, ALLOWANCE_WEI);
+  return { world, providers, deal, pool, made, escrow, buckets, timelock };
 }
 
 /** Every contract of the stage by its name. */

@@ -259,9 +259,10 @@ export class World {
     }
   }
 
-  async fund(account: HardhatEthersSigner, amountWei: bigint): Promise<void> {
+  /** Gives an account tokens, and the market or another taker an allowance of them. */
+  async fund(account: HardhatEthersSigner, amountWei: bigint, taker: AddressLike = this.market): Promise<void> {
     await this.token.connect(this.signer(0)).transfer(account, amountWei);
-    await this.token.connect(account).approve(this.market, amountWei);
+    await this.token.connect(account).approve(taker, amountWei);
   }
 
   async open(providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> {

@@ -1,59 +1,43 @@
 /** SlotChallenges: questions on demand, their answers, and who gets bond and collateral; to the wei. */
 import { expect } from "chai";
 import { id } from "ethers";
-import { checkBooks } from "../support/contracts/books.ts";
 import { networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { ANSWER_SECONDS, CHALLENGE_BOND_WEI as BOND } from "../support/contracts/parameters.ts";
-import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
+import { COLLATERAL, deploySlots, NET, Slots } from "../support/contracts/slots.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
-const PAY = 10n ** 15n;
-const NET = PAY - (PAY * 2n) / 100n;
-const COLLATERAL = 10n ** 18n;
 const [FILLED, VACANT, CLOSED, CHALLENGED] = [1n, 2n, 3n, 4n];
 
 describe("SlotChallenges", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
   let p3: TestProvider;
   let deal: OpenedDeal;
-  let deals: OpenedDeal[];
 
   const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1), await made.addProvider(2)] as const;
-    const opened = await made.open(all.slice(0, 2), { periods: 60 });
-    for (const asker of [made.reporter, made.user, made.signer(18)]) {
-      await made.token.connect(made.signer(0)).transfer(asker, 100n * BOND);
-      await made.token.connect(asker).approve(made.challenges, 100n * BOND);
-    }
-    return { made, all, opened };
+    const deployed = await deploySlots(2);
+    const { world } = deployed;
+    for (const asker of [world.reporter, world.user, world.signer(18)]) await world.fund(asker, 100n * BOND, world.challenges);
+    return deployed;
   };
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2, p3] = loaded.all;
-    deal = loaded.opened;
-    deals = [deal];
+    slots = await Slots.load(fixture);
+    ({ world, deal } = slots);
+    [p1, p2, p3] = slots.providers;
   });
-  afterEach(() => checkBooks(world, deals));
+  afterEach(() => slots.checkBooks());
 
   const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.challenges, error);
   const refusedByMarket = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.market, error);
-  const openDeal = async (providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> => {
-    const opened = await world.open(providers, { periods: 60, ...options });
-    deals.push(opened);
-    return opened;
-  };
   const ask = (slotIndex = 0, of = deal, asker = world.reporter) => world.challenges.connect(asker).open(of.dealId, slotIndex);
   const asked = (slotIndex = 0, of = deal) => world.challenges.challengeOf(of.dealId, slotIndex);
   const resolve = (slotIndex = 0, of = deal) => world.challenges.connect(world.signer(18)).resolve(of.dealId, slotIndex);
   const proofs = async (slotIndex = 0, of = deal): Promise<string[]> =>
     world.leafProofs(of.dealId, slotIndex, await world.challenges.leavesOf(of.dealId, slotIndex));
   const answer = async (slotIndex = 0, of = deal) => world.challenges.answer(of.dealId, slotIndex, await proofs(slotIndex, of));
-  const statusOf = async (slotIndex = 0, of = deal) => (await world.market.slot(of.dealId, slotIndex)).status;
   const roundOf = async (slotIndex = 0, of = deal) => world.submitRound((await asked(slotIndex, of)).round);
   const afterDeadline = async (slotIndex = 0, of = deal) => networkHelpers.time.increaseTo((await asked(slotIndex, of)).deadline + 1n);
   const creditOf = (account: TestProvider["owner"]) => world.challenges.creditOf(account);
@@ -64,12 +48,12 @@ describe("SlotChallenges", () => {
       await refusedByMarket(ask(2), "WrongSlotStatus");
       await refusedByMarket(world.challenges.connect(world.reporter).open(id("none"), 0), "WrongDealStatus");
       await expect(ask(0, deal, world.signer(17))).to.be.revertedWithCustomError(world.token, "ERC20InsufficientAllowance");
-      const short = await openDeal([p1, p3], { periods: 1 });
+      const short = await slots.open([p1, p3], { periods: 1 });
       await evictByLie(world, p2, deal, 1);
       await refusedByMarket(ask(1), "ProviderIsEvicted");
       await world.pass(p1);
       await refusedByMarket(ask(0, short), "TooLate");
-      await world.market.connect(p1.operator).declareLost(deal.dealId, 0);
+      await slots.lose(p1);
       await refusedByMarket(ask(0), "WrongSlotStatus");
     });
 
@@ -93,7 +77,7 @@ describe("SlotChallenges", () => {
     it("C2: is open 32 times per provider at most, the owner's own not counted", async () => {
       const [pay, collateralWei] = [10n ** 9n, 10n ** 9n];
       const many: OpenedDeal[] = [];
-      for (let at = 0; at < 34; at += 1) many.push(await openDeal([p1, p2], { payPerPeriodWei: pay, collateralWei, periods: 5 }));
+      for (let at = 0; at < 34; at += 1) many.push(await slots.open([p1, p2], { payPerPeriodWei: pay, collateralWei, periods: 5 }));
       const [one, owners, ...others] = many as [OpenedDeal, OpenedDeal, ...OpenedDeal[]];
       await ask(0, owners, world.user);
       expect(await world.challenges.openCount(p1.providerId)).to.equal(0n);
@@ -152,7 +136,7 @@ describe("SlotChallenges", () => {
       await refused(resolve(), "DeadlineAhead");
       await world.challenges.connect(world.signer(17)).answer(deal.dealId, 0, good);
       expect(BigInt(await networkHelpers.time.latest())).to.equal(deadline);
-      expect([await creditOf(p1.owner), await statusOf()]).to.deep.equal([BOND, FILLED]);
+      expect([await creditOf(p1.owner), await slots.statusOf()]).to.deep.equal([BOND, FILLED]);
     });
 
     it("takes the beacon along, and costs the provider nothing", async () => {
@@ -167,7 +151,7 @@ describe("SlotChallenges", () => {
       const before = await collateralOf(p1);
       await world.challenges.answerWithBeacon(deal.dealId, 0, good, signature);
       expect([await creditOf(p1.owner), await creditOf(world.reporter)]).to.deep.equal([BOND, 0n]);
-      expect([await collateralOf(p1), await statusOf()]).to.deep.equal([before, FILLED]);
+      expect([await collateralOf(p1), await slots.statusOf()]).to.deep.equal([before, FILLED]);
       await refused(resolve(), "NoChallenge");
       const balance = await world.token.balanceOf(world.signer(17));
       await world.challenges.connect(p1.owner).withdraw(world.signer(17));
@@ -180,7 +164,7 @@ describe("SlotChallenges", () => {
       await world.pass(p1, p2);
       await world.settleAll(deal);
       expect(await world.market.creditOf(p1.owner)).to.equal(NET);
-      expect(await statusOf()).to.equal(CHALLENGED);
+      expect(await slots.statusOf()).to.equal(CHALLENGED);
     });
   });
 
@@ -197,7 +181,7 @@ describe("SlotChallenges", () => {
       expect(await world.market.creditOf(world.reporter)).to.equal(COLLATERAL / 10n);
       expect((await world.market.repairFundWei()) - fund).to.equal((COLLATERAL * 4n) / 10n);
       expect(await world.market.creditOf(world.user)).to.equal(COLLATERAL / 2n);
-      expect([await creditOf(world.reporter), await statusOf()]).to.deep.equal([BOND, VACANT]);
+      expect([await creditOf(world.reporter), await slots.statusOf()]).to.deep.equal([BOND, VACANT]);
       const past = await world.market.pastTenure(deal.dealId, 0, p1.providerId);
       expect(past.untilPeriod).to.equal(BigInt(await world.period()));
       await world.market.settleTenure(deal.dealId, 0, p1.providerId);
@@ -209,41 +193,40 @@ describe("SlotChallenges", () => {
       await afterDeadline();
       const before = await collateralOf(p1);
       await expect(resolve()).to.emit(world.challenges, "ChallengeDismissed");
-      expect([await creditOf(world.reporter), await collateralOf(p1), await statusOf()]).to.deep.equal([BOND, before, FILLED]);
+      expect([await creditOf(world.reporter), await collateralOf(p1), await slots.statusOf()]).to.deep.equal([BOND, before, FILLED]);
     });
 
     it("is dismissed at once when the provider gave the slot up, which costs less", async () => {
       await ask();
       await roundOf();
-      await world.market.connect(p1.operator).declareLost(deal.dealId, 0);
+      await slots.lose(p1);
       const before = await collateralOf(p1);
       await expect(resolve()).to.emit(world.challenges, "ChallengeDismissed");
-      expect([await creditOf(world.reporter), await collateralOf(p1), await statusOf()]).to.deep.equal([BOND, before, VACANT]);
+      expect([await creditOf(world.reporter), await collateralOf(p1), await slots.statusOf()]).to.deep.equal([BOND, before, VACANT]);
     });
 
     it("leaves a new holder in peace when the question was the old one's", async () => {
       await ask();
       await roundOf();
-      await world.market.connect(p1.operator).declareLost(deal.dealId, 0);
-      const { offer, refill } = await world.refillOffer(deal, 0, p3);
-      await world.market.connect(world.user).refill(deal.dealId, 0, offer, refill);
+      await slots.lose(p1);
+      await slots.refill(0, p3);
       const before = await collateralOf(p3);
       await afterDeadline();
       await expect(resolve()).to.emit(world.challenges, "ChallengeDismissed");
-      expect([await collateralOf(p3), await statusOf()]).to.deep.equal([before, FILLED]);
+      expect([await collateralOf(p3), await slots.statusOf()]).to.deep.equal([before, FILLED]);
       await ask();
       expect((await asked()).providerId).to.equal(BigInt(p3.providerId));
     });
 
     it("C4: is dismissed when the provider was evicted, settled before or not", async () => {
-      const other = await openDeal([p1, p3]);
-      for (const of of deals) await ask(0, of);
+      const other = await slots.open([p1, p3]);
+      for (const of of slots.deals) await ask(0, of);
       await evictByLie(world, p1, deal, 0);
       await world.market.settle(deal.dealId, [0]);
-      for (const of of deals) {
-        expect(await statusOf(0, of)).to.equal(VACANT);
+      for (const of of slots.deals) {
+        expect(await slots.statusOf(0, of)).to.equal(VACANT);
         await expect(resolve(0, of)).to.emit(world.challenges, "ChallengeDismissed");
-        expect(await statusOf(0, of)).to.equal(VACANT);
+        expect(await slots.statusOf(0, of)).to.equal(VACANT);
       }
       await world.market.settle(other.dealId, [0]);
       expect((await world.market.deal(other.dealId)).vacantSlots).to.equal(1n);
@@ -251,40 +234,40 @@ describe("SlotChallenges", () => {
     });
 
     it("keeps a slot open past the deal's end, and forfeits it all the same", async () => {
-      const short = await openDeal([p1, p3], { periods: 2 });
+      const short = await slots.open([p1, p3], { periods: 2 });
       await ask(0, short);
       await roundOf(0, short);
       await world.pass(p1, p2, p3);
       await world.pass(p1, p2, p3);
       await world.settleAll(short);
-      expect([await statusOf(0, short), (await world.market.deal(short.dealId)).openSlots]).to.deep.equal([CHALLENGED, 1n]);
+      expect([await slots.statusOf(0, short), (await world.market.deal(short.dealId)).openSlots]).to.deep.equal([CHALLENGED, 1n]);
       expect(await world.market.creditOf(p1.owner)).to.equal(2n * NET);
       await afterDeadline(0, short);
       const before = await collateralOf(p1);
       await resolve(0, short);
       expect(before - (await collateralOf(p1))).to.equal(COLLATERAL);
       const { status, openSlots, vacantSlots } = await world.market.deal(short.dealId);
-      expect([status, openSlots, vacantSlots, await statusOf(0, short)]).to.deep.equal([2n, 0n, 0n, CLOSED]);
+      expect([status, openSlots, vacantSlots, await slots.statusOf(0, short)]).to.deep.equal([2n, 0n, 0n, CLOSED]);
       await world.market.settleTenure(short.dealId, 0, p1.providerId);
       expect(await world.market.creditOf(p1.owner)).to.equal(2n * NET);
       expect((await world.registry.getProvider(p1.providerId)).lockedWei).to.equal(COLLATERAL);
     });
 
     it("lets a slot close that was answered after the deal's end", async () => {
-      const short = await openDeal([p1, p3], { periods: 1 });
+      const short = await slots.open([p1, p3], { periods: 1 });
       await ask(0, short);
       await roundOf(0, short);
       await world.pass(p1, p2, p3);
       await world.settleAll(short);
       await answer(0, short);
-      expect(await statusOf(0, short)).to.equal(FILLED);
+      expect(await slots.statusOf(0, short)).to.equal(FILLED);
       await world.settleAll(short);
       const { status, openSlots } = await world.market.deal(short.dealId);
       expect([status, openSlots]).to.deep.equal([2n, 0n]);
     });
 
     it("takes nothing more of a provider that was evicted after the deal's end", async () => {
-      const short = await openDeal([p1, p3], { periods: 1 });
+      const short = await slots.open([p1, p3], { periods: 1 });
       await ask(0, short);
       await roundOf(0, short);
       await world.pass(p1, p2, p3);

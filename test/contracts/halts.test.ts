@@ -1,37 +1,29 @@
 /** Chains that stand still: voidHaltedPeriod, openReports; and bounds of what the committee may take. */
 import { expect } from "chai";
 import { keccak256, ZeroHash } from "ethers";
-import { checkBooks } from "../support/contracts/books.ts";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { type Header, headerOf } from "../support/contracts/headers.ts";
 import { PERIOD_SECONDS, REPORT_DELAY_BLOCKS } from "../support/contracts/parameters.ts";
+import { deploySlots, NET, PAY, Slots } from "../support/contracts/slots.ts";
 import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
-const PAY = 10n ** 15n;
-const NET = PAY - (PAY * 2n) / 100n;
 const HALF = PERIOD_SECONDS / 2n;
 
 describe("Periods in which the chain stood still", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
   let deal: OpenedDeal;
   let start: number;
 
-  const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1)] as const;
-    return { made, all, opened: await made.open(all, { periods: 60 }), begin: await made.period() };
-  };
+  const fixture = () => deploySlots(2);
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2] = loaded.all;
-    deal = loaded.opened;
-    start = loaded.begin;
+    slots = await Slots.load(fixture);
+    ({ world, deal, start } = slots);
+    [p1, p2] = slots.providers;
   });
-  afterEach(() => checkBooks(world, [deal]));
+  afterEach(() => slots.checkBooks());
 
   const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.proofs, error);
   const closeOf = async (period: number): Promise<bigint> => (await world.proofs.periodBounds(period)).close;

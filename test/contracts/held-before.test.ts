@@ -1,50 +1,26 @@
 /** What a provider's line and books remember of slots it no longer holds, and what they must not. */
 import { expect } from "chai";
-import { checkBooks } from "../support/contracts/books.ts";
 import { networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
-import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
-
-const PAY = 10n ** 15n;
-const NET = PAY - (PAY * 2n) / 100n;
+import { deploySlots, NET, Slots } from "../support/contracts/slots.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 describe("Slots that were held before", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
   let p3: TestProvider;
   let fresh: TestProvider;
   let deal: OpenedDeal;
-  let deals: OpenedDeal[];
 
-  const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1), await made.addProvider(2), await made.addProvider(3)] as const;
-    return { made, all, opened: await made.open(all.slice(0, 3), { periods: 60 }) };
-  };
+  const fixture = () => deploySlots(3);
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2, p3, fresh] = loaded.all;
-    deal = loaded.opened;
-    deals = [deal];
+    slots = await Slots.load(fixture);
+    ({ world, deal } = slots);
+    [p1, p2, p3, fresh] = slots.providers;
   });
-  afterEach(() => checkBooks(world, deals));
+  afterEach(() => slots.checkBooks());
 
-  const open = async (providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> => {
-    const opened = await world.open(providers, { periods: 60, ...options });
-    deals.push(opened);
-    return opened;
-  };
-  const declareLost = (provider: TestProvider, of: OpenedDeal) => world.market.connect(provider.operator).declareLost(of.dealId, 0);
-  const give = async (from: TestProvider, to: TestProvider) => {
-    const { offer, refill } = await world.refillOffer(deal, 0, to);
-    return world.market.connect(from.operator).handOver(deal.dealId, 0, offer, refill);
-  };
-  const refill = async (of: OpenedDeal, to: TestProvider) => {
-    const { offer, refill: terms } = await world.refillOffer(of, 0, to);
-    return world.market.connect(world.user).refill(of.dealId, 0, offer, terms);
-  };
   const compact = async (provider: TestProvider, kept: readonly OpenedDeal[]) =>
     world.proofs.connect(provider.operator).compact(
       provider.providerId,
@@ -54,16 +30,16 @@ describe("Slots that were held before", () => {
   const serviceSlash = (provider: TestProvider) => world.proofs.connect(world.committee).slashForService(provider.providerId, 200);
 
   it("M4: come back to a provider only once its old interval was settled and compacted away", async () => {
-    const heldBefore = async () => expect(give(fresh, p1)).to.be.revertedWithCustomError(world.market, "HeldBefore");
+    const heldBefore = async () => expect(slots.handOver(fresh, 0, p1)).to.be.revertedWithCustomError(world.market, "HeldBefore");
     await world.pass(p1, p2, p3);
-    await give(p1, fresh);
+    await slots.handOver(p1, 0, fresh);
     await heldBefore();
     await world.pass(p1, p2, p3);
     await heldBefore();
     await compact(p1, [deal]);
     await heldBefore();
     await world.market.settleTenure(deal.dealId, 0, p1.providerId);
-    await give(fresh, p1);
+    await slots.handOver(fresh, 0, p1);
     expect((await world.market.pastTenure(deal.dealId, 0, p1.providerId)).payGwei).to.equal(0n);
     await world.pass(fresh, p2, p3);
     await world.pass(p1, p2, p3);
@@ -75,9 +51,9 @@ describe("Slots that were held before", () => {
   });
 
   it("are not the last holder's again when they close while nobody holds them", async () => {
-    const lost = await open([p1, p2], { periods: 4 });
+    const lost = await slots.open([p1, p2], { periods: 4 });
     await world.pass(p1, p2, p3);
-    await declareLost(p1, lost);
+    await slots.lose(p1, 0, lost);
     const since = await world.period();
     await world.pass(p1, p2, p3);
     await world.pass(p1, p2, p3);
@@ -96,9 +72,9 @@ describe("Slots that were held before", () => {
   });
 
   it("stay off the line when they close after it was compacted", async () => {
-    const lost = await open([p1, p2], { periods: 4 });
+    const lost = await slots.open([p1, p2], { periods: 4 });
     await world.pass(p1, p2, p3);
-    await declareLost(p1, lost);
+    await slots.lose(p1, 0, lost);
     await world.pass(p1, p2, p3);
     await world.pass(p1, p2, p3);
     await compact(p1, [deal, lost]);
@@ -106,17 +82,17 @@ describe("Slots that were held before", () => {
     await world.settleAll(lost);
     const { startGwei } = await world.market.slotForProof(lost.dealId, 0, p1.providerId);
     expect(startGwei).to.equal(await world.proofs.OFF_LINE_GWEI());
-    const next = await open([p1, p2]);
+    const next = await slots.open([p1, p2]);
     await world.pass(p1, p2, p3);
     await compact(p1, [deal, next]);
     await world.pass(p1, p2, p3);
   });
 
   it("M3: owe the running period when they begin in it, though another begins in the next", async () => {
-    await declareLost(p1, deal);
-    await refill(deal, fresh);
+    await slots.lose(p1);
+    await slots.refill(0, fresh);
     const period = await world.period();
-    const opened = await open([fresh, p2]);
+    const opened = await slots.open([fresh, p2]);
     await world.settleAll(opened);
     expect((await world.market.slot(opened.dealId, 0)).settledTo).to.equal(BigInt(period));
     await world.pass(fresh, p2, p3);
@@ -129,18 +105,18 @@ describe("Slots that were held before", () => {
   });
 
   it("P5: share no slash from before they were appended, and settle whatever came in between", async () => {
-    await declareLost(p1, deal);
-    await refill(deal, fresh);
+    await slots.lose(p1);
+    await slots.refill(0, fresh);
     await serviceSlash(fresh);
-    const opened = await open([fresh, p2]);
+    const opened = await slots.open([fresh, p2]);
     await networkHelpers.time.increase(8 * 86_400);
     await serviceSlash(fresh);
     await world.market.connect(world.user).terminate(opened.dealId);
     await world.market.connect(world.user).terminate(deal.dealId);
     await networkHelpers.time.increase(1_000);
-    for (const each of deals) await world.settleAll(each);
+    for (const each of slots.deals) await world.settleAll(each);
     await world.market.settleTenure(deal.dealId, 0, p1.providerId);
-    for (const { dealId } of deals) expect((await world.market.deal(dealId)).openSlots).to.equal(0n);
+    for (const { dealId } of slots.deals) expect((await world.market.deal(dealId)).openSlots).to.equal(0n);
     expect(await world.market.unclaimedWei()).to.equal(0n);
   });
 });

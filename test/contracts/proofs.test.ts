@@ -2,29 +2,25 @@
 import { expect } from "chai";
 import { getBytes, hexlify } from "ethers";
 import { networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { GWEI } from "../support/contracts/parameters.ts";
 import { plantLine, plantProven } from "../support/contracts/planted.ts";
+import { deploySlots, Slots } from "../support/contracts/slots.ts";
 import type { OpenedDeal, SampleStruct, TestProvider, World } from "../support/contracts/world.ts";
 
 describe("PossessionProofs", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
+  let p3: TestProvider;
   let deal: OpenedDeal;
   let start: number;
 
-  const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1)] as const;
-    return { made, all, opened: await made.open(all, { periods: 60 }), begin: await made.period() };
-  };
+  const fixture = () => deploySlots(2);
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2] = loaded.all;
-    deal = loaded.opened;
-    start = loaded.begin;
+    slots = await Slots.load(fixture);
+    ({ world, deal, start } = slots);
+    [p1, p2, p3] = slots.providers;
   });
 
   const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.proofs, error);
@@ -109,7 +105,6 @@ describe("PossessionProofs", () => {
     });
 
     it("asks nothing of a provider without an inventory", async () => {
-      const p3 = await world.addProvider(2);
       const { period } = await seeded();
       await refused(prove(p3, period, []), "EmptyInventory");
     });

@@ -1,55 +1,38 @@
 /** SlotRepair: reserving, rebuilding and filling slots that nobody holds; bonds and premiums to the wei. */
 import { expect } from "chai";
 import { id } from "ethers";
-import { checkBooks } from "../support/contracts/books.ts";
 import { networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { RESERVATION_SECONDS } from "../support/contracts/parameters.ts";
-import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
+import { COLLATERAL, deploySlots, NET, PAY, Slots } from "../support/contracts/slots.ts";
+import type { OpenedDeal, SlotOffer, TestProvider, World } from "../support/contracts/world.ts";
 
-const PAY = 10n ** 15n;
-const NET = PAY - (PAY * 2n) / 100n;
-const COLLATERAL = 10n ** 18n;
 const BOND = COLLATERAL / 100n;
 
 describe("SlotRepair", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
   let p3: TestProvider;
   let p4: TestProvider;
   let deal: OpenedDeal;
-  let deals: OpenedDeal[];
 
   const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1), await made.addProvider(2), await made.addProvider(3)] as const;
-    const opened = await made.open(all.slice(0, 3), { periods: 300 });
-    for (const repairer of [made.reporter, made.signer(18)]) {
-      await made.token.connect(made.signer(0)).transfer(repairer, 10n * COLLATERAL);
-      await made.token.connect(repairer).approve(made.repair, 10n * COLLATERAL);
-    }
-    return { made, all, opened };
+    const deployed = await deploySlots(3, 300);
+    const { world } = deployed;
+    for (const repairer of [world.reporter, world.signer(18)]) await world.fund(repairer, 10n * COLLATERAL, world.repair);
+    return deployed;
   };
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2, p3, p4] = loaded.all;
-    deal = loaded.opened;
-    deals = [deal];
+    slots = await Slots.load(fixture);
+    ({ world, deal } = slots);
+    [p1, p2, p3, p4] = slots.providers;
   });
-  afterEach(() => checkBooks(world, deals));
+  afterEach(() => slots.checkBooks());
 
   const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.repair, error);
   const refusedByMarket = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.market, error);
-  const open = async (providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> => {
-    const opened = await world.open(providers, { periods: 60, ...options });
-    deals.push(opened);
-    return opened;
-  };
-  const lose = (provider: TestProvider, slotIndex: number, of = deal) =>
-    world.market.connect(provider.operator).declareLost(of.dealId, slotIndex);
   const reserve = (slotIndices: number[], repairer = world.reporter, of = deal) =>
     world.repair.connect(repairer).reserve(of.dealId, slotIndices);
   const release = (slotIndex: number, repairer = world.reporter) => world.repair.connect(repairer).release(deal.dealId, slotIndex);
@@ -63,14 +46,17 @@ describe("SlotRepair", () => {
     const leaves = await world.repair.leavesOf(deal.dealId, slotIndex, provider.providerId);
     return world.leafProofs(deal.dealId, slotIndex, leaves);
   };
-  const fill = async (slotIndex: number, provider: TestProvider, change: object = {}, repairer = world.reporter, proofs?: string[]) => {
-    const { offer, refill } = await world.refillOffer(deal, slotIndex, provider);
-    const changed = { ...offer, ...change };
-    Object.assign(changed, await world.signOffer({ ...deal.terms, ...refill }, slotIndex, changed, provider.operator));
+  const fill = async (
+    slotIndex: number,
+    provider: TestProvider,
+    change: Partial<SlotOffer> = {},
+    repairer = world.reporter,
+    proofs?: string[],
+  ) => {
+    const { offer, terms } = await slots.offer(provider, slotIndex, deal, change);
     const shown = proofs ?? (await proofsFor(slotIndex, provider));
-    return world.repair.connect(repairer).fill(deal.dealId, slotIndex, changed, refill, shown);
+    return world.repair.connect(repairer).fill(deal.dealId, slotIndex, offer, terms, shown);
   };
-  const statusOf = async (slotIndex: number, of = deal) => (await world.market.slot(of.dealId, slotIndex)).status;
   const reservation = (slotIndex: number) => world.repair.reservationOf(deal.dealId, slotIndex);
   /** What is left of a bond at the time of the last block. */
   const leftOf = async (openedAt: bigint): Promise<bigint> => {
@@ -85,37 +71,36 @@ describe("SlotRepair", () => {
       await refusedByMarket(reserve([0]), "WrongSlotStatus");
       await refusedByMarket(reserve([3]), "WrongSlotStatus");
       await refusedByMarket(world.repair.connect(world.reporter).reserve(id("no deal"), [0]), "WrongDealStatus");
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await refused(reserve([0, 0]), "AlreadyReserved");
       await reserve([0]);
       await refused(reserve([0], world.signer(18)), "AlreadyReserved");
-      await refusedByMarket(world.market.connect(p1.operator).declareLost(deal.dealId, 0), "WrongSlotStatus");
+      await refusedByMarket(slots.lose(p1), "WrongSlotStatus");
     });
 
     it("is refused in the last period of a deal, and without the bond's tokens", async () => {
-      const short = await open([p1, p2], { periods: 2 });
-      await lose(p1, 0, short);
+      const short = await slots.open([p1, p2], { periods: 2 });
+      await slots.lose(p1, 0, short);
       await world.pass(p1, p2, p3);
       await refusedByMarket(reserve([0], world.reporter, short), "TooLate");
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await expect(reserve([0], world.signer(17))).to.be.revertedWithCustomError(world.token, "ERC20InsufficientAllowance");
     });
 
     it("takes the bond of several slots at once, and lets the owner go before", async () => {
-      await lose(p1, 0);
-      await lose(p2, 1);
+      await slots.lose(p1, 0);
+      await slots.lose(p2, 1);
       const before = await world.token.balanceOf(world.reporter);
       await reserve([0, 1]);
       expect(before - (await world.token.balanceOf(world.reporter))).to.equal(2n * BOND);
       for (const slotIndex of [0, 1]) {
         const { repairer, openedAt, until, bondWei } = await reservation(slotIndex);
         expect([repairer, until - openedAt, bondWei]).to.deep.equal([world.reporter.address, RESERVATION_SECONDS, BOND]);
-        expect(await statusOf(slotIndex)).to.equal(5n);
+        expect(await slots.statusOf(slotIndex)).to.equal(5n);
       }
       expect((await world.market.deal(deal.dealId)).vacantSlots).to.equal(2n);
-      const { offer, refill } = await world.refillOffer(deal, 0, p4);
-      await world.market.connect(world.user).refill(deal.dealId, 0, offer, refill);
-      expect(await statusOf(0)).to.equal(1n);
+      await slots.refill(0, p4);
+      expect(await slots.statusOf(0)).to.equal(1n);
       // The bond of a reservation that the owner ended is there for anybody to release to its holder.
       await world.repair.release(deal.dealId, 0);
       expect(await world.repair.creditOf(world.reporter)).to.be.greaterThan((BOND * 9n) / 10n);
@@ -124,20 +109,20 @@ describe("SlotRepair", () => {
     it("settles the slot of an evicted provider first", async () => {
       await evictByLie(world, p1, deal, 0);
       await reserve([0]);
-      expect([await statusOf(0), (await world.market.deal(deal.dealId)).vacantSlots]).to.deep.equal([5n, 1n]);
+      expect([await slots.statusOf(0), (await world.market.deal(deal.dealId)).vacantSlots]).to.deep.equal([5n, 1n]);
     });
   });
 
   describe("ending a reservation", () => {
     it("N5: is refused to others before its end, and of none", async () => {
       await refused(release(0), "NoReservation");
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserve([0]);
       await refused(release(0, world.signer(18)), "NotAuthorized");
     });
 
     it("N3: gives its holder what time has left of the bond, and the rest to the fund", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       const fund = await world.market.repairFundWei();
       await reserve([0]);
       const { openedAt } = await reservation(0);
@@ -147,7 +132,7 @@ describe("SlotRepair", () => {
       expect(left).to.be.within((BOND * 70n) / 100n, (BOND * 75n) / 100n);
       expect(await world.repair.creditOf(world.reporter)).to.equal(left);
       expect((await world.market.repairFundWei()) - fund).to.equal(BOND - left);
-      expect(await statusOf(0)).to.equal(2n);
+      expect(await slots.statusOf(0)).to.equal(2n);
       const before = await world.token.balanceOf(world.user);
       await world.repair.connect(world.reporter).withdraw(world.user);
       expect((await world.token.balanceOf(world.user)) - before).to.equal(left);
@@ -155,7 +140,7 @@ describe("SlotRepair", () => {
     });
 
     it("leaves nothing to who let it run out; anybody may end it then", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserve([0]);
       const { until } = await reservation(0);
       await networkHelpers.time.setNextBlockTimestamp(until);
@@ -163,11 +148,11 @@ describe("SlotRepair", () => {
       await networkHelpers.time.setNextBlockTimestamp(until + 1n);
       await release(0, world.signer(18));
       expect(await world.repair.creditOf(world.reporter)).to.equal(0n);
-      expect(await statusOf(0)).to.equal(2n);
+      expect(await slots.statusOf(0)).to.equal(2n);
     });
 
     it("lets another one take a reservation over that has run out", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserve([0]);
       await networkHelpers.time.increase(RESERVATION_SECONDS + 1n);
       const fund = await world.market.repairFundWei();
@@ -180,35 +165,35 @@ describe("SlotRepair", () => {
     });
 
     it("N4: goes on when the deal ends meanwhile: the slot closes, the bond's rest is its holder's", async () => {
-      const short = await open([p1, p2], { periods: 3 });
-      await lose(p1, 0, short);
+      const short = await slots.open([p1, p2], { periods: 3 });
+      await slots.lose(p1, 0, short);
       await reserve([0], world.reporter, short);
       for (let at = 0; at < 3; at += 1) await world.pass(p1, p2, p3);
       await world.settleAll(short);
-      expect(await statusOf(0, short)).to.equal(3n);
+      expect(await slots.statusOf(0, short)).to.equal(3n);
       const { openedAt } = await world.repair.reservationOf(short.dealId, 0);
       await world.repair.connect(world.signer(18)).release(short.dealId, 0);
       expect(await world.repair.creditOf(world.reporter)).to.equal(await leftOf(openedAt));
-      expect([await statusOf(0, short), (await world.market.deal(short.dealId)).openSlots]).to.deep.equal([3n, 0n]);
+      expect([await slots.statusOf(0, short), (await world.market.deal(short.dealId)).openSlots]).to.deep.equal([3n, 0n]);
     });
 
     it("goes on when the deal is terminated: nothing can be filled, and the slot closes", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserved([0]);
       await world.market.connect(world.user).terminate(deal.dealId);
       await refusedByMarket(fill(0, p4), "WrongDealStatus");
       await world.pass(p2, p3);
       await world.settleAll(deal);
-      expect(await statusOf(0)).to.equal(3n);
+      expect(await slots.statusOf(0)).to.equal(3n);
       await release(0);
-      expect(await statusOf(0)).to.equal(3n);
+      expect(await slots.statusOf(0)).to.equal(3n);
     });
   });
 
   describe("filling", () => {
     it("is refused before the round is known, to another sender, without a reservation and after its end", async () => {
       await refused(fill(0, p4, {}, world.reporter, []), "NoReservation");
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserve([0]);
       await refused(fill(0, p4, {}, world.reporter, []), "BeaconUnavailable");
       const { round, until } = await reservation(0);
@@ -220,7 +205,7 @@ describe("SlotRepair", () => {
     });
 
     it("is refused to a sybil without the bytes: for fewer, other, short or another provider's leaves", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserved([0]);
       const proofs = await proofsFor(0, p4);
       const attempt = (shown: string[]) => fill(0, p4, {}, world.reporter, shown);
@@ -243,23 +228,23 @@ describe("SlotRepair", () => {
       // A root of its own making is not the slot's.
       const own = deal.trees[1];
       const shown = world.leafProofs(deal.dealId, 1, leaves);
-      await refusedByMarket(fill(0, p4, { root: own?.root }, world.reporter, shown), "WrongCommitment");
+      await refusedByMarket(fill(0, p4, { root: own?.root ?? "" }, world.reporter, shown), "WrongCommitment");
     });
 
     it("M8: is refused for other pay, less collateral, a provider of the deal, one that is gone, or unsigned terms", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       await reserved([0]);
       await refusedByMarket(fill(0, p4, { payPerPeriodWei: PAY + 10n ** 9n }), "WrongPay");
       await refusedByMarket(fill(0, p4, { collateralWei: 10n ** 9n }), "CollateralTooSmall");
       await refusedByMarket(fill(0, p2), "DuplicateProvider");
       await refusedByMarket(fill(0, p1), "HeldBefore");
-      const other = await open([p4, p2]);
+      const other = await slots.open([p4, p2]);
       await evictByLie(world, p4, other, 0);
       await refusedByMarket(fill(0, p4), "ProviderIsEvicted");
     });
 
     it("pays the repairer the premium and what is left of the bond, and the new holder from the next period", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       const lostIn = await world.period();
       await world.pass(p2, p3);
       await world.pass(p2, p3);
@@ -283,7 +268,7 @@ describe("SlotRepair", () => {
     });
 
     it("M10: pays a premium that grows with vacancy up to its bound", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       for (let at = 0; at < 6; at += 1) await world.pass(p2, p3);
       await reserved([0]);
       await fill(0, p4);
@@ -291,7 +276,7 @@ describe("SlotRepair", () => {
     });
 
     it("M10: pays what the fund has when that is less than the premium", async () => {
-      await lose(p1, 0);
+      await slots.lose(p1, 0);
       for (let at = 0; at < 75; at += 1) {
         await world.next();
         await world.market.connect(world.committee).payFromRepairFund(world.committee, COLLATERAL);
@@ -307,10 +292,9 @@ describe("SlotRepair", () => {
     });
 
     it("fills a slot in the period in which a tenure was lost that had not begun, for no premium", async () => {
-      await lose(p1, 0);
-      const { offer, refill } = await world.refillOffer(deal, 0, p4);
-      await world.market.connect(world.user).refill(deal.dealId, 0, offer, refill);
-      await lose(p4, 0);
+      await slots.lose(p1, 0);
+      await slots.refill(0, p4);
+      await slots.lose(p4, 0);
       const p5 = await world.addProvider(4);
       const period = await world.period();
       await reserved([0]);
@@ -322,8 +306,8 @@ describe("SlotRepair", () => {
 
     it("fills several slots of one reservation with several providers", async () => {
       const p5 = await world.addProvider(4);
-      await lose(p1, 0);
-      await lose(p2, 1);
+      await slots.lose(p1, 0);
+      await slots.lose(p2, 1);
       await reserved([0, 1]);
       await fill(0, p4);
       await refusedByMarket(fill(1, p4), "DuplicateProvider");

@@ -1,16 +1,11 @@
 /** How a provider leaves a slot before its deal ends: declared lost, named lost in a proof, handed over; and what is settled after it. */
 import { expect } from "chai";
-import { checkBooks } from "../support/contracts/books.ts";
-import { networkHelpers } from "../support/contracts/chain.ts";
-import { deployWorld } from "../support/contracts/deploy-world.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
-import type { DealOptions, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
-
-const PAY = 10n ** 15n;
-const NET = PAY - (PAY * 2n) / 100n;
-const COLLATERAL = 10n ** 18n;
+import { COLLATERAL, deploySlots, NET, PAY, Slots } from "../support/contracts/slots.ts";
+import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
 describe("Tenures that end before their deal", () => {
+  let slots: Slots;
   let world: World;
   let p1: TestProvider;
   let p2: TestProvider;
@@ -18,42 +13,16 @@ describe("Tenures that end before their deal", () => {
   let p4: TestProvider;
   let deal: OpenedDeal;
   let start: number;
-  let deals: OpenedDeal[];
 
-  const fixture = async () => {
-    const made = await deployWorld();
-    const all = [await made.addProvider(0), await made.addProvider(1), await made.addProvider(2), await made.addProvider(3)] as const;
-    return { made, all, opened: await made.open(all.slice(0, 3), { periods: 60 }), begin: await made.period() };
-  };
+  const fixture = () => deploySlots(3);
   beforeEach(async () => {
-    const loaded = await networkHelpers.loadFixture(fixture);
-    world = loaded.made;
-    [p1, p2, p3, p4] = loaded.all;
-    deal = loaded.opened;
-    start = loaded.begin;
-    deals = [deal];
+    slots = await Slots.load(fixture);
+    ({ world, deal, start } = slots);
+    [p1, p2, p3, p4] = slots.providers;
   });
-  afterEach(() => checkBooks(world, deals));
+  afterEach(() => slots.checkBooks());
 
   const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.market, error);
-  const open = async (providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> => {
-    const opened = await world.open(providers, { periods: 60, ...options });
-    deals.push(opened);
-    return opened;
-  };
-  const declareLost = (provider: TestProvider, slotIndex: number, of = deal) =>
-    world.market.connect(provider.operator).declareLost(of.dealId, slotIndex);
-  const handOver = async (from: TestProvider, slotIndex: number, to: TestProvider, change: object = {}) => {
-    const { offer, refill } = await world.refillOffer(deal, slotIndex, to);
-    const changed = { ...offer, ...change };
-    const terms = { ...deal.terms, ...refill };
-    Object.assign(changed, await world.signOffer(terms, slotIndex, changed, to.operator));
-    return world.market.connect(from.operator).handOver(deal.dealId, slotIndex, changed, refill);
-  };
-  const refill = async (slotIndex: number, to: TestProvider, of = deal) => {
-    const { offer, refill: terms } = await world.refillOffer(of, slotIndex, to);
-    return world.market.connect(world.user).refill(of.dealId, slotIndex, offer, terms);
-  };
   const settleTenure = (provider: TestProvider, slotIndex = 0) => world.market.settleTenure(deal.dealId, slotIndex, provider.providerId);
   const lockedOf = async ({ providerId }: TestProvider) => (await world.registry.getProvider(providerId)).lockedWei;
   const creditOf = (account: TestProvider["owner"]) => world.market.creditOf(account);
@@ -63,14 +32,14 @@ describe("Tenures that end before their deal", () => {
       for (const other of [world.user, world.reporter, p2.operator]) {
         await refused(world.market.connect(other).declareLost(deal.dealId, 0), "NotAuthorized");
       }
-      await declareLost(p1, 0);
-      await refused(declareLost(p1, 0), "WrongSlotStatus");
+      await slots.lose(p1, 0);
+      await refused(slots.lose(p1, 0), "WrongSlotStatus");
       await world.pass(p2, p3);
       await evictByLie(world, p2, deal, 1);
-      await refused(declareLost(p2, 1), "ProviderIsEvicted");
+      await refused(slots.lose(p2, 1), "ProviderIsEvicted");
       await world.market.connect(world.user).terminate(deal.dealId);
       await world.pass(p3);
-      await refused(declareLost(p3, 2), "TooLate");
+      await refused(slots.lose(p3, 2), "TooLate");
     });
 
     it("costs a tenth of the slot's collateral, to fund and owner, and pays through the period before", async () => {
@@ -78,7 +47,7 @@ describe("Tenures that end before their deal", () => {
       const collateral = await world.registry.collateralOf(p1.providerId);
       const slashed = COLLATERAL / 10n;
       const [fund, owners] = [(slashed * 4n) / 10n, (slashed * 6n) / 10n];
-      await expect(declareLost(p1, 0))
+      await expect(slots.lose(p1, 0))
         .to.emit(world.market, "SlotForfeited")
         .withArgs(deal.dealId, 0, p1.providerId, 1_000, slashed, fund, 0, owners);
       expect(await world.registry.collateralOf(p1.providerId)).to.equal(collateral - slashed);
@@ -110,15 +79,15 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("of a tenure that has not begun leaves nothing to pay, and the slot can be filled again at once", async () => {
-      await declareLost(p1, 0);
-      await refill(0, p4);
-      await declareLost(p4, 0);
+      await slots.lose(p1, 0);
+      await slots.refill(0, p4);
+      await slots.lose(p4, 0);
       const past = await world.market.pastTenure(deal.dealId, 0, p4.providerId);
       expect([past.fromPeriod, past.untilPeriod]).to.deep.equal([BigInt(start + 1), BigInt(start + 1)]);
       await settleTenure(p4);
       expect([await creditOf(p4.owner), await lockedOf(p4)]).to.deep.equal([0n, 0n]);
       const p5 = await world.addProvider(4);
-      await refill(0, p5);
+      await slots.refill(0, p5);
       await world.pass(p2, p3);
       await world.pass(p2, p3, p5);
       await world.settleAll(deal);
@@ -127,30 +96,30 @@ describe("Tenures that end before their deal", () => {
 
     it("takes less of a slot whose provider was slashed before, to the same share", async () => {
       const poor = await world.addProvider(4, 10n * COLLATERAL);
-      const one = await open([poor, p2], { collateralWei: 5n * COLLATERAL });
-      const other = await open([poor, p2], { collateralWei: 5n * COLLATERAL });
+      const one = await slots.open([poor, p2], { collateralWei: 5n * COLLATERAL });
+      const other = await slots.open([poor, p2], { collateralWei: 5n * COLLATERAL });
       await world.proofs.connect(world.committee).slashForService(poor.providerId, 200);
       expect(await world.registry.collateralOf(poor.providerId)).to.equal((98n * COLLATERAL) / 10n);
-      await declareLost(poor, 0, one);
+      await slots.lose(poor, 0, one);
       expect(await world.registry.collateralOf(poor.providerId)).to.equal((931n * COLLATERAL) / 100n);
       await world.market.settleTenure(one.dealId, 0, poor.providerId);
       // What is left now covers what is locked.
-      await declareLost(poor, 0, other);
+      await slots.lose(poor, 0, other);
       expect(await world.registry.collateralOf(poor.providerId)).to.equal((881n * COLLATERAL) / 100n);
     });
 
     it("gives the deal up once fewer than k slots are held, and refunds what is behind this period", async () => {
-      const small = await open([p1, p2, p3], { k: 2, periods: 30 });
+      const small = await slots.open([p1, p2, p3], { k: 2, periods: 30 });
       await world.pass(p1, p2, p3);
-      await declareLost(p1, 0, small);
+      await slots.lose(p1, 0, small);
       expect((await world.market.deal(small.dealId)).status).to.equal(1n);
       const before = await creditOf(world.user);
-      await declareLost(p2, 1, small);
+      await slots.lose(p2, 1, small);
       const failed = await world.market.deal(small.dealId);
       expect([failed.status, failed.end, failed.vacantSlots]).to.deep.equal([4n, BigInt(start + 2), 2n]);
       const owners = (COLLATERAL * 6n) / 100n;
       expect((await creditOf(world.user)) - before).to.equal(owners + 3n * PAY * 28n);
-      await declareLost(p3, 2, small);
+      await slots.lose(p3, 2, small);
       await world.pass(p1, p2, p3);
       for (const [slotIndex, { providerId }] of [p1, p2, p3].entries()) {
         await world.market.settleTenure(small.dealId, slotIndex, providerId);
@@ -173,7 +142,7 @@ describe("Tenures that end before their deal", () => {
     };
 
     it("costs half, once, and makes a hole of the period for however often it was drawn", async () => {
-      await open([p1, p2]);
+      await slots.open([p1, p2]);
       await world.pass(p1, p2, p3);
       const { period, samples } = await drawn(deal);
       await expect(world.proofs.connect(world.reporter).prove(p1.providerId, period, samples)).to.be.revertedWithCustomError(
@@ -190,15 +159,15 @@ describe("Tenures that end before their deal", () => {
       await settleTenure(p1);
       expect(await creditOf(p1.owner)).to.equal(NET * BigInt(period - start));
       await world.pass(p1, p2, p3);
-      await refill(0, p4);
+      await slots.refill(0, p4);
       await world.settleAll(deal);
     });
 
     it("M4: gives a period to the payer that the slot was drawn for, though its provider proved it", async () => {
-      await open([p1, p2]);
+      await slots.open([p1, p2]);
       const { period, samples } = await drawn(deal);
       await world.proofs.connect(p1.owner).prove(p1.providerId, period, samples);
-      await refill(0, p4);
+      await slots.refill(0, p4);
       await world.pass(p1, p2, p3);
       await settleTenure(p1);
       await world.settleAll(deal);
@@ -208,9 +177,9 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("is refused for a tenure that was handed over since", async () => {
-      await open([p1, p2]);
+      await slots.open([p1, p2]);
       await world.pass(p1, p2, p3);
-      await handOver(p1, 0, p4);
+      await slots.handOver(p1, 0, p4);
       for (;;) {
         const period = (await world.pass(p2, p3, ...((await world.period()) > start + 1 ? [p4] : []))) - 1;
         const samples = await world.samples(p1.providerId, period, deal.dealId);
@@ -226,36 +195,36 @@ describe("Tenures that end before their deal", () => {
 
   describe("handed over", () => {
     it("is refused from all but the holder, while challenged, and of a slot that nobody holds", async () => {
-      await refused(handOver(p2, 0, p4), "NotAuthorized");
-      await refused(handOver({ ...p1, operator: world.user }, 0, p4), "NotAuthorized");
+      await refused(slots.handOver(p2, 0, p4), "NotAuthorized");
+      await refused(slots.handOver({ ...p1, operator: world.user }, 0, p4), "NotAuthorized");
       const bond = await world.challenges.bondWei();
       await world.fund(world.user, bond);
       await world.token.connect(world.user).approve(world.challenges, bond);
       await world.challenges.connect(world.user).open(deal.dealId, 1);
-      await refused(handOver(p2, 1, p4), "WrongSlotStatus");
-      await declareLost(p1, 0);
-      await refused(handOver(p1, 0, p4), "WrongSlotStatus");
+      await refused(slots.handOver(p2, 1, p4), "WrongSlotStatus");
+      await slots.lose(p1, 0);
+      await refused(slots.handOver(p1, 0, p4), "WrongSlotStatus");
       await evictByLie(world, p3, deal, 2);
-      await refused(handOver(p3, 2, p4), "ProviderIsEvicted");
+      await refused(slots.handOver(p3, 2, p4), "ProviderIsEvicted");
     });
 
     it("is refused to a provider that has a slot of the deal, is evicted, unknown, or has nothing to put at risk", async () => {
-      await refused(handOver(p1, 0, p2), "DuplicateProvider");
-      await refused(handOver(p1, 0, p1), "DuplicateProvider");
+      await refused(slots.handOver(p1, 0, p2), "DuplicateProvider");
+      await refused(slots.handOver(p1, 0, p1), "DuplicateProvider");
       const poor = await world.addProvider(4, 0n);
-      await expect(handOver(p1, 0, poor)).to.be.revertedWithCustomError(world.proofs, "InsufficientCollateral");
-      const other = await open([p4, p2]);
+      await expect(slots.handOver(p1, 0, poor)).to.be.revertedWithCustomError(world.proofs, "InsufficientCollateral");
+      const other = await slots.open([p4, p2]);
       await evictByLie(world, p4, other, 0);
-      await refused(handOver(p1, 0, p4), "ProviderIsEvicted");
-      await refused(handOver(p1, 0, { ...poor, providerId: 99 }), "UnknownProvider");
+      await refused(slots.handOver(p1, 0, p4), "ProviderIsEvicted");
+      await refused(slots.handOver(p1, 0, { ...poor, providerId: 99 }), "UnknownProvider");
     });
 
     it("is refused for other bytes, other pay or less collateral, except that the deal's owner may take less", async () => {
-      await refused(handOver(p1, 0, p4, { root: deal.trees[1]?.root }), "WrongCommitment");
-      await refused(handOver(p1, 0, p4, { leafCount: 4 }), "WrongCommitment");
-      await refused(handOver(p1, 0, p4, { payPerPeriodWei: 2n * PAY }), "WrongPay");
-      await refused(handOver(p1, 0, p4, { collateralWei: COLLATERAL - 10n ** 9n }), "CollateralTooSmall");
-      await declareLost(p1, 0);
+      await refused(slots.handOver(p1, 0, p4, { root: deal.trees[1]?.root ?? "" }), "WrongCommitment");
+      await refused(slots.handOver(p1, 0, p4, { leafCount: 4 }), "WrongCommitment");
+      await refused(slots.handOver(p1, 0, p4, { payPerPeriodWei: 2n * PAY }), "WrongPay");
+      await refused(slots.handOver(p1, 0, p4, { collateralWei: COLLATERAL - 10n ** 9n }), "CollateralTooSmall");
+      await slots.lose(p1, 0);
       const { offer, refill: terms } = await world.refillOffer(deal, 0, p4);
       const less = { ...offer, collateralWei: 10n ** 9n };
       Object.assign(less, await world.signOffer({ ...deal.terms, ...terms }, 0, less, p4.operator));
@@ -264,7 +233,7 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("is refused when the new tenure could not begin before the end, or the offer covers less", async () => {
-      const short = await open([p1, p2], { periods: 1 });
+      const short = await slots.open([p1, p2], { periods: 1 });
       const { offer, refill: terms } = await world.refillOffer(short, 0, p4);
       const give = (dealId: string, with_: typeof terms) => world.market.connect(p1.operator).handOver(dealId, 0, offer, with_);
       await refused(give(short.dealId, terms), "InvalidTerms");
@@ -276,10 +245,10 @@ describe("Tenures that end before their deal", () => {
 
     it("pays and asks the old tenure through the present period, the new one from the next", async () => {
       await world.pass(p1, p2, p3);
-      await expect(handOver(p1, 0, p4))
+      await expect(slots.handOver(p1, 0, p4))
         .to.emit(world.market, "SlotHandedOver")
         .withArgs(deal.dealId, 0, p1.providerId, p4.providerId);
-      await refused(handOver(p1, 0, p4), "NotAuthorized");
+      await refused(slots.handOver(p1, 0, p4), "NotAuthorized");
       expect((await world.market.deal(deal.dealId)).vacantSlots).to.equal(0n);
       const period = await world.pass(p1, p2, p3);
       await expect(world.proofs.prove(p4.providerId, period - 1, [])).to.be.revertedWithCustomError(world.proofs, "WrongSampleCount");
@@ -293,7 +262,7 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("is reported missing for the period in which it ended, but for none after it", async () => {
-      await handOver(p1, 0, p4);
+      await slots.handOver(p1, 0, p4);
       await world.pass(p2, p3);
       await world.pass(p2, p3, p4);
       await world.next();
@@ -308,9 +277,9 @@ describe("Tenures that end before their deal", () => {
 
     it("passes through several hands in one period: who never served is paid nothing and is free at once", async () => {
       const p5 = await world.addProvider(4);
-      await handOver(p1, 0, p4);
-      await handOver(p4, 0, p5);
-      await refused(handOver(p5, 0, p4), "HeldBefore");
+      await slots.handOver(p1, 0, p4);
+      await slots.handOver(p4, 0, p5);
+      await refused(slots.handOver(p5, 0, p4), "HeldBefore");
       await settleTenure(p4);
       expect([await lockedOf(p4), await creditOf(p4.owner)]).to.deep.equal([0n, 0n]);
       await world.pass(p1, p2, p3);
@@ -324,7 +293,7 @@ describe("Tenures that end before their deal", () => {
   describe("settled", () => {
     it("in parts: what is final, then the rest, and then never again", async () => {
       await world.pass(p1, p2, p3);
-      await handOver(p1, 0, p4);
+      await slots.handOver(p1, 0, p4);
       await settleTenure(p1);
       expect([await creditOf(p1.owner), await lockedOf(p1)]).to.deep.equal([NET, COLLATERAL]);
       await settleTenure(p1);
@@ -337,7 +306,7 @@ describe("Tenures that end before their deal", () => {
 
     it("M3: of a provider evicted meanwhile: its unserved periods go to the payer, the owner gets its part of the slash", async () => {
       await world.pass(p1, p2, p3);
-      await handOver(p1, 0, p4);
+      await slots.handOver(p1, 0, p4);
       await evictByLie(world, p1, deal, 0);
       const unclaimed = await world.market.unclaimedWei();
       expect(unclaimed).to.be.greaterThan(0n);
@@ -349,8 +318,8 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("P5: gives no part of an eviction to who was no longer served in its period", async () => {
-      const ended = await open([p1, p2], { periods: 1 });
-      await handOver(p1, 0, p4);
+      const ended = await slots.open([p1, p2], { periods: 1 });
+      await slots.handOver(p1, 0, p4);
       await world.pass(p1, p2, p3);
       await evictByLie(world, p1, deal, 0);
       const fund = await world.market.repairFundWei();
@@ -364,15 +333,15 @@ describe("Tenures that end before their deal", () => {
     });
 
     it("by a deal's end with past tenures open, ended early or not", async () => {
-      const short = await open([p1, p2, p3], { periods: 3 });
+      const short = await slots.open([p1, p2, p3], { periods: 3 });
       await world.pass(p1, p2, p3);
-      await handOver(p1, 0, p4);
-      await declareLost(p2, 1, short);
+      await slots.handOver(p1, 0, p4);
+      await slots.lose(p2, 1, short);
       await world.market.connect(world.user).terminate(deal.dealId);
       await world.pass(p1, p2, p3);
       await world.pass(p1, p3);
-      for (const each of deals) await world.settleAll(each);
-      for (const { dealId } of deals) expect((await world.market.deal(dealId)).openSlots).to.equal(0n);
+      for (const each of slots.deals) await world.settleAll(each);
+      for (const { dealId } of slots.deals) expect((await world.market.deal(dealId)).openSlots).to.equal(0n);
       expect([await lockedOf(p1), await lockedOf(p2)]).to.deep.equal([COLLATERAL, COLLATERAL]);
       await settleTenure(p1);
       await world.market.settleTenure(short.dealId, 1, p2.providerId);

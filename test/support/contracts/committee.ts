@@ -60,6 +60,8 @@ export type Config = IVerifierCommittee.ConfigStruct;
 export type Entries = readonly ReportEntry[];
 
 export interface CommitteeOptions {
+  /** Over its own token unless given. */
+  readonly world?: World;
   readonly verifiers?: number;
   readonly config?: Partial<Config>;
   readonly params?: Partial<IVerifierCommittee.ParamsStruct>;
@@ -147,7 +149,7 @@ export class CommitteeWorld<
     const wallet = new ethers.Wallet(id(`verifier${this.verifiers.length}`), ethers.provider);
     this.verifiers.push(wallet);
     await networkHelpers.setBalance(wallet.address, 10n ** 20n);
-    await this.world.token.faucet(wallet);
+    await this.world.drip(wallet);
     await this.world.token.connect(wallet).approve(this.committee, 10n ** 30n);
     return wallet;
   }
@@ -230,7 +232,7 @@ export class CommitteeWorld<
   /** Tokens into the repair fund. */
   async endow(amountWei: bigint): Promise<void> {
     const { token } = this.world;
-    await token.faucet(this.world.signer(3)).catch(() => undefined);
+    await this.world.drip(this.world.signer(3)).catch(() => undefined);
     await token.connect(this.world.signer(3)).approve(this.fund, amountWei);
     await this.fund.connect(this.world.signer(3)).donate(amountWei);
   }
@@ -248,7 +250,7 @@ export class CommitteeWorld<
 }
 
 export async function deployCommittee(options: CommitteeOptions = {}): Promise<CommitteeWorld> {
-  const world = await deployWorld();
+  const world = options.world ?? (await deployWorld());
   const fund = await ethers.deployContract("RepairFundDouble", [world.token]);
   const penalties = await ethers.deployContract("ServicePenaltyDouble");
   const config: Config = {

@@ -1,6 +1,6 @@
 /** Deploys the core network of contracts on the simulated chain. */
-import { getCreateAddress } from "ethers";
-import type { IVerifierCommittee, VerifierCommittee } from "../../../typechain-types/index.ts";
+import { type AddressLike, type BaseContract, getCreateAddress } from "ethers";
+import type { IVerifierCommittee, PpioToken, VerifierCommittee } from "../../../typechain-types/index.ts";
 import { TestGroup } from "./beacon.ts";
 import { ethers, networkHelpers } from "./chain.ts";
 import {
@@ -18,14 +18,25 @@ import {
   SEED_DELAY_SECONDS,
   UNBONDING_SECONDS,
 } from "./parameters.ts";
-import { World } from "./world.ts";
+import { type TokenSource, World } from "./world.ts";
 
 /** A committee's terms and seats; its contracts are the world's own. */
 export type CommitteeTerms = Omit<IVerifierCommittee.ConfigStruct, "token" | "proofs" | "penalties" | "fund" | "owner">;
 
+/** As our own token's faucet. */
+const DRIP_WEI = 10_000n * 10n ** 18n;
+
 /** Deploys everything, with an account in the place of the verifier committee. */
 export async function deployWorld(): Promise<World> {
-  return (await deployAll()).world;
+  return (await deployAll(ourToken)).world;
+}
+
+/** The same over another token, of which the deployer holds more than enough. */
+export async function deployWorldOver(token: BaseContract): Promise<World> {
+  // Whatever token it is, only what every ERC-20 has is asked of it.
+  const erc20 = token as PpioToken;
+  const drip = (to: AddressLike) => erc20.transfer(to, DRIP_WEI);
+  return (await deployAll(async () => ({ token: erc20, drip }))).world;
 }
 
 /** Deploys everything with a real committee, wired as a deployment wires it: slashes by the proofs, pay out of the market's fund. */
@@ -33,7 +44,7 @@ export async function deployWorldWithCommittee(
   terms: CommitteeTerms,
   params: IVerifierCommittee.ParamsStruct,
 ): Promise<{ world: World; committee: VerifierCommittee; config: IVerifierCommittee.ConfigStruct }> {
-  const { world, committeeAt } = await deployAll(true);
+  const { world, committeeAt } = await deployAll(ourToken, true);
   const { token, proofs, market } = world;
   const config = { token, proofs, penalties: proofs, fund: market, owner: world.timelock, ...terms };
   const committee = await ethers.deployContract("VerifierCommittee", [config, params]);
@@ -42,17 +53,26 @@ export async function deployWorldWithCommittee(
   return { world, committee, config };
 }
 
-/** Addresses that depend on each other come from the deployer's nonce; the committee's is that of its next contract. */
-async function deployAll(withCommittee = false): Promise<{ world: World; committeeAt: string }> {
-  const signers = await ethers.getSigners();
-  const [deployer] = signers;
-  if (deployer === undefined) throw new Error("no signers");
-  const genesis = BigInt(await networkHelpers.time.latest()) + 1n;
+/** Our own token, whose faucet drips once a day: the deployer waits until it has something to give away. */
+async function ourToken(deployer: AddressLike): Promise<TokenSource> {
   const token = await ethers.deployContract("PpioToken");
   for (let i = 0; i < 5; i++) {
     await token.faucet(deployer);
     await networkHelpers.time.increase(86_400);
   }
+  return { token, drip: (to) => token.faucet(to) };
+}
+
+/** Addresses that depend on each other come from the deployer's nonce; the committee's is that of its next contract. */
+async function deployAll(
+  source: (deployer: AddressLike) => Promise<TokenSource>,
+  withCommittee = false,
+): Promise<{ world: World; committeeAt: string }> {
+  const signers = await ethers.getSigners();
+  const [deployer] = signers;
+  if (deployer === undefined) throw new Error("no signers");
+  const genesis = BigInt(await networkHelpers.time.latest()) + 1n;
+  const { token, drip } = await source(deployer);
   const group = new TestGroup();
   const beacon = await ethers.deployContract("DrandBeacon", [group.publicKey, genesis, ROUND_SECONDS, MAX_LAG_SECONDS]);
   const policy = await ethers.deployContract("PenaltyPolicy", [signers[3] ?? "", PARAMS]);
@@ -116,7 +136,7 @@ async function deployAll(withCommittee = false): Promise<{ world: World; committ
     },
   ]);
   const fraud = await ethers.deployContract("FraudProofs", [market, registry, proofs]);
-  const world = new World({ token, beacon, policy, registry, proofs, market, challenges, repair, fraud }, signers);
+  const world = new World({ token, drip, beacon, policy, registry, proofs, market, challenges, repair, fraud }, signers);
   if (!withCommittee) await world.next();
   return { world, committeeAt };
 }

@@ -77,9 +77,8 @@ export async function makeSponsored(
   providers: readonly TestProvider[],
   options: SponsoredOptions,
 ): Promise<SponsoredDeal> {
-  const { user, periods = 10, payPerPeriodWei = 10n ** 15n, renewUntil } = options;
-  const renewal = renewUntil === undefined ? {} : { renewUntil };
-  const { terms, trees } = await world.makeTerms(providers, { owner: user, periods, payPerPeriodWei, ...renewal });
+  const { user, periods = 10, payPerPeriodWei = 10n ** 15n, renewUntil = 0 } = options;
+  const { terms, trees } = await world.makeTerms(providers, { owner: user, periods, payPerPeriodWei, renewUntil });
   terms.payer = await pool.getAddress();
   await world.signAll(terms, providers);
   const escrowWei = escrowOf(terms);

@@ -2,6 +2,7 @@
 
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import {
+  type AddressLike,
   type ContractTransactionReceipt,
   type ContractTransactionResponse,
   id,
@@ -40,6 +41,14 @@ export type DealTerms = Omit<IStorageMarket.DealTermsStruct, "offers" | "periods
   startBy: number;
   k: number;
 };
+
+/** What an operator must know of a deal to sign an offer: not the other offers. */
+type OfferedTerms = Omit<DealTerms, "offers"> & { readonly offers: { readonly length: number } };
+
+/** What an operator signs. */
+export function offerMessage(terms: OfferedTerms, slotIndex: number, offer: SlotOffer): Record<string, unknown> {
+  return { ...offer, ...terms, slotIndex, n: terms.offers.length, headerHash: keccak256(terms.header) };
+}
 
 export interface TestProvider {
   readonly providerId: number;
@@ -80,7 +89,13 @@ async function mined(transaction: Promise<ContractTransactionResponse>): Promise
   return receipt;
 }
 
-type Contracts = Pick<World, "token" | "beacon" | "policy" | "registry" | "proofs" | "market" | "challenges" | "repair" | "fraud">;
+/** A token that everything is deployed over, and how an account gets 10,000 of it. */
+export interface TokenSource {
+  readonly token: PpioToken;
+  drip(to: AddressLike): Promise<unknown>;
+}
+
+type Contracts = TokenSource & Pick<World, "beacon" | "policy" | "registry" | "proofs" | "market" | "challenges" | "repair" | "fraud">;
 
 export class World {
   readonly group = new TestGroup();
@@ -97,9 +112,11 @@ export class World {
   readonly repair: SlotRepair;
   readonly fraud: FraudProofs;
   readonly signers: HardhatEthersSigner[];
+  readonly drip: TokenSource["drip"];
 
   constructor(contracts: Contracts, signers: HardhatEthersSigner[]) {
     this.token = contracts.token;
+    this.drip = contracts.drip;
     this.beacon = contracts.beacon;
     this.policy = contracts.policy;
     this.registry = contracts.registry;
@@ -170,7 +187,7 @@ export class World {
     await this.registry.connect(owner).register(operator, `http://p${index}`, 1n, 1n << 40n, id(`domain${index}`));
     const providerId = Number(await this.registry.providerCount());
     if (collateralWei > 0n) {
-      await this.token.faucet(owner);
+      await this.drip(owner);
       await this.token.connect(owner).approve(this.registry, collateralWei);
       await this.registry.connect(owner).depositCollateral(providerId, collateralWei);
     }
@@ -180,18 +197,12 @@ export class World {
   // ---- deals ----
 
   async signOffer(
-    terms: Omit<DealTerms, "offers"> & { readonly offers: { readonly length: number } },
+    terms: OfferedTerms,
     slotIndex: number,
     offer: SlotOffer,
     operator: HardhatEthersSigner,
   ): Promise<{ r: string; vs: string }> {
-    const signed = await operator.signTypedData(await this.domain(), OFFER_TYPES, {
-      ...offer,
-      ...terms,
-      slotIndex,
-      n: terms.offers.length,
-      headerHash: keccak256(terms.header),
-    });
+    const signed = await operator.signTypedData(await this.domain(), OFFER_TYPES, offerMessage(terms, slotIndex, offer));
     const { r, yParityAndS: vs } = Signature.from(signed);
     return { r, vs };
   }
@@ -248,9 +259,10 @@ export class World {
     }
   }
 
-  async fund(account: HardhatEthersSigner, amountWei: bigint): Promise<void> {
+  /** Gives an account tokens, and the market or another taker an allowance of them. */
+  async fund(account: HardhatEthersSigner, amountWei: bigint, taker: AddressLike = this.market): Promise<void> {
     await this.token.connect(this.signer(0)).transfer(account, amountWei);
-    await this.token.connect(account).approve(this.market, amountWei);
+    await this.token.connect(account).approve(taker, amountWei);
   }
 
   async open(providers: readonly TestProvider[], options: DealOptions = {}): Promise<OpenedDeal> {

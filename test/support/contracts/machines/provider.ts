@@ -90,8 +90,8 @@ export const provider = machineOf<Context>({
       async ({ world, target }) =>
       () =>
         world.proofs.connect(world.committee).slashForService(target.providerId, 201),
-    "Bonded: slashForService twice a week": async ({ world, target }) => {
-      const slash = () => world.proofs.connect(world.committee).slashForService(target.providerId, 1);
+    "Bonded: slashForService with the week's budget spent": async ({ world, target }) => {
+      const slash = () => world.proofs.connect(world.committee).slashForService(target.providerId, 200);
       await slash();
       return slash;
     },

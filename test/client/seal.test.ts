@@ -56,6 +56,53 @@ describe("seal", () => {
     );
   });
 
+  it("seals into memory of the caller and in place, at once, and touches nothing else", async () => {
+    const plan = planObject({ sizeBytes: 9_000, k: 2, n: 3, cellBytes: 4_096 });
+    const sealer = createSealer(context(), 4_096);
+    for (const [cell, length] of [
+      [0, 4_096],
+      [1, 4_096],
+      [2, plan.header.lastCellBytes],
+      [3, plan.header.lastCellBytes],
+    ] as const) {
+      const frame = frameOfCell(plan, cell);
+      const plain = random(frame?.plainLength ?? 0);
+      const expected = await sealer.sealCell(cell, length, frame, plain);
+      const memory = new Uint8Array(length + 64).fill(0xee);
+      memory.set(plain, 32);
+      const target = memory.subarray(32, 32 + length);
+      expect(sealer.sealInto(target, cell, frame, target.subarray(0, plain.length))).to.equal(undefined);
+      expect(target).to.deep.equal(expected);
+      expect(new Set([...memory.subarray(0, 32), ...memory.subarray(32 + length)])).to.deep.equal(new Set([0xee]));
+    }
+  });
+
+  it("seals and opens frames in any order to the same bytes", async () => {
+    const plan = planObject({ sizeBytes: 40_000, k: 2, n: 3, cellBytes: 4_096 });
+    const settings = context();
+    const source = random(40_000);
+    const plainOf = (index: number): Uint8Array => {
+      const { plainOffset, plainLength } = plan.frame(index);
+      return source.slice(plainOffset, plainOffset + plainLength);
+    };
+    const sealAll = async (order: readonly number[]): Promise<Map<number, Uint8Array>> => {
+      const sealer = createSealer(settings, 4_096);
+      const cells = new Map<number, Uint8Array>();
+      for (const index of order) {
+        const frame = plan.frame(index);
+        const length = frame.cell >= (plan.header.rows - 1) * 2 ? plan.header.lastCellBytes : 4_096;
+        cells.set(index, await sealer.sealCell(frame.cell, length, frame, plainOf(index)));
+      }
+      return cells;
+    };
+    const ascending = Array.from({ length: plan.frameCount }, (_, index) => index);
+    const cells = await sealAll(ascending);
+    expect(new Map([...(await sealAll(ascending.toReversed()))].reverse())).to.deep.equal(cells);
+    const opener = createSealer(settings, 4_096);
+    for (const index of [5, 0, 9, 1, 2, plan.frameCount - 1, 0])
+      expect(await opener.openFrame(plan.frame(index), cells.get(index) ?? source)).to.deep.equal(plainOf(index));
+  });
+
   it("refuses any changed byte, another place, another application", async () => {
     const plan = planObject({ sizeBytes: 9000, k: 2, n: 3, cellBytes: 4096 });
     const settings = context();

@@ -1,6 +1,8 @@
 /** Content keys under path keys. */
-import { gcm } from "@noble/ciphers/webcrypto.js";
+
 import { PpioError } from "@ppio/core";
+import { importAesKey } from "#aes";
+import { TAG_BYTES } from "../aes/aes.ts";
 
 const NONCE_BYTES = 12;
 
@@ -20,17 +22,20 @@ export async function wrapKey(
   random: (n: number) => Uint8Array,
 ): Promise<Uint8Array> {
   const nonce = random(NONCE_BYTES);
-  const sealed = await gcm(wrapping, nonce, context).encrypt(secret);
-  const out = new Uint8Array(NONCE_BYTES + sealed.length);
+  const out = new Uint8Array(NONCE_BYTES + secret.length + TAG_BYTES);
   out.set(nonce);
-  out.set(sealed, NONCE_BYTES);
+  let at = NONCE_BYTES;
+  for (const piece of await importAesKey(wrapping).seal(nonce, context, secret)) {
+    out.set(piece, at);
+    at += piece.length;
+  }
   return out;
 }
 
 /** @throws WRONG_KEY */
 export async function unwrapKey(wrapping: Uint8Array, wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array> {
   try {
-    return await gcm(wrapping, wrapped.subarray(0, NONCE_BYTES), context).decrypt(wrapped.subarray(NONCE_BYTES));
+    return await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, wrapped.subarray(NONCE_BYTES));
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "This key does not open the data; use the mnemonic that stored it.", { cause });
   }

@@ -4,13 +4,13 @@
  * every upload attempt, so no nonce is used twice under one key.
  */
 
-import { ctr, gcm } from "@noble/ciphers/webcrypto.js";
 import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core";
+import { importAesKey } from "#aes";
+import { type Awaitable, all, TAG_BYTES, then } from "../aes/aes.ts";
 import { deriveKey } from "../keys/derive.ts";
 
 const SEAL_VERSION = 1;
 const PREFIX_BYTES = 7;
-const BLOCK_BYTES = 16;
 
 export interface SealContext {
   /** 32 bytes, random per object version. */
@@ -29,7 +29,14 @@ export interface SealContext {
 export interface Sealer {
   /** Kept in the manifest; shows that a content key is the right one. */
   readonly commitment: Uint8Array;
-  /** A whole data cell: the sealed frame, then fill. Without a frame (an empty cell of the last row) all fill. */
+  /**
+   * Fills `target`, a whole data cell: the sealed frame, then fill. Without a frame (an empty cell of the last row) all fill. Done
+   * when it returns, in Node; elsewhere when its promise is.
+   * @param target as long as the cell
+   * @param plaintext of the frame; may lie at the start of `target`, and stays as it is until this is done
+   */
+  sealInto(target: Uint8Array, cell: number, frame: Frame | undefined, plaintext: Uint8Array): Awaitable<void>;
+  /** The same into a new cell. */
   sealCell(cell: number, cellLength: number, frame: Frame | undefined, plaintext: Uint8Array): Promise<Uint8Array>;
   /** Opens the frame at the start of a cell. @throws CORRUPT */
   openFrame(frame: Frame, cellBytes: Uint8Array): Promise<Uint8Array>;
@@ -49,10 +56,11 @@ export function frameOfCell(plan: ObjectPlan, cell: number): Frame | undefined {
 
 export function createSealer(context: SealContext, cellBytes: number): Sealer {
   const { contentKey, salt, objectId, objectVersion } = context;
-  const innerKey = deriveKey(contentKey, salt, "ppio/v1/inner");
+  const inner = importAesKey(deriveKey(contentKey, salt, "ppio/v1/inner"));
   const prefix = deriveKey(contentKey, salt, "ppio/v1/nonce", PREFIX_BYTES);
   const commitment = deriveKey(contentKey, salt, "ppio/v1/commitment");
-  const outerKey = deriveKey(context.applicationSecret, salt, "ppio/v1/outer");
+  const outer = importAesKey(deriveKey(context.applicationSecret, salt, "ppio/v1/outer"));
+  const fill = importAesKey(context.fillKey);
   const header = encodeObjectHeader(context.objectHeader);
 
   /** prefix 7 | frame index u32 | 1 for the final frame. */
@@ -76,42 +84,44 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
     return data;
   };
 
-  const outer = (frame: Frame, bytes: Uint8Array): Promise<Uint8Array> => ctr(outerKey, counterAt(frame.streamOffset)).encrypt(bytes);
+  const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>
+    then(inner.seal(nonceOf(frame), associatedData(frame), plaintext), (pieces) => {
+      let end = 0;
+      return all(
+        pieces.map((piece) => {
+          const at = end;
+          end += piece.length;
+          return then(outer.stream(frame.streamOffset + at, piece), (bytes) => target.set(bytes, at));
+        }),
+      );
+    });
+
+  /** Fills `target` from `used` on with the keystream of its cell. */
+  const fillGap = (target: Uint8Array, cell: number, used: number): Awaitable<void> =>
+    then(fill.stream(cell * cellBytes + used, new Uint8Array(target.length - used)), (bytes) => target.set(bytes, used));
+
+  const sealInto: Sealer["sealInto"] = (target, cell, frame, plaintext) => {
+    const used = frame === undefined ? 0 : plaintext.length + TAG_BYTES;
+    if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit a cell of ${target.length}.`);
+    const frameDone = frame === undefined ? undefined : sealFrame(target, frame, plaintext);
+    return used === target.length ? frameDone : all([frameDone, fillGap(target, cell, used)]);
+  };
 
   return {
     commitment,
+    sealInto,
     sealCell: async (cell, cellLength, frame, plaintext) => {
-      const out = new Uint8Array(cellLength);
-      let used = 0;
-      if (frame !== undefined) {
-        const inner = await gcm(innerKey, nonceOf(frame), associatedData(frame)).encrypt(plaintext);
-        out.set(await outer(frame, inner));
-        used = inner.length;
-      }
-      if (used < cellLength) out.set(await fill(context.fillKey, cell * cellBytes, used, cellLength), used);
-      return out;
+      const target = new Uint8Array(cellLength);
+      await sealInto(target, cell, frame, plaintext);
+      return target;
     },
     openFrame: async (frame, bytes) => {
-      const sealed = await outer(frame, bytes.subarray(0, frame.plainLength + BLOCK_BYTES));
       try {
-        return await gcm(innerKey, nonceOf(frame), associatedData(frame)).decrypt(sealed);
+        const sealed = await outer.stream(frame.streamOffset, bytes.subarray(0, frame.plainLength + TAG_BYTES));
+        return await inner.open(nonceOf(frame), associatedData(frame), sealed);
       } catch (cause) {
         throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
       }
     },
   };
-}
-
-/** Counter block for a byte offset that is a multiple of 16: the block number, big endian. */
-function counterAt(offset: number): Uint8Array {
-  const counter = new Uint8Array(BLOCK_BYTES);
-  new DataView(counter.buffer).setBigUint64(8, BigInt(offset / BLOCK_BYTES));
-  return counter;
-}
-
-/** Bytes [from, to) of the keystream of a cell that starts at `base`. */
-async function fill(fillKey: Uint8Array, base: number, from: number, to: number): Promise<Uint8Array> {
-  const aligned = from - (from % BLOCK_BYTES);
-  const stream = await ctr(fillKey, counterAt(base + aligned)).encrypt(new Uint8Array(to - aligned));
-  return stream.subarray(from - aligned);
 }

@@ -9,6 +9,7 @@ export type Awaitable<T> = T | Promise<T>;
 export const TAG_BYTES = 16;
 export const BLOCK_BYTES = 16;
 
+/** Nonces and associated data may be written over as soon as a call has returned, other bytes once it is done. */
 export interface AesKey {
   /**
    * GCM.

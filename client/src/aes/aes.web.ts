@@ -15,8 +15,8 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
   for (const key of [gcm, ctr]) key.catch(() => undefined);
   const gcmParameters = (nonce: Uint8Array, associatedData: Uint8Array): AesGcmParams => ({
     name: "AES-GCM",
-    iv: source(nonce),
-    additionalData: source(associatedData),
+    iv: nonce.slice(),
+    additionalData: associatedData.slice(),
   });
 
   return {

@@ -10,7 +10,10 @@ import { type Awaitable, all, TAG_BYTES, then } from "../aes/aes.ts";
 import { deriveKey } from "../keys/derive.ts";
 
 const SEAL_VERSION = 1;
+const NONCE_BYTES = 12;
 const PREFIX_BYTES = 7;
+const INDEX_AT = 41;
+const HEADER_AT = 45;
 
 export interface SealContext {
   /** 32 bytes, random per object version. */
@@ -61,27 +64,28 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
   const commitment = deriveKey(contentKey, salt, "ppio/v1/commitment");
   const outer = importAesKey(deriveKey(context.applicationSecret, salt, "ppio/v1/outer"));
   const fill = importAesKey(context.fillKey);
-  const header = encodeObjectHeader(context.objectHeader);
 
   /** prefix 7 | frame index u32 | 1 for the final frame. */
+  const nonce = new Uint8Array(NONCE_BYTES);
+  const nonceView = new DataView(nonce.buffer);
+  nonce.set(prefix);
   const nonceOf = (frame: Frame): Uint8Array => {
-    const nonce = new Uint8Array(12);
-    nonce.set(prefix);
-    new DataView(nonce.buffer).setUint32(PREFIX_BYTES, frame.index);
-    nonce[11] = frame.isFinal ? 1 : 0;
+    nonceView.setUint32(PREFIX_BYTES, frame.index);
+    nonce[NONCE_BYTES - 1] = frame.isFinal ? 1 : 0;
     return nonce;
   };
 
   /** version u8 | object id 32 | object version u64 | frame index u32 | object header. */
+  const header = encodeObjectHeader(context.objectHeader);
+  const associated = new Uint8Array(HEADER_AT + header.length);
+  const associatedView = new DataView(associated.buffer);
+  associated[0] = SEAL_VERSION;
+  associated.set(objectId, 1);
+  associatedView.setBigUint64(INDEX_AT - 8, BigInt(objectVersion));
+  associated.set(header, HEADER_AT);
   const associatedData = (frame: Frame): Uint8Array => {
-    const data = new Uint8Array(1 + 32 + 8 + 4 + header.length);
-    const view = new DataView(data.buffer);
-    data[0] = SEAL_VERSION;
-    data.set(objectId, 1);
-    view.setBigUint64(33, BigInt(objectVersion));
-    view.setUint32(41, frame.index);
-    data.set(header, 45);
-    return data;
+    associatedView.setUint32(INDEX_AT, frame.index);
+    return associated;
   };
 
   const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>

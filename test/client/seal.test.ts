@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import {
   checkCommitment,
   createSealer,
@@ -13,6 +15,7 @@ import {
 import { isPpioError, planObject, SUITE_GCM_CTR } from "@ppio/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import type { SealOrder } from "../support/client/seal-worker.ts";
 
 const WORDS = "test test test test test test test test test test test junk";
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -75,6 +78,20 @@ describe("seal", () => {
       expect(target).to.deep.equal(expected);
       expect(new Set([...memory.subarray(0, 32), ...memory.subarray(32 + length)])).to.deep.equal(new Set([0xee]));
     }
+  });
+
+  it("seals in a worker, in memory that both sides share", async () => {
+    const plan = planObject({ sizeBytes: 9_000, k: 2, n: 3, cellBytes: 4_096 });
+    const settings = context();
+    const frame = plan.frame(1);
+    const target = new Uint8Array(new SharedArrayBuffer(4_096));
+    target.set(random(frame.plainLength));
+    const expected = await createSealer(settings, 4_096).sealCell(frame.cell, 4_096, frame, target.slice(0, frame.plainLength));
+    const order: SealOrder = { context: settings, cellBytes: 4_096, frame, target };
+    const worker = new Worker(new URL("../support/client/seal-worker.ts", import.meta.url), { workerData: order });
+    expect(await once(worker, "message")).to.deep.equal(["done at once"]);
+    await worker.terminate();
+    expect(target.slice()).to.deep.equal(expected);
   });
 
   it("seals and opens frames in any order to the same bytes", async () => {

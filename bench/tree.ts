@@ -11,6 +11,7 @@ const SLOT_BYTES = 64 << 20;
 /** What a client sends and a provider reads at once. */
 const BATCH_BYTES = 1 << 20;
 const PAIRS_BYTES = 1 << 20;
+const TURNS = 41;
 const slot = randomFillSync(new Uint8Array(SLOT_BYTES));
 
 function buildTree(shape: SlotShape): void {
@@ -37,6 +38,7 @@ for (const cellBytes of [16_384, 65_536, 1 << 20]) {
     ours: () => rateOf(() => buildTree({ cellBytes, lastCellBytes: cellBytes, rows: SLOT_BYTES / cellBytes }), SLOT_BYTES),
     peer: () => rateOf(hashLevels, SLOT_BYTES),
     target: 0.9,
+    turns: TURNS,
   });
 }
 

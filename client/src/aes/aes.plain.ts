@@ -5,11 +5,11 @@ import { type AesKey, BLOCK_BYTES, counterAt, fromBlockStart, type ImportAesKey 
 export const importAesKey: ImportAesKey = (bytes): AesKey => {
   const key = bytes.slice();
   return {
-    seal: (nonce, associatedData, plaintext) => [gcm(key, nonce, associatedData).encrypt(plaintext)],
-    open: (nonce, associatedData, sealed) => gcm(key, nonce, associatedData).decrypt(sealed),
-    stream: (offset, input) =>
-      ctr(key, counterAt(offset))
-        .encrypt(fromBlockStart(offset, input))
-        .subarray(offset % BLOCK_BYTES),
+    seal: (nonce, associatedData, plaintext, take) => take(gcm(key, nonce, associatedData).encrypt(plaintext), 0),
+    open: (nonce, associatedData, sealed, target) => target.set(gcm(key, nonce, associatedData).decrypt(sealed)),
+    stream: (offset, input, target) => {
+      const output = ctr(key, counterAt(offset)).encrypt(fromBlockStart(offset, input));
+      target.set(output.subarray(offset % BLOCK_BYTES));
+    },
   };
 };

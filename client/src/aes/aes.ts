@@ -9,18 +9,33 @@ export type Awaitable<T> = T | Promise<T>;
 export const TAG_BYTES = 16;
 export const BLOCK_BYTES = 16;
 
-/** Nonces and associated data may be written over as soon as a call has returned, other bytes once it is done. */
+/**
+ * Results go into memory of the caller: where the platform makes a buffer per result, the backend is done with it at once. Nonces and
+ * associated data may be written over as soon as a call has returned, other bytes once it is done.
+ */
 export interface AesKey {
   /**
    * GCM.
    * @param nonce 12 bytes, never used twice under one key
-   * @returns ciphertext, then the tag of 16 bytes, in one piece or two: to join them is a copy that not everybody needs
+   * @param take gets the ciphertext and the tag of 16 bytes in order, in one piece or two, each with its place; a piece is gone when
+   * `take` is done with it
    */
-  seal(nonce: Uint8Array, associatedData: Uint8Array, plaintext: Uint8Array): Awaitable<readonly Uint8Array[]>;
-  /** @param sealed ciphertext, then the tag; throws, or rejects, whatever the platform gives when the tag does not fit */
-  open(nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array): Awaitable<Uint8Array>;
-  /** CTR: `input` under the keystream from byte `offset` on. The counter block is 0 u64 | block u64, from 0. */
-  stream(offset: number, input: Uint8Array): Awaitable<Uint8Array>;
+  seal(
+    nonce: Uint8Array,
+    associatedData: Uint8Array,
+    plaintext: Uint8Array,
+    take: (piece: Uint8Array, at: number) => Awaitable<void>,
+  ): Awaitable<void>;
+  /**
+   * @param sealed ciphertext, then the tag; throws, or rejects, whatever the platform gives when the tag does not fit
+   * @param target for the plaintext, written only when the tag fits; may be the start of `sealed`
+   */
+  open(nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array, target: Uint8Array): Awaitable<void>;
+  /**
+   * CTR: `input` under the keystream from byte `offset` on. The counter block is 0 u64 | block u64, from 0.
+   * @param target as long as `input`, and may be the same
+   */
+  stream(offset: number, input: Uint8Array, target: Uint8Array): Awaitable<void>;
 }
 
 /** @param key 32 bytes */

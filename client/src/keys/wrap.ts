@@ -24,18 +24,17 @@ export async function wrapKey(
   const nonce = random(NONCE_BYTES);
   const out = new Uint8Array(NONCE_BYTES + secret.length + TAG_BYTES);
   out.set(nonce);
-  let at = NONCE_BYTES;
-  for (const piece of await importAesKey(wrapping).seal(nonce, context, secret)) {
-    out.set(piece, at);
-    at += piece.length;
-  }
+  await importAesKey(wrapping).seal(nonce, context, secret, (piece, at) => out.set(piece, NONCE_BYTES + at));
   return out;
 }
 
 /** @throws WRONG_KEY */
 export async function unwrapKey(wrapping: Uint8Array, wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array> {
+  const sealed = wrapped.subarray(NONCE_BYTES);
+  const secret = new Uint8Array(Math.max(0, sealed.length - TAG_BYTES));
   try {
-    return await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, wrapped.subarray(NONCE_BYTES));
+    await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, sealed, secret);
+    return secret;
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "This key does not open the data; use the mnemonic that stored it.", { cause });
   }

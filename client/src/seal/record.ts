@@ -32,19 +32,22 @@ export async function sealRecord(keys: RecordKeys, plaintext: Uint8Array, random
   const { inner, outer } = layers(keys, salt);
   const out = new Uint8Array(SALT_BYTES + plaintext.length + TAG_BYTES);
   out.set(salt);
-  let at = 0;
-  for (const piece of await inner.seal(NONCE, keys.context, plaintext)) {
-    out.set(await outer.stream(at, piece), SALT_BYTES + at);
-    at += piece.length;
-  }
+  await inner.seal(NONCE, keys.context, plaintext, (piece, at) => {
+    const from = SALT_BYTES + at;
+    return outer.stream(at, piece, out.subarray(from, from + piece.length));
+  });
   return out;
 }
 
 /** @throws WRONG_KEY */
 export async function openRecord(keys: RecordKeys, sealed: Uint8Array): Promise<Uint8Array> {
   const { inner, outer } = layers(keys, sealed.subarray(0, SALT_BYTES));
+  const body = sealed.slice(SALT_BYTES);
+  const plaintext = body.subarray(0, Math.max(0, body.length - TAG_BYTES));
   try {
-    return await inner.open(NONCE, keys.context, await outer.stream(0, sealed.subarray(SALT_BYTES)));
+    await outer.stream(0, body, body);
+    await inner.open(NONCE, keys.context, body, plaintext);
+    return plaintext;
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "These keys do not open the data; use the mnemonic and the application secret that stored it.", {
       cause,

@@ -6,7 +6,7 @@
 
 import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core";
 import { importAesKey } from "#aes";
-import { type Awaitable, all, TAG_BYTES, then } from "../aes/aes.ts";
+import { type Awaitable, all, TAG_BYTES } from "../aes/aes.ts";
 import { deriveKey } from "../keys/derive.ts";
 
 const SEAL_VERSION = 1;
@@ -89,26 +89,18 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
   };
 
   const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>
-    then(inner.seal(nonceOf(frame), associatedData(frame), plaintext), (pieces) => {
-      let end = 0;
-      return all(
-        pieces.map((piece) => {
-          const at = end;
-          end += piece.length;
-          return then(outer.stream(frame.streamOffset + at, piece), (bytes) => target.set(bytes, at));
-        }),
-      );
-    });
+    inner.seal(nonceOf(frame), associatedData(frame), plaintext, (piece, at) =>
+      outer.stream(frame.streamOffset + at, piece, target.subarray(at, at + piece.length)),
+    );
 
-  /** Fills `target` from `used` on with the keystream of its cell. */
-  const fillGap = (target: Uint8Array, cell: number, used: number): Awaitable<void> =>
-    then(fill.stream(cell * cellBytes + used, new Uint8Array(target.length - used)), (bytes) => target.set(bytes, used));
+  /** The keystream of a cell from byte `used` of it on. */
+  const fillGap = (gap: Uint8Array, cell: number, used: number): Awaitable<void> => fill.stream(cell * cellBytes + used, gap.fill(0), gap);
 
   const sealInto: Sealer["sealInto"] = (target, cell, frame, plaintext) => {
     const used = frame === undefined ? 0 : plaintext.length + TAG_BYTES;
-    if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit a cell of ${target.length}.`);
+    if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit its cell of ${target.length}.`);
     const frameDone = frame === undefined ? undefined : sealFrame(target, frame, plaintext);
-    return used === target.length ? frameDone : all([frameDone, fillGap(target, cell, used)]);
+    return used === target.length ? frameDone : all([frameDone, fillGap(target.subarray(used), cell, used)]);
   };
 
   return {
@@ -120,9 +112,13 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
       return target;
     },
     openFrame: async (frame, bytes) => {
+      const sealed = bytes.subarray(0, frame.plainLength + TAG_BYTES);
+      const opened = new Uint8Array(sealed.length);
+      const plaintext = opened.subarray(0, frame.plainLength);
       try {
-        const sealed = await outer.stream(frame.streamOffset, bytes.subarray(0, frame.plainLength + TAG_BYTES));
-        return await inner.open(nonceOf(frame), associatedData(frame), sealed);
+        await outer.stream(frame.streamOffset, sealed, opened);
+        await inner.open(nonceOf(frame), associatedData(frame), opened, plaintext);
+        return plaintext;
       } catch (cause) {
         throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
       }

@@ -69,8 +69,9 @@ async function bare(data: Uint8Array): Promise<void> {
   const file = await open(path, "w");
   const tree = new SlotTreeBuilder(HEADER);
   for (let at = 0; at < data.length; at += 1 << 20) {
-    for (let from = at; from < at + (1 << 20); from += HEADER.cellBytes) tree.push(data.subarray(from, from + HEADER.cellBytes));
-    await file.writev([data.subarray(at, at + (1 << 20))], at);
+    const piece = data.subarray(at, at + (1 << 20));
+    tree.push(piece);
+    await file.writev([piece], at);
   }
   tree.finish();
   await file.datasync();

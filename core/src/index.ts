@@ -13,6 +13,8 @@ export * from "./chain/voucher-messages.ts";
 export * from "./erasure/index.ts";
 export * from "./errors.ts";
 export * from "./format/index.ts";
+export * from "./sha/index.ts";
 export * from "./tree/index.ts";
+export { hasSimd } from "./wasm/simd.ts";
 export * from "./wire/answer.ts";
 export * from "./wire/api.ts";

@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import {
   checkCommitment,
   createSealer,
@@ -13,6 +15,7 @@ import {
 import { isPpioError, planObject, SUITE_GCM_CTR } from "@ppio/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import type { SealOrder } from "../support/client/seal-worker.ts";
 
 const WORDS = "test test test test test test test test test test test junk";
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
@@ -54,6 +57,67 @@ describe("seal", () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it("seals into memory of the caller and in place, at once, and touches nothing else", async () => {
+    const plan = planObject({ sizeBytes: 9_000, k: 2, n: 3, cellBytes: 4_096 });
+    const sealer = createSealer(context(), 4_096);
+    for (const [cell, length] of [
+      [0, 4_096],
+      [1, 4_096],
+      [2, plan.header.lastCellBytes],
+      [3, plan.header.lastCellBytes],
+    ] as const) {
+      const frame = frameOfCell(plan, cell);
+      const plain = random(frame?.plainLength ?? 0);
+      const expected = await sealer.sealCell(cell, length, frame, plain);
+      const memory = new Uint8Array(length + 64).fill(0xee);
+      memory.set(plain, 32);
+      const target = memory.subarray(32, 32 + length);
+      expect(sealer.sealInto(target, cell, frame, target.subarray(0, plain.length))).to.equal(undefined);
+      expect(target).to.deep.equal(expected);
+      expect(new Set([...memory.subarray(0, 32), ...memory.subarray(32 + length)])).to.deep.equal(new Set([0xee]));
+    }
+  });
+
+  it("seals in a worker, in memory that both sides share", async () => {
+    const plan = planObject({ sizeBytes: 9_000, k: 2, n: 3, cellBytes: 4_096 });
+    const settings = context();
+    const frame = plan.frame(1);
+    const target = new Uint8Array(new SharedArrayBuffer(4_096));
+    target.set(random(frame.plainLength));
+    const expected = await createSealer(settings, 4_096).sealCell(frame.cell, 4_096, frame, target.slice(0, frame.plainLength));
+    const order: SealOrder = { context: settings, cellBytes: 4_096, frame, target };
+    const worker = new Worker(new URL("../support/client/seal-worker.ts", import.meta.url), { workerData: order });
+    expect(await once(worker, "message")).to.deep.equal(["done at once"]);
+    await worker.terminate();
+    expect(target.slice()).to.deep.equal(expected);
+  });
+
+  it("seals and opens frames in any order to the same bytes", async () => {
+    const plan = planObject({ sizeBytes: 40_000, k: 2, n: 3, cellBytes: 4_096 });
+    const settings = context();
+    const source = random(40_000);
+    const plainOf = (index: number): Uint8Array => {
+      const { plainOffset, plainLength } = plan.frame(index);
+      return source.slice(plainOffset, plainOffset + plainLength);
+    };
+    const sealAll = async (order: readonly number[]): Promise<Map<number, Uint8Array>> => {
+      const sealer = createSealer(settings, 4_096);
+      const cells = new Map<number, Uint8Array>();
+      for (const index of order) {
+        const frame = plan.frame(index);
+        const length = frame.cell >= (plan.header.rows - 1) * 2 ? plan.header.lastCellBytes : 4_096;
+        cells.set(index, await sealer.sealCell(frame.cell, length, frame, plainOf(index)));
+      }
+      return cells;
+    };
+    const ascending = Array.from({ length: plan.frameCount }, (_, index) => index);
+    const cells = await sealAll(ascending);
+    expect(new Map([...(await sealAll(ascending.toReversed()))].reverse())).to.deep.equal(cells);
+    const opener = createSealer(settings, 4_096);
+    for (const index of [5, 0, 9, 1, 2, plan.frameCount - 1, 0])
+      expect(await opener.openFrame(plan.frame(index), cells.get(index) ?? source)).to.deep.equal(plainOf(index));
   });
 
   it("refuses any changed byte, another place, another application", async () => {

@@ -83,10 +83,45 @@ describe("slot tree", () => {
     );
   });
 
+  it("takes any number of cells at a time, and any number of rows", () => {
+    const wide = fc.record({
+      log: fc.integer({ min: 7, max: 9 }),
+      rows: fc.integer({ min: 1, max: 300 }),
+      units: fc.integer({ min: 1, max: 4 }),
+    });
+    const property = fc.property(wide, fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1 }), ({ log, rows, units }, runs) => {
+      const shape = { cellBytes: 2 ** log, lastCellBytes: Math.min(units * 128, 2 ** log), rows };
+      const { bytes, roots, commitment } = build(shape);
+      const builder = new SlotTreeBuilder(shape);
+      let row = 0;
+      for (let turn = 0; row < rows; turn += 1) {
+        const count = Math.min(runs[turn % runs.length] ?? 1, rows - row);
+        const pushed = builder.push(bytes.subarray(row * shape.cellBytes, (row + count) * shape.cellBytes));
+        expect(pushed).to.deep.equal(roots.subarray(row * NODE_BYTES, (row + count) * NODE_BYTES));
+        row += count;
+      }
+      expect(builder.finish()).to.deep.equal(commitment);
+      expect(commitment.root).to.deep.equal(naiveRoot(bytes));
+    });
+    const ends = [63, 64, 65, 127, 128, 129, 192, 256, 300];
+    fc.assert(property, { numRuns: 60, examples: ends.map((rows) => [{ log: 7, rows, units: 1 }, [rows, 64]]) });
+  });
+
+  it("hashes runs longer than the cache's share as it hashes short ones", () => {
+    const shape = { cellBytes: 65_536, lastCellBytes: 640, rows: 8 };
+    const { bytes, roots, commitment } = build(shape);
+    const builder = new SlotTreeBuilder(shape);
+    expect(builder.push(bytes)).to.deep.equal(roots);
+    expect(builder.finish()).to.deep.equal(commitment);
+    expect(commitment.root).to.deep.equal(naiveRoot(bytes));
+  });
+
   it("refuses a cell of the wrong length and an unfinished slot", () => {
     const shape = { cellBytes: 256, lastCellBytes: 128, rows: 2 };
     const builder = new SlotTreeBuilder(shape);
-    expect(() => builder.push(new Uint8Array(128))).to.throw("does not allow");
+    for (const length of [0, 64, 128, 255, 320, 512]) {
+      expect(() => builder.push(new Uint8Array(length)), `${length}`).to.throw("does not allow");
+    }
     builder.push(new Uint8Array(256));
     expect(() => builder.finish()).to.throw("Only 1 of 2");
   });

@@ -1,5 +1,7 @@
-/** What the golden vectors are made of: fixed inputs and what the code makes of them. The tests hold the files against this. */
-import { createHash } from "node:crypto";
+/**
+ * What the golden vectors are made of: fixed inputs and what the code makes of them. The tests hold the files against this, in Node and in
+ * a browser, so nothing here is Node's.
+ */
 import {
   bucketIdOf,
   createSealer,
@@ -44,19 +46,18 @@ import {
   uploadRequestMessage,
   zeroNode,
 } from "@ppio/core";
-import { hexlify, Wallet } from "ethers";
+import { getBytes, hexlify, sha256, toUtf8Bytes, Wallet } from "ethers";
 import { messageVectors } from "./vectors-messages.ts";
 
 const hex = (bytes: Uint8Array): string => hexlify(bytes);
-const sha = (bytes: Uint8Array): string => `0x${createHash("sha256").update(bytes).digest("hex")}`;
 
 /** Bytes that anybody can make: SHA-256 of `label`, and so on of what came before. */
 export function bytesOf(label: string, length: number): Uint8Array {
   const out = new Uint8Array(length);
-  let block = createHash("sha256").update(label).digest();
+  let block = getBytes(sha256(toUtf8Bytes(label)));
   for (let at = 0; at < length; at += 32) {
     out.set(block.subarray(0, Math.min(32, length - at)), at);
-    block = createHash("sha256").update(block).digest();
+    block = getBytes(sha256(block));
   }
   return out;
 }
@@ -121,7 +122,7 @@ async function erasure() {
       const data = Array.from({ length: k }, (_, j) => bytesOf(`erasure/${k}/${n}/${j}`, 256));
       const coded = Array.from({ length: n - k }, () => new Uint8Array(256));
       createErasureCoder({ k, n }).encode(data, coded);
-      return { k, n, sha256OfCodedCells: coded.map(sha), firstCoded: hex(coded[0] ?? new Uint8Array()) };
+      return { k, n, sha256OfCodedCells: coded.map((cell) => sha256(cell)), firstCoded: hex(coded[0] ?? new Uint8Array()) };
     }),
   };
 }
@@ -304,7 +305,7 @@ async function seal() {
     const frame = frameOfCell(plan, cell);
     const bytes = frame === undefined ? new Uint8Array() : plaintext.subarray(frame.plainOffset, frame.plainOffset + frame.plainLength);
     const sealed = await sealer.sealCell(cell, length, frame, bytes);
-    cells.push({ cell, length, sha256: sha(sealed), first64: hex(sealed.subarray(0, 64)) });
+    cells.push({ cell, length, sha256: sha256(sealed), first64: hex(sealed.subarray(0, 64)) });
   }
   const recordKeys = {
     key: bytesOf("record key", 32),

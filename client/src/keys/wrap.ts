@@ -1,6 +1,8 @@
 /** Content keys under path keys. */
-import { gcm } from "@noble/ciphers/webcrypto.js";
+
 import { PpioError } from "@ppio/core";
+import { importAesKey } from "#aes";
+import { TAG_BYTES } from "../aes/aes.ts";
 
 const NONCE_BYTES = 12;
 
@@ -20,17 +22,19 @@ export async function wrapKey(
   random: (n: number) => Uint8Array,
 ): Promise<Uint8Array> {
   const nonce = random(NONCE_BYTES);
-  const sealed = await gcm(wrapping, nonce, context).encrypt(secret);
-  const out = new Uint8Array(NONCE_BYTES + sealed.length);
+  const out = new Uint8Array(NONCE_BYTES + secret.length + TAG_BYTES);
   out.set(nonce);
-  out.set(sealed, NONCE_BYTES);
+  await importAesKey(wrapping).seal(nonce, context, secret, (piece, at) => out.set(piece, NONCE_BYTES + at));
   return out;
 }
 
 /** @throws WRONG_KEY */
 export async function unwrapKey(wrapping: Uint8Array, wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array> {
+  const sealed = wrapped.subarray(NONCE_BYTES);
+  const secret = new Uint8Array(Math.max(0, sealed.length - TAG_BYTES));
   try {
-    return await gcm(wrapping, wrapped.subarray(0, NONCE_BYTES), context).decrypt(wrapped.subarray(NONCE_BYTES));
+    await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, sealed, secret);
+    return secret;
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "This key does not open the data; use the mnemonic that stored it.", { cause });
   }

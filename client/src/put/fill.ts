@@ -41,7 +41,7 @@ export function createFiller(plan: ObjectPlan, source: ObjectSource, sealer: Sea
   return {
     async fill(batch, slots) {
       const { base, plaintext } = await readBatch(batch);
-      const sealing: Promise<void>[] = [];
+      const sealing: (void | Promise<void>)[] = [];
       for (let at = 0; at < batch.rowCount * header.k; at += 1) {
         const cell = batch.firstRow * header.k + at;
         const row = Math.floor(cell / header.k);
@@ -49,8 +49,9 @@ export function createFiller(plan: ObjectPlan, source: ObjectSource, sealer: Sea
         const frame = frameOfCell(plan, cell);
         const start = frame === undefined ? 0 : frame.plainOffset - base;
         const bytes = plaintext.subarray(start, start + (frame?.plainLength ?? 0));
-        const place = slots[cell % header.k]?.subarray((row - batch.firstRow) * header.cellBytes);
-        sealing.push(sealer.sealCell(cell, length, frame, bytes).then((sealed) => place?.set(sealed)));
+        const offset = (row - batch.firstRow) * header.cellBytes;
+        const place = slots[cell % header.k]?.subarray(offset, offset + length);
+        if (place !== undefined) sealing.push(sealer.sealInto(place, cell, frame, bytes));
       }
       await Promise.all(sealing);
       coder.encode(slots.slice(0, header.k), slots.slice(header.k));

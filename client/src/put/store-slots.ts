@@ -213,10 +213,8 @@ async function pass(run: Run, hashing: readonly SlotTreeBuilder[] | undefined): 
 }
 
 function pushCells(tree: SlotTreeBuilder, header: DealHeader, batch: Batch, slot: Uint8Array): void {
-  for (let at = 0; at < batch.rowCount; at += 1) {
-    const offset = at * header.cellBytes;
-    tree.push(slot.subarray(offset, offset + cellLength(header, batch.firstRow + at)));
-  }
+  const lastLength = cellLength(header, batch.firstRow + batch.rowCount - 1);
+  tree.push(slot.subarray(0, (batch.rowCount - 1) * header.cellBytes + lastLength));
 }
 
 async function collectOffers(run: Run, terms: OfferTerms, roots: readonly Uint8Array[]): Promise<void> {

@@ -4,13 +4,16 @@
  * every upload attempt, so no nonce is used twice under one key.
  */
 
-import { ctr, gcm } from "@noble/ciphers/webcrypto.js";
 import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core";
+import { importAesKey } from "#aes";
+import { type Awaitable, all, TAG_BYTES } from "../aes/aes.ts";
 import { deriveKey } from "../keys/derive.ts";
 
 const SEAL_VERSION = 1;
+const NONCE_BYTES = 12;
 const PREFIX_BYTES = 7;
-const BLOCK_BYTES = 16;
+const INDEX_AT = 41;
+const HEADER_AT = 45;
 
 export interface SealContext {
   /** 32 bytes, random per object version. */
@@ -29,7 +32,14 @@ export interface SealContext {
 export interface Sealer {
   /** Kept in the manifest; shows that a content key is the right one. */
   readonly commitment: Uint8Array;
-  /** A whole data cell: the sealed frame, then fill. Without a frame (an empty cell of the last row) all fill. */
+  /**
+   * Fills `target`, a whole data cell: the sealed frame, then fill. Without a frame (an empty cell of the last row) all fill. Done
+   * when it returns, in Node; elsewhere when its promise is.
+   * @param target as long as the cell
+   * @param plaintext of the frame; may lie at the start of `target`, and stays as it is until this is done
+   */
+  sealInto(target: Uint8Array, cell: number, frame: Frame | undefined, plaintext: Uint8Array): Awaitable<void>;
+  /** The same into a new cell. */
   sealCell(cell: number, cellLength: number, frame: Frame | undefined, plaintext: Uint8Array): Promise<Uint8Array>;
   /** Opens the frame at the start of a cell. @throws CORRUPT */
   openFrame(frame: Frame, cellBytes: Uint8Array): Promise<Uint8Array>;
@@ -49,69 +59,69 @@ export function frameOfCell(plan: ObjectPlan, cell: number): Frame | undefined {
 
 export function createSealer(context: SealContext, cellBytes: number): Sealer {
   const { contentKey, salt, objectId, objectVersion } = context;
-  const innerKey = deriveKey(contentKey, salt, "ppio/v1/inner");
+  const inner = importAesKey(deriveKey(contentKey, salt, "ppio/v1/inner"));
   const prefix = deriveKey(contentKey, salt, "ppio/v1/nonce", PREFIX_BYTES);
   const commitment = deriveKey(contentKey, salt, "ppio/v1/commitment");
-  const outerKey = deriveKey(context.applicationSecret, salt, "ppio/v1/outer");
-  const header = encodeObjectHeader(context.objectHeader);
+  const outer = importAesKey(deriveKey(context.applicationSecret, salt, "ppio/v1/outer"));
+  const fill = importAesKey(context.fillKey);
 
   /** prefix 7 | frame index u32 | 1 for the final frame. */
+  const nonce = new Uint8Array(NONCE_BYTES);
+  const nonceView = new DataView(nonce.buffer);
+  nonce.set(prefix);
   const nonceOf = (frame: Frame): Uint8Array => {
-    const nonce = new Uint8Array(12);
-    nonce.set(prefix);
-    new DataView(nonce.buffer).setUint32(PREFIX_BYTES, frame.index);
-    nonce[11] = frame.isFinal ? 1 : 0;
+    nonceView.setUint32(PREFIX_BYTES, frame.index);
+    nonce[NONCE_BYTES - 1] = frame.isFinal ? 1 : 0;
     return nonce;
   };
 
   /** version u8 | object id 32 | object version u64 | frame index u32 | object header. */
+  const header = encodeObjectHeader(context.objectHeader);
+  const associated = new Uint8Array(HEADER_AT + header.length);
+  const associatedView = new DataView(associated.buffer);
+  associated[0] = SEAL_VERSION;
+  associated.set(objectId, 1);
+  associatedView.setBigUint64(INDEX_AT - 8, BigInt(objectVersion));
+  associated.set(header, HEADER_AT);
   const associatedData = (frame: Frame): Uint8Array => {
-    const data = new Uint8Array(1 + 32 + 8 + 4 + header.length);
-    const view = new DataView(data.buffer);
-    data[0] = SEAL_VERSION;
-    data.set(objectId, 1);
-    view.setBigUint64(33, BigInt(objectVersion));
-    view.setUint32(41, frame.index);
-    data.set(header, 45);
-    return data;
+    associatedView.setUint32(INDEX_AT, frame.index);
+    return associated;
   };
 
-  const outer = (frame: Frame, bytes: Uint8Array): Promise<Uint8Array> => ctr(outerKey, counterAt(frame.streamOffset)).encrypt(bytes);
+  const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>
+    inner.seal(nonceOf(frame), associatedData(frame), plaintext, (piece, at) =>
+      outer.stream(frame.streamOffset + at, piece, target.subarray(at, at + piece.length)),
+    );
+
+  /** The keystream of a cell from byte `used` of it on. */
+  const fillGap = (gap: Uint8Array, cell: number, used: number): Awaitable<void> => fill.stream(cell * cellBytes + used, gap.fill(0), gap);
+
+  const sealInto: Sealer["sealInto"] = (target, cell, frame, plaintext) => {
+    const used = frame === undefined ? 0 : plaintext.length + TAG_BYTES;
+    if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit its cell of ${target.length}.`);
+    const frameDone = frame === undefined ? undefined : sealFrame(target, frame, plaintext);
+    return used === target.length ? frameDone : all([frameDone, fillGap(target.subarray(used), cell, used)]);
+  };
 
   return {
     commitment,
+    sealInto,
     sealCell: async (cell, cellLength, frame, plaintext) => {
-      const out = new Uint8Array(cellLength);
-      let used = 0;
-      if (frame !== undefined) {
-        const inner = await gcm(innerKey, nonceOf(frame), associatedData(frame)).encrypt(plaintext);
-        out.set(await outer(frame, inner));
-        used = inner.length;
-      }
-      if (used < cellLength) out.set(await fill(context.fillKey, cell * cellBytes, used, cellLength), used);
-      return out;
+      const target = new Uint8Array(cellLength);
+      await sealInto(target, cell, frame, plaintext);
+      return target;
     },
     openFrame: async (frame, bytes) => {
-      const sealed = await outer(frame, bytes.subarray(0, frame.plainLength + BLOCK_BYTES));
+      const sealed = bytes.subarray(0, frame.plainLength + TAG_BYTES);
+      const opened = new Uint8Array(sealed.length);
+      const plaintext = opened.subarray(0, frame.plainLength);
       try {
-        return await gcm(innerKey, nonceOf(frame), associatedData(frame)).decrypt(sealed);
+        await outer.stream(frame.streamOffset, sealed, opened);
+        await inner.open(nonceOf(frame), associatedData(frame), opened, plaintext);
+        return plaintext;
       } catch (cause) {
         throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
       }
     },
   };
-}
-
-/** Counter block for a byte offset that is a multiple of 16: the block number, big endian. */
-function counterAt(offset: number): Uint8Array {
-  const counter = new Uint8Array(BLOCK_BYTES);
-  new DataView(counter.buffer).setBigUint64(8, BigInt(offset / BLOCK_BYTES));
-  return counter;
-}
-
-/** Bytes [from, to) of the keystream of a cell that starts at `base`. */
-async function fill(fillKey: Uint8Array, base: number, from: number, to: number): Promise<Uint8Array> {
-  const aligned = from - (from % BLOCK_BYTES);
-  const stream = await ctr(fillKey, counterAt(base + aligned)).encrypt(new Uint8Array(to - aligned));
-  return stream.subarray(from - aligned);
 }

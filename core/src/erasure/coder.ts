@@ -3,10 +3,11 @@
  * a cell is rebuilt from the same part of k others.
  */
 import { PpioError } from "../errors.ts";
+import { hasSimd } from "../wasm/simd.ts";
 import { checkParams, type ErasureParams, generatorMatrix, invertMatrix, multiplyMatrices } from "./matrix.ts";
 import { UNIT_BYTES } from "./plane-kernel.ts";
 import { type Program, plainProgram, simdProgram } from "./program.ts";
-import { hasSimd, SimdMemory } from "./simd-memory.ts";
+import { SimdMemory } from "./simd-memory.ts";
 import { transformProgram } from "./transform-program.ts";
 import { matrixProgram, type XorProgram } from "./xor-program.ts";
 

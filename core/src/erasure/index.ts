@@ -8,4 +8,4 @@ export {
   TOWER_BASIS,
 } from "./field.ts";
 export { CELLS_MAX, checkParams, type ErasureParams, generatorMatrix } from "./matrix.ts";
-export { hasSimd, SimdMemory } from "./simd-memory.ts";
+export { SimdMemory } from "./simd-memory.ts";

@@ -91,10 +91,3 @@ export class SimdMemory {
     this.#index = index;
   }
 }
-
-/** i8x16.splat and v128.any_true in a function: validates where SIMD128 is known. */
-const PROBE = new Uint8Array([
-  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 5, 1, 0x60, 0, 1, 0x7f, 3, 2, 1, 0, 10, 10, 1, 8, 0, 0x41, 0, 0xfd, 0x0f, 0xfd, 0x53, 0x0b],
-]);
-
-export const hasSimd = (): boolean => typeof WebAssembly === "object" && WebAssembly.validate(PROBE);

@@ -1,5 +1,5 @@
 /** An XOR program as a WebAssembly function `run(sources, targets, from, to)`: a loop over units, its body without a branch. */
-import { ADD, get, i32, kernelModule, LESS_UNSIGNED, loadI32, loadV128, repeat, set, storeV128, tee, XOR_V128 } from "./wasm-emitter.ts";
+import { ADD, get, i32, kernelModule, LESS_UNSIGNED, loadI32, loadV128, repeat, set, storeV128, tee, XOR_V128 } from "../wasm/emitter.ts";
 import { PLANES, type XorProgram } from "./xor-program.ts";
 
 const [SOURCES, TARGETS, OFFSET, END, ADDRESS, FIRST_VALUE] = [0, 1, 2, 3, 4, 5];

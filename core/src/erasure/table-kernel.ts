@@ -22,7 +22,7 @@ import {
   tee,
   XOR_V128,
   ZERO_V128,
-} from "./wasm-emitter.ts";
+} from "../wasm/emitter.ts";
 import { PLANES, planeSubsets } from "./xor-program.ts";
 
 const [SOURCES, COUNT, INDEX, ROWS, TARGETS, OFFSET, END, TABLES] = [0, 1, 2, 3, 4, 5, 6, 7];

@@ -52,11 +52,57 @@ export function leafHashes(bytes: Uint8Array): Uint8Array {
 /** Two levels at a time, kept: hashing GiBs must not leave GiBs of garbage. What uses them runs without a pause. */
 let scratch: readonly [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
 
+/** Neighbouring subtrees are hashed together up to here, so that a level is one call, and what it reads is still in the cache. */
+const RUN_BYTES = 131_072;
+
+/** Per height, the levels of a tree without gaps, in two buffers in turn: to make a view costs as much as to hash a small level. */
+const wholeLevels: (readonly Uint8Array[])[] = [];
+
+function levelsOf(height: number): readonly Uint8Array[] {
+  const known = wholeLevels[height];
+  if (known !== undefined) return known;
+  const buffers = [new Uint8Array(NODE_BYTES * 2 ** height), new Uint8Array(NODE_BYTES * 2 ** Math.max(0, height - 1))];
+  const levels = Array.from({ length: height + 1 }, (_, level) => {
+    const buffer = buffers[level % 2] ?? new Uint8Array();
+    return buffer.subarray(0, NODE_BYTES * 2 ** (height - level));
+  });
+  wholeLevels[height] = levels;
+  return levels;
+}
+
+/** Roots of the trees of `height` without gaps whose leaves lie side by side in `bytes`, into `target`, 32 bytes each. */
+export function wholeRoots(bytes: Uint8Array, height: number, target: Uint8Array): void {
+  const treeBytes = LEAF_BYTES * 2 ** height;
+  let at = 0;
+  while (at < bytes.length) {
+    const runHeight = Math.floor(Math.log2(Math.min(bytes.length - at, Math.max(RUN_BYTES, treeBytes)) / LEAF_BYTES));
+    const runBytes = LEAF_BYTES * 2 ** runHeight;
+    const levels = levelsOf(runHeight);
+    let below = bytes.subarray(at, at + runBytes);
+    for (let level = 0; level <= height; level += 1) {
+      const above = levels[level] ?? below;
+      hashPairs(below, above);
+      below = above;
+    }
+    target.set(below, (at / treeBytes) * NODE_BYTES);
+    at += runBytes;
+  }
+}
+
 /** Root of the tree of `height` over the leaves in `bytes`, whose length is a multiple of 64. */
 export function leavesRoot(bytes: Uint8Array, height: number): Uint8Array {
-  let count = bytes.length / LEAF_BYTES;
+  const count = bytes.length / LEAF_BYTES;
   if (!Number.isInteger(count)) throw new PpioError("BAD_FORMAT", "Cells are whole leaves of 64 bytes.");
   if (count < 1 || count > 2 ** height) throw new PpioError("BAD_FORMAT", `${count} leaves do not fit a tree of height ${height}.`);
+  if (count < 2 ** height) return filledRoot(bytes, height);
+  const root = new Uint8Array(NODE_BYTES);
+  wholeRoots(bytes, height, root);
+  return root;
+}
+
+/** Zero nodes fill up each level as far as the next one needs them. */
+function filledRoot(bytes: Uint8Array, height: number): Uint8Array {
+  let count = bytes.length / LEAF_BYTES;
   const needed = (count + 1) * NODE_BYTES;
   if (scratch[0].length < needed) scratch = [new Uint8Array(needed), new Uint8Array(needed)];
   let [level, above] = scratch;

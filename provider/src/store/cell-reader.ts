@@ -28,14 +28,10 @@ export async function computeRoots(file: StoreFile, header: DealHeader): Promise
   const buffer = new Uint8Array(Math.min(BATCH_BYTES, total));
   const builder = new SlotTreeBuilder(header);
   const roots = new Uint8Array(header.rows * NODE_BYTES);
-  let row = 0;
   for (let at = 0; at < total; at += buffer.length) {
     const batch = buffer.subarray(0, Math.min(buffer.length, total - at));
     await readFully(file, batch, at);
-    for (let from = 0; from < batch.length; from += header.cellBytes) {
-      roots.set(builder.push(batch.subarray(from, from + header.cellBytes)), row * NODE_BYTES);
-      row += 1;
-    }
+    roots.set(builder.push(batch), (at / header.cellBytes) * NODE_BYTES);
   }
   return { roots, root: hexlify(builder.finish().root) };
 }

@@ -1,5 +1,5 @@
 /**
- * The few WebAssembly instructions that the coding kernels use, as bytes, and a module around one function
+ * The few WebAssembly instructions that the coding and hashing kernels use, as bytes, and a module around one function
  * (https://webassembly.github.io/spec/core/binary/). Kernels are generated at run time, see docs/adr/0009-erasure-kernels.md.
  */
 export type Code = readonly number[];
@@ -35,8 +35,17 @@ export const loadI32 = (offset = 0): number[] => [0x28, 2, ...unsigned(offset)];
 export const loadU16 = (offset = 0): number[] => [0x2f, 1, ...unsigned(offset)];
 export const loadV128 = (offset = 0): number[] => [0xfd, 0x00, 0, ...unsigned(offset)];
 export const storeV128 = (offset = 0): number[] => [0xfd, 0x0b, 0, ...unsigned(offset)];
+/** The 32-bit word at an address, in all four lanes. */
+export const splatI32 = (offset = 0): number[] => [0xfd, 0x09, 2, ...unsigned(offset)];
+/** Bytes of two vectors, chosen by place: 0 to 15 in the first, 16 to 31 in the second. */
+export const shuffle = (places: Code): number[] => [0xfd, 0x0d, ...places];
 export const ZERO_V128: Code = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
+export const AND_V128: Code = [0xfd, 0x4e];
+export const OR_V128: Code = [0xfd, 0x50];
 export const XOR_V128: Code = [0xfd, 0x51];
+export const SHIFT_LEFT_I32X4: Code = [0xfd, 0xab, 0x01];
+export const SHIFT_RIGHT_I32X4: Code = [0xfd, 0xad, 0x01];
+export const ADD_I32X4: Code = [0xfd, 0xae, 0x01];
 export const ADD: Code = [0x6a];
 export const AND: Code = [0x71];
 export const SHIFT_LEFT: Code = [0x74];

@@ -1,4 +1,4 @@
-/** SHA-256 over pairs, many at once: the native build of `@chainsafe/hashtree` (0.7 GB/s on one core). */
+/** SHA-256 over pairs, many at once: the native build of `@chainsafe/hashtree`, which uses the processor's SHA instructions. */
 import { hashInto } from "@chainsafe/hashtree";
 
 /** Hashes each 64-byte piece of `input` to 32 bytes of `output`. */

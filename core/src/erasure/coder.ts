@@ -3,17 +3,25 @@
  * a cell is rebuilt from the same part of k others.
  */
 import { PpioError } from "../errors.ts";
-import { checkParams, type ErasureParams, generatorMatrix, invertMatrix, multiplyMatrices } from "./matrix.ts";
-import { UNIT_BYTES } from "./plane-kernel.ts";
-import { type Program, plainProgram, simdProgram } from "./program.ts";
+import { interpolationMatrix } from "./interpolation.ts";
+import { checkParams, codePoints, type ErasureParams, generatorMatrix, interpolationOf } from "./matrix.ts";
+import { UNIT_BYTES } from "./memory-map.ts";
+import { type FasterCoding, type Program, plainProgram, simdProgram, straightCoding } from "./program.ts";
 import { hasSimd, SimdMemory } from "./simd-memory.ts";
-import { transformProgram } from "./transform-program.ts";
-import { matrixProgram, type XorProgram } from "./xor-program.ts";
+import { transformCoding, transformXors } from "./transform-decoder.ts";
+import { encodingProgram } from "./transform-program.ts";
+import { matrixProgram } from "./xor-program.ts";
 
 /** Programs for loss patterns are kept, the oldest dropped. */
 const PROGRAMS_MAX = 64;
-/** Coefficients of a decoding matrix up to which a kernel of its own is faster than tables (docs/performance.md). */
+/** Coefficients of a decoding matrix up to which a kernel of its own is made: the search for it takes the cube of them. */
 const STRAIGHT_COEFFICIENTS_MAX = 128;
+/** What is coded with tables before a kernel, or the transforms of a code, are made: about as long as that takes. */
+const KERNEL_AFTER_BYTES = 1 << 20;
+/** The search for a decoding kernel costs about as much as decoding so many bytes with tables, for each coefficient. */
+const SEARCH_AFTER_BYTES = 1 << 18;
+/** XORs of the table kernel for each coefficient, and as many for its look-ups. */
+const XORS_PER_COEFFICIENT = 28;
 
 export interface ErasureOptions {
   /** WebAssembly SIMD where it is known, or plain JavaScript; the bytes are the same. */
@@ -49,27 +57,35 @@ export interface ErasureCoder extends ErasureParams {
 export function createErasureCoder(params: ErasureParams, options: ErasureOptions = {}): ErasureCoder {
   checkParams(params);
   const { k, n } = params;
-  const matrix = generatorMatrix(params);
   const memory = memoryFor(options);
-  const compile = (rows: Uint8Array, straight?: () => XorProgram): Program =>
-    memory === undefined ? plainProgram(rows, k) : simdProgram(memory, rows, k, straight);
-  const encoder = compile(matrix.subarray(k * k), () => transformProgram(params));
+  const compile = (rows: Uint8Array, faster?: FasterCoding): Program =>
+    memory === undefined ? plainProgram(rows, k) : simdProgram(memory, rows, k, faster);
+  const encoder = compile(generatorMatrix(params).subarray(k * k), {
+    afterBytes: KERNEL_AFTER_BYTES,
+    coded: { bytes: 0 },
+    make: (into) => straightCoding(into, encodingProgram(params)),
+  });
   const programs = new Map<string, Program>();
+  const { block } = codePoints(params);
+  const transformed = { bytes: 0 };
 
-  const rowsOf = (indices: readonly number[]): Uint8Array => {
-    const rows = new Uint8Array(indices.length * k);
-    indices.forEach((index, at) => {
-      rows.set(matrix.subarray(index * k, (index + 1) * k), at * k);
-    });
-    return rows;
+  const decoder = (from: readonly number[], to: readonly number[]): Program => {
+    const interpolation = interpolationOf(params, from, to);
+    const rows = interpolationMatrix(interpolation);
+    if (rows.length <= STRAIGHT_COEFFICIENTS_MAX) {
+      const afterBytes = Math.max(KERNEL_AFTER_BYTES, rows.length * SEARCH_AFTER_BYTES);
+      return compile(rows, { afterBytes, coded: { bytes: 0 }, make: (into) => straightCoding(into, matrixProgram(rows, k)) });
+    }
+    const transform = { ...interpolation, points: block };
+    if (transformXors(transform) >= rows.length * XORS_PER_COEFFICIENT) return compile(rows);
+    return compile(rows, { afterBytes: KERNEL_AFTER_BYTES, coded: transformed, make: (into) => transformCoding(into, transform) });
   };
 
   const programFor = (from: readonly number[], to: readonly number[]): Program => {
     const key = `${from.join()}>${to.join()}`;
     const known = programs.get(key);
     if (known !== undefined) return known;
-    const rows = multiplyMatrices(rowsOf(to), invertMatrix(rowsOf(from), k), k);
-    const program = compile(rows, rows.length <= STRAIGHT_COEFFICIENTS_MAX ? () => matrixProgram(rows, k) : undefined);
+    const program = decoder(from, to);
     const oldest = programs.keys().next();
     if (programs.size >= PROGRAMS_MAX && !oldest.done) programs.delete(oldest.value);
     programs.set(key, program);
@@ -98,11 +114,24 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
       }
       if (to.length === 0) return;
       const sources = from.map((index) => have.get(index) ?? new Uint8Array());
-      const targets = [...want.values()];
-      checkLengths([...sources, ...targets]);
-      programFor(from, to)(sources, targets);
+      checkLengths([...sources, ...want.values()]);
+      const missing = [...want].filter(([index, target]) => !copied(sources[from.indexOf(index)], target));
+      if (missing.length === 0) return;
+      programFor(
+        from,
+        missing.map(([index]) => index),
+      )(
+        sources,
+        missing.map(([, target]) => target),
+      );
     },
   };
+}
+
+/** A cell that is known is not rebuilt. */
+function copied(source: Uint8Array | undefined, target: Uint8Array): boolean {
+  if (source !== undefined) target.set(source);
+  return source !== undefined;
 }
 
 function checkLengths(cells: readonly Uint8Array[]): void {

@@ -3,6 +3,7 @@
  * in the plain kernel the sums of all subsets of four planes are tabulated; here for two units side by side, so that an index is read
  * once for both. An index entry holds both subsets, shifted to where an entry of 32 bytes starts.
  */
+import { TABLE_BYTES } from "./memory-map.ts";
 import {
   ADD,
   AND,
@@ -31,8 +32,7 @@ const SUMS = 16;
 const [FIRST_UNIT, SECOND_UNIT] = [SUMS + 16, SUMS + 17];
 const UNIT_BYTES = 128;
 const ENTRY_BYTES = 32;
-const HALF_BYTES = 16 * ENTRY_BYTES;
-export const TABLE_BYTES = 2 * HALF_BYTES;
+const HALF_BYTES = TABLE_BYTES / 2;
 /** Sources per turn of the inner loop; an index row is filled up to a multiple of it with empty subsets. */
 const UNROLL = 4;
 const MASK = HALF_BYTES - ENTRY_BYTES;

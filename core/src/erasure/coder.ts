@@ -13,7 +13,7 @@ import { encodingProgram } from "./transform-program.ts";
 import { matrixProgram } from "./xor-program.ts";
 
 /** Programs for loss patterns are kept, the oldest dropped. */
-const PROGRAMS_MAX = 64;
+const PATTERNS_MAX = 64;
 /** Coefficients of a decoding matrix up to which a kernel of its own is made: the search for it takes the cube of them. */
 const STRAIGHT_COEFFICIENTS_MAX = 128;
 /** What is coded with tables before a kernel, or the transforms of a code, are made: about as long as that takes. */
@@ -54,6 +54,15 @@ export interface ErasureCoder extends ErasureParams {
   reconstruct(have: ReadonlyMap<number, Uint8Array>, want: ReadonlyMap<number, Uint8Array>): void;
 }
 
+/** What is lost and what it is rebuilt from. */
+interface Pattern {
+  readonly from: readonly number[];
+  readonly to: readonly number[];
+  /** Those of `to` that are not known. */
+  readonly missing: readonly number[];
+  readonly rebuild: Program;
+}
+
 export function createErasureCoder(params: ErasureParams, options: ErasureOptions = {}): ErasureCoder {
   checkParams(params);
   const { k, n } = params;
@@ -65,7 +74,6 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
     coded: { bytes: 0 },
     make: (into) => straightCoding(into, encodingProgram(params)),
   });
-  const programs = new Map<string, Program>();
   const { block } = codePoints(params);
   const transformed = { bytes: 0 };
 
@@ -81,15 +89,21 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
     return compile(rows, { afterBytes: KERNEL_AFTER_BYTES, coded: transformed, make: (into) => transformCoding(into, transform) });
   };
 
-  const programFor = (from: readonly number[], to: readonly number[]): Program => {
+  const patterns = new Map<string, Pattern>();
+  let latest: Pattern | undefined;
+  const patternFor = (from: readonly number[], to: readonly number[]): Pattern => {
+    if (latest !== undefined && sameNumbers(latest.from, from) && sameNumbers(latest.to, to)) return latest;
+    const isCell = (index: number): boolean => Number.isInteger(index) && index >= 0 && index < n;
+    if (!from.every(isCell) || !to.every(isCell)) throw new PpioError("BAD_FORMAT", `Cells of this code are numbered 0 to ${n - 1}.`);
     const key = `${from.join()}>${to.join()}`;
-    const known = programs.get(key);
-    if (known !== undefined) return known;
-    const program = decoder(from, to);
-    const oldest = programs.keys().next();
-    if (programs.size >= PROGRAMS_MAX && !oldest.done) programs.delete(oldest.value);
-    programs.set(key, program);
-    return program;
+    latest = patterns.get(key);
+    if (latest !== undefined) return latest;
+    const missing = to.filter((index) => !from.includes(index));
+    latest = { from, to, missing, rebuild: missing.length === 0 ? () => undefined : decoder(from, missing) };
+    const oldest = patterns.keys().next();
+    if (patterns.size >= PATTERNS_MAX && !oldest.done) patterns.delete(oldest.value);
+    patterns.set(key, latest);
+    return latest;
   };
 
   return {
@@ -98,45 +112,69 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
     encode: (data, coded) => {
       if (data.length !== k || coded.length !== n - k)
         throw new PpioError("BAD_FORMAT", `A segment has ${k} data and ${n - k} coded cells.`);
-      checkLengths([...data, ...coded]);
+      checkLengths(data, coded);
       encoder(data, coded);
     },
     reconstruct: (have, want) => {
-      const from = [...have.keys()].sort((a, b) => a - b).slice(0, k);
-      const to = [...want.keys()];
+      const { indices: from, cells: sources } = smallest(have, k);
       if (from.length < k) {
         throw new PpioError("UNRECOVERABLE", `Only ${from.length} of the ${k} cells that are needed could be read.`, {
           details: { k, have: from },
         });
       }
-      if ([...from, ...to].some((index) => !Number.isInteger(index) || index < 0 || index >= n)) {
-        throw new PpioError("BAD_FORMAT", `Cells of this code are numbered 0 to ${n - 1}.`);
-      }
+      const to = [...want.keys()];
+      const { missing, rebuild } = patternFor(from, to);
       if (to.length === 0) return;
-      const sources = from.map((index) => have.get(index) ?? new Uint8Array());
-      checkLengths([...sources, ...want.values()]);
-      const missing = [...want].filter(([index, target]) => !copied(sources[from.indexOf(index)], target));
-      if (missing.length === 0) return;
-      programFor(
-        from,
-        missing.map(([index]) => index),
-      )(
+      const targets = [...want.values()];
+      checkLengths(sources, targets);
+      if (missing.length === to.length) {
+        rebuild(sources, targets);
+        return;
+      }
+      rebuild(
         sources,
-        missing.map(([, target]) => target),
+        missing.map((index) => want.get(index) ?? new Uint8Array()),
       );
+      for (const [index, target] of want) {
+        const known = sources[from.indexOf(index)];
+        if (known !== undefined) target.set(known);
+      }
     },
   };
 }
 
-/** A cell that is known is not rebuilt. */
-function copied(source: Uint8Array | undefined, target: Uint8Array): boolean {
-  if (source !== undefined) target.set(source);
-  return source !== undefined;
+interface NumberedCells {
+  readonly indices: number[];
+  readonly cells: Uint8Array[];
 }
 
-function checkLengths(cells: readonly Uint8Array[]): void {
-  const length = cells[0]?.length ?? 0;
-  if (length === 0 || length % UNIT_BYTES !== 0 || cells.some((cell) => cell.length !== length)) {
+/** Those with the `count` smallest indices, in order. */
+function smallest(numbered: ReadonlyMap<number, Uint8Array>, count: number): NumberedCells {
+  const [indices, cells]: [number[], Uint8Array[]] = [[], []];
+  for (const [index, cell] of isOrdered(numbered) ? numbered : [...numbered].sort(([a], [b]) => a - b)) {
+    if (indices.length === count) break;
+    indices.push(index);
+    cells.push(cell);
+  }
+  return { indices, cells };
+}
+
+function isOrdered(numbered: ReadonlyMap<number, unknown>): boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const index of numbered.keys()) {
+    if (index < last) return false;
+    last = index;
+  }
+  return true;
+}
+
+const sameNumbers = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((value, position) => value === b[position]);
+
+function checkLengths(sources: readonly Uint8Array[], targets: readonly Uint8Array[]): void {
+  const length = sources[0]?.length ?? 0;
+  const differs = (cell: Uint8Array): boolean => cell.length !== length;
+  if (length === 0 || length % UNIT_BYTES !== 0 || sources.some(differs) || targets.some(differs)) {
     throw new PpioError("BAD_FORMAT", `The cells of a segment are equally long, a positive multiple of ${UNIT_BYTES} bytes.`);
   }
 }

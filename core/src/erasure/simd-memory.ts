@@ -15,8 +15,18 @@ export type Kernel = (...parameters: number[]) => void;
 /** Codes the first `bytes` bytes of the cells whose addresses are in the tables at SOURCES_AT and TARGETS_AT. */
 export type Coding = (bytes: number) => void;
 
+interface Block {
+  readonly from: number;
+  readonly to: number;
+  /** Where places for cells from elsewhere begin. */
+  readonly window: number;
+  readonly read: boolean;
+}
+
 export class SimdMemory {
   readonly #memory: WebAssembly.Memory;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
   readonly #kernels = new Map<string, Kernel>();
   readonly #loaded = new Map<number, ArrayBufferView>();
   #free = CELLS_AT;
@@ -28,6 +38,8 @@ export class SimdMemory {
     const spread = Math.ceil(cellBytes / CACHE_WAY_BYTES) * SPREAD_BYTES;
     const pages = Math.ceil((CELLS_AT + cellBytes + spread) / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.#bytes = new Uint8Array(this.#memory.buffer);
+    this.#words = new Uint32Array(this.#memory.buffer);
   }
 
   instantiate(bytes: Uint8Array<ArrayBuffer>): Kernel {
@@ -48,7 +60,7 @@ export class SimdMemory {
   allocate(length: number): Uint8Array {
     if (!(Number.isInteger(length) && length > 0 && length % UNIT_BYTES === 0))
       throw new PpioError("BAD_FORMAT", `A cell's length is a positive multiple of ${UNIT_BYTES} bytes.`);
-    if (this.#free + length > this.#memory.buffer.byteLength) throw new PpioError("BAD_FORMAT", "The coder's memory has no room left.");
+    if (this.#free + length > this.#bytes.length) throw new PpioError("BAD_FORMAT", "The coder's memory has no room left.");
     const cell = new Uint8Array(this.#memory.buffer, this.#free, length);
     this.#free += length + (length % CACHE_WAY_BYTES === 0 ? SPREAD_BYTES : 0);
     return cell;
@@ -57,39 +69,50 @@ export class SimdMemory {
   /** Puts what a program needs at `at`, unless it is there. */
   load(at: number, image: Uint16Array | Uint32Array): void {
     if (this.#loaded.get(at) === image) return;
-    new Uint8Array(this.#memory.buffer, at, image.byteLength).set(new Uint8Array(image.buffer, image.byteOffset, image.byteLength));
+    this.#bytes.set(new Uint8Array(image.buffer, image.byteOffset, image.byteLength), at);
     this.#loaded.set(at, image);
   }
 
   run(coding: Coding, sources: readonly Uint8Array[], targets: readonly Uint8Array[]): void {
-    const { buffer } = this.#memory;
     const length = sources[0]?.length ?? 0;
-    const cells = [...sources, ...targets];
-    const outside = cells.filter((cell) => cell.buffer !== buffer).length;
+    const outside = this.#countOutside(sources) + this.#countOutside(targets);
     const blockBytes = outside === 0 ? length : Math.min(length, Math.floor(WINDOW_BYTES / outside / UNIT_BYTES) * UNIT_BYTES);
-    const window = new Uint8Array(buffer);
-    let next = WINDOW_AT;
-    const at = cells.map((cell) => {
-      if (cell.buffer === buffer) return cell.byteOffset;
-      next += blockBytes + SPREAD_BYTES;
-      return next - blockBytes - SPREAD_BYTES;
-    });
-    const view = new Uint32Array(buffer);
     for (let from = 0; from < length; from += blockBytes) {
-      const size = Math.min(blockBytes, length - from);
-      cells.forEach((cell, position) => {
-        const isInside = cell.buffer === buffer;
-        const isSource = position < sources.length;
-        const place = (isSource ? SOURCES_AT : TARGETS_AT - 4 * sources.length) / 4 + position;
-        view[place] = (at[position] ?? 0) + (isInside ? from : 0);
-        if (isSource && !isInside) window.set(cell.subarray(from, from + size), at[position]);
-      });
-      coding(size);
-      targets.forEach((target, position) => {
-        const place = at[sources.length + position] ?? 0;
-        if (target.buffer !== buffer) target.set(window.subarray(place, place + size), from);
-      });
+      const to = Math.min(length, from + blockBytes);
+      const free = this.#place(sources, SOURCES_AT, { from, to, window: WINDOW_AT, read: true });
+      this.#place(targets, TARGETS_AT, { from, to, window: free, read: false });
+      coding(to - from);
+      if (outside > 0) this.#copyOut(targets, from, to);
     }
+  }
+
+  #countOutside(cells: readonly Uint8Array[]): number {
+    let outside = 0;
+    for (const cell of cells) if (cell.buffer !== this.#bytes.buffer) outside += 1;
+    return outside;
+  }
+
+  /** Writes the addresses of [from, to) of the cells to a table; cells from elsewhere get a place in the window. Returns its free part. */
+  #place(cells: readonly Uint8Array[], table: number, { from, to, window, read }: Block): number {
+    let free = window;
+    let place = table / 4;
+    for (const cell of cells) {
+      if (cell.buffer === this.#bytes.buffer) this.#words[place] = cell.byteOffset + from;
+      else {
+        this.#words[place] = free;
+        if (read) this.#bytes.set(to - from === cell.length ? cell : cell.subarray(from, to), free);
+        free += to - from + SPREAD_BYTES;
+      }
+      place += 1;
+    }
+    return free;
+  }
+
+  #copyOut(targets: readonly Uint8Array[], from: number, to: number): void {
+    targets.forEach((target, position) => {
+      const at = this.#words[TARGETS_AT / 4 + position] ?? 0;
+      if (target.buffer !== this.#bytes.buffer) target.set(this.#bytes.subarray(at, at + to - from), from);
+    });
   }
 }
 

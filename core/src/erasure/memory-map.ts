@@ -12,15 +12,17 @@ export const CHUNK_BYTES = 1024;
 export const POINTS_MAX = CELLS_MAX / 2;
 /** Tables of the sums of four planes of two units, for each source. */
 export const TABLE_BYTES = 1024;
-/** Address tables and scalings of a transform decoder; what 16 blocks of 16 points need. */
-export const PLAN_BYTES = 48 * 1024;
+/** Two entries of two bytes for each of eight planes of a coefficient, of which there are (k + 3) (n - k) at most: rows are filled up. */
+const INDEX_BYTES = 2 * 2 * 8 * Math.ceil((CELLS_MAX + 3) / 2) ** 2;
+/** Address tables and scalings of a transform decoder: 24 KiB for the nine blocks of 16 points that a code has at most. */
+export const PLAN_BYTES = 32 * 1024;
 
 /** Addresses of the cells that are read and of those that are written. */
 export const SOURCES_AT = 0;
 export const TARGETS_AT = SOURCES_AT + 4 * CELLS_MAX;
 export const TABLES_AT = TARGETS_AT + 4 * CELLS_MAX;
 export const INDEX_AT = TABLES_AT + TABLE_BYTES * CELLS_MAX;
-export const PLAN_AT = INDEX_AT + 2 * 8 * CELLS_MAX * CELLS_MAX;
+export const PLAN_AT = INDEX_AT + INDEX_BYTES;
 /** A cell of zeros, then the symbols and the sums of a transform. */
 export const ZEROS_AT = PLAN_AT + PLAN_BYTES;
 const SYMBOL_BYTES = CHUNK_BYTES + SPREAD_BYTES;

@@ -1,5 +1,5 @@
 /** A matrix made ready to run: on the plain kernel, or on WebAssembly's tables first and on something faster once that pays. */
-import { INDEX_AT, SOURCES_AT, TABLES_AT, TARGETS_AT } from "./memory-map.ts";
+import { INDEX_AT, SOURCES_AT, TARGETS_AT } from "./memory-map.ts";
 import { compileProgram, runProgram } from "./plane-kernel.ts";
 import type { Coding, SimdMemory } from "./simd-memory.ts";
 import { straightKernel } from "./straight-kernel.ts";
@@ -41,7 +41,7 @@ function tableCoding(memory: SimdMemory, matrix: Uint8Array, sources: number): C
   const planes = (PLANES * matrix.length) / sources;
   return (bytes) => {
     memory.load(INDEX_AT, index);
-    kernel(SOURCES_AT, sources, INDEX_AT, planes, TARGETS_AT, 0, bytes, TABLES_AT);
+    kernel(SOURCES_AT, sources, INDEX_AT, planes, TARGETS_AT, 0, bytes);
   };
 }
 

@@ -66,7 +66,7 @@ export class SimdMemory {
     return cell;
   }
 
-  /** Puts what a program needs at `at`, unless it is there. */
+  /** Puts what a program needs at `at`, where it has room, unless it is there. */
   load(at: number, image: Uint16Array | Uint32Array): void {
     if (this.#loaded.get(at) === image) return;
     this.#bytes.set(new Uint8Array(image.buffer, image.byteOffset, image.byteLength), at);

@@ -4,16 +4,17 @@
  * for the s of another block, a multiple of the polynomial through the c_s; for the s of the same block, the derivative of the one through
  * the c_s and zeros. So: scale, inverse transforms, add, one transform, scale. The transforms depend on the block alone.
  */
+import { PpioError } from "../errors.ts";
 import { inverse, multiply, point } from "./field.ts";
 import { type Interpolation, interpolationScales } from "./interpolation.ts";
-import { CHUNK_BYTES, PLAN_AT, POINTS_MAX, SOURCES_AT, sumAt, symbolAt, TARGETS_AT, ZEROS_AT } from "./memory-map.ts";
+import { CHUNK_BYTES, PLAN_AT, PLAN_BYTES, POINTS_MAX, SOURCES_AT, sumAt, symbolAt, TARGETS_AT, ZEROS_AT } from "./memory-map.ts";
 import { scaleEntry, scaleKernel } from "./scale-kernel.ts";
 import type { Coding, Kernel, SimdMemory } from "./simd-memory.ts";
 import { straightKernel } from "./straight-kernel.ts";
 import { forwardProgram, inverseProgram } from "./transform-program.ts";
 
 /** Smaller transforms are never faster than a matrix, and their blocks would be many. */
-export const POINTS_MIN = 16;
+const POINTS_MIN = 16;
 
 export interface TransformOptions extends Interpolation {
   /** Points of a block: a power of two, POINTS_MIN to POINTS_MAX. */
@@ -81,6 +82,7 @@ export function transformCoding(memory: SimdMemory, options: TransformOptions): 
   const outputs = blocksOf(wanted).map(output);
   const scale = memory.shared("scale", scaleKernel);
   const image = Uint32Array.from(plan);
+  if (image.byteLength > PLAN_BYTES) throw new PpioError("INTERNAL", "The plan of a transform decoder has no room.");
   return (bytes) => {
     memory.load(PLAN_AT, image);
     for (let from = 0; from < bytes; from += CHUNK_BYTES) {
@@ -109,19 +111,17 @@ function inverseKernel(memory: SimdMemory, { points, block, derive, add }: Inver
   return memory.shared(name, () => straightKernel(inverseProgram({ points, first: block * points, derive, add })));
 }
 
-/** XORs of planes per unit, roughly: what `matrixXors` is compared with. */
+/** Measured: 2034 and 1405 at 32 points; a scaling has 15 and its loads and stores. */
+const XORS_PER_INVERSE = 13;
+const XORS_PER_FORWARD = 9;
+const XORS_PER_SCALING = 18;
+
+/** What a unit costs, in XORs of planes: infinite where there is no such transform. */
 export function transformXors({ points, known, sources, wanted }: TransformOptions): number {
   if (points < POINTS_MIN || points > POINTS_MAX) return Number.POSITIVE_INFINITY;
   const blocks = (list: readonly number[]): number => new Set(list.map((index) => Math.floor(index / points))).size;
   const outputs = blocks(wanted);
   const layers = points * Math.log2(points);
-  return (
-    outputs * (XORS_PER_INVERSE * blocks(known.slice(0, sources)) + XORS_PER_FORWARD) * layers +
-    (outputs * sources + wanted.length) * XORS_PER_SCALING
-  );
+  const transforms = outputs * (XORS_PER_INVERSE * blocks(known.slice(0, sources)) + XORS_PER_FORWARD) * layers;
+  return transforms + (outputs * sources + wanted.length) * XORS_PER_SCALING;
 }
-
-/** Measured: 2034 and 1405 at 32 points; a scaling has 15 and its loads and stores. */
-const XORS_PER_INVERSE = 13;
-const XORS_PER_FORWARD = 9;
-const XORS_PER_SCALING = 18;

@@ -7,7 +7,7 @@ import fc from "fast-check";
 const UNIT_BYTES = 128;
 const UNITS = 21;
 /** More than any program codes with tables before it makes something faster. */
-const WARM_BYTES = 33 << 20;
+const WARM_BYTES = 129 << 20;
 const WARM_CELL_BYTES = 1 << 17;
 
 const CODES = [

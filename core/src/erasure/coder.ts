@@ -16,10 +16,10 @@ import { matrixProgram } from "./xor-program.ts";
 const PATTERNS_MAX = 64;
 /** Coefficients of a decoding matrix up to which a kernel of its own is made: the search for it takes the cube of them. */
 const STRAIGHT_COEFFICIENTS_MAX = 128;
-/** What is coded with tables before a kernel, or the transforms of a code, are made: about as long as that takes. */
-const KERNEL_AFTER_BYTES = 1 << 20;
-/** The search for a decoding kernel costs about as much as decoding so many bytes with tables, for each coefficient. */
-const SEARCH_AFTER_BYTES = 1 << 18;
+/** What is coded with tables before something faster is made: what takes about as long as making it does (docs/performance.md). */
+const ENCODER_AFTER_BYTES = 1 << 20;
+const TRANSFORMS_AFTER_BYTES = 1 << 26;
+const KERNEL_AFTER_BYTES_PER_COEFFICIENT = 1 << 20;
 /** What a coefficient costs the table kernel, in XORs of a transform (4 ns and 0.25 ns measured). */
 const XORS_PER_COEFFICIENT = 16;
 
@@ -70,23 +70,24 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
   const compile = (rows: Uint8Array, faster?: FasterCoding): Program =>
     memory === undefined ? plainProgram(rows, k) : simdProgram(memory, rows, k, faster);
   const encoder = compile(generatorMatrix(params).subarray(k * k), {
-    afterBytes: KERNEL_AFTER_BYTES,
+    afterBytes: ENCODER_AFTER_BYTES,
     coded: { bytes: 0 },
     make: (into) => straightCoding(into, encodingProgram(params)),
   });
   const { block } = codePoints(params);
-  const transformed = { bytes: 0 };
 
   const decoder = (from: readonly number[], to: readonly number[]): Program => {
     const interpolation = interpolationOf(params, from, to);
     const rows = interpolationMatrix(interpolation);
     if (rows.length <= STRAIGHT_COEFFICIENTS_MAX) {
-      const afterBytes = Math.max(KERNEL_AFTER_BYTES, rows.length * SEARCH_AFTER_BYTES);
+      const afterBytes = rows.length * KERNEL_AFTER_BYTES_PER_COEFFICIENT;
       return compile(rows, { afterBytes, coded: { bytes: 0 }, make: (into) => straightCoding(into, matrixProgram(rows, k)) });
     }
     const transform = { ...interpolation, points: block };
     if (transformXors(transform) >= rows.length * XORS_PER_COEFFICIENT) return compile(rows);
-    return compile(rows, { afterBytes: KERNEL_AFTER_BYTES, coded: transformed, make: (into) => transformCoding(into, transform) });
+    // All coders of a memory share the transforms and the wait for them.
+    const coded = memory?.transformable ?? { bytes: 0 };
+    return compile(rows, { afterBytes: TRANSFORMS_AFTER_BYTES, coded, make: (into) => transformCoding(into, transform) });
   };
 
   const patterns = new Map<string, Pattern>();

@@ -5,9 +5,10 @@
  */
 import {
   ADD,
-  block,
+  BLOCK,
   branch,
   branchTable,
+  END_BLOCK,
   get,
   i32,
   kernelModule,
@@ -47,12 +48,15 @@ function multiplyUnits(constant: number): number[] {
 export function scaleKernel(): Uint8Array<ArrayBuffer> {
   const labels = Array.from({ length: CONSTANTS }, (_, index) => index);
   // Block c ends where the loop of constant c begins; the outermost ends after all loops.
-  let choice = block([...get(ENTRY), ...loadI32(8), ...branchTable(labels)]);
+  const choice: number[] = [];
+  for (let opened = 0; opened <= CONSTANTS; opened += 1) choice.push(...BLOCK);
+  choice.push(...get(ENTRY), ...loadI32(8), ...branchTable(labels));
   let values = 0;
   for (let constant = 1; constant <= CONSTANTS; constant += 1) {
     values = Math.max(values, PLANES + shortProduct(constant).steps.length);
-    choice = block([...choice, ...multiplyUnits(constant), ...branch(CONSTANTS - constant)]);
+    choice.push(...END_BLOCK, ...multiplyUnits(constant), ...branch(CONSTANTS - constant));
   }
+  choice.push(...END_BLOCK);
   const address = (word: number, from: number, to: number): number[] => [
     ...[...get(ENTRY), ...loadI32(4 * word), ...loadI32(), ...get(from), ...ADD, ...set(to)],
   ];

@@ -24,6 +24,8 @@ interface Block {
 }
 
 export class SimdMemory {
+  /** What was decoded here with tables, though transforms would be faster. */
+  readonly transformable = { bytes: 0 };
   readonly #memory: WebAssembly.Memory;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;

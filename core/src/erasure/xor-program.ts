@@ -7,7 +7,7 @@ import { type SumProgram, searchPairs, ZERO } from "./pair-search.ts";
 
 export const PLANES = 8;
 /** Searches for the product with a constant; more find next to nothing. */
-const SEARCHES = 6;
+const SEARCHES = 3;
 /** Up to as many targets each source is added to them in turn and forgotten; then sums that sources share are worth a search. */
 const TARGETS_BY_SOURCE_MAX = 2;
 /** More values than any program has: 2^16 > 50,000, the number of locals that engines accept. */

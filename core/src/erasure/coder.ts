@@ -152,21 +152,18 @@ interface NumberedCells {
 /** Those with the `count` smallest indices, in order. */
 function smallest(numbered: ReadonlyMap<number, Uint8Array>, count: number): NumberedCells {
   const [indices, cells]: [number[], Uint8Array[]] = [[], []];
-  for (const [index, cell] of isOrdered(numbered) ? numbered : [...numbered].sort(([a], [b]) => a - b)) {
-    if (indices.length === count) break;
+  let last = Number.NEGATIVE_INFINITY;
+  let isOrdered = true;
+  numbered.forEach((cell, index) => {
+    isOrdered &&= index > last;
+    last = index;
+    if (indices.length === count) return;
     indices.push(index);
     cells.push(cell);
-  }
-  return { indices, cells };
-}
-
-function isOrdered(numbered: ReadonlyMap<number, unknown>): boolean {
-  let last = Number.NEGATIVE_INFINITY;
-  for (const index of numbered.keys()) {
-    if (index < last) return false;
-    last = index;
-  }
-  return true;
+  });
+  if (isOrdered) return { indices, cells };
+  const sorted = [...numbered].sort(([a], [b]) => a - b).slice(0, count);
+  return { indices: sorted.map(([index]) => index), cells: sorted.map(([, cell]) => cell) };
 }
 
 const sameNumbers = (a: readonly number[], b: readonly number[]): boolean =>

@@ -1,7 +1,6 @@
 /**
- * Short straight lines of XORs for many sums at once: Paar's greedy search (https://doi.org/10.1109/ISIT.1997.613165) makes the pair that
- * most sums share, until every sum is one value. Steps are then put in the order in which the sums need them, so that few values are
- * alive at a time.
+ * Short straight lines of XORs for many sums at once: the greedy search of Paar ("Optimized arithmetic for Reed-Solomon encoders",
+ * 1997) makes the pair that most sums share, until every sum is one value.
  */
 /** The sum of nothing. */
 export const ZERO = -1;
@@ -22,7 +21,7 @@ export function searchPairs(sums: readonly (readonly number[])[], inputs: number
     if (pair === undefined) break;
     steps.push(pair);
   }
-  return depthFirst({ steps, outputs: search.outputs() }, inputs);
+  return { steps, outputs: search.outputs() };
 }
 
 function bitCount(word: number): number {
@@ -104,7 +103,8 @@ function createSearch(sums: readonly (readonly number[])[], inputs: number) {
   };
 }
 
-function depthFirst({ steps, outputs }: SumProgram, inputs: number): SumProgram {
+/** The same with steps in the order in which sums need them, those first that need the fewest: few values are alive at a time. */
+export function inOrder({ steps, outputs }: SumProgram, inputs: number): SumProgram {
   const ordered: [number, number][] = [];
   const places = new Map<number, number>();
   const place = (value: number): number => {
@@ -117,5 +117,26 @@ function depthFirst({ steps, outputs }: SumProgram, inputs: number): SumProgram 
     places.set(value, at);
     return at;
   };
+  // Steps that a sum still needs, counted up to a limit; a value is counted once for each number that is drawn.
+  const counted = new Int32Array(inputs + steps.length);
+  let drawn = 0;
+  const further = (value: number, limit: number): number => {
+    const step = steps[value - inputs];
+    if (step === undefined || limit <= 0 || counted[value] === drawn || places.has(value)) return 0;
+    counted[value] = drawn;
+    const first = 1 + further(step[0], limit - 1);
+    return first + further(step[1], limit - first);
+  };
+  const left = new Set(outputs);
+  while (left.size > 0) {
+    let [next, fewest] = [ZERO, steps.length + 1];
+    for (const output of left) {
+      drawn += 1;
+      const count = further(output, fewest);
+      if (count < fewest) [next, fewest] = [output, count];
+    }
+    left.delete(next);
+    place(next);
+  }
   return { outputs: outputs.map(place), steps: ordered };
 }

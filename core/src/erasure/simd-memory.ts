@@ -27,6 +27,7 @@ export class SimdMemory {
   /** What was decoded here with tables, though transforms would be faster. */
   readonly transformable = { bytes: 0 };
   readonly #memory: WebAssembly.Memory;
+  readonly #buffer: ArrayBuffer;
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   readonly #kernels = new Map<string, Kernel>();
@@ -40,8 +41,9 @@ export class SimdMemory {
     const spread = Math.ceil(cellBytes / CACHE_WAY_BYTES) * SPREAD_BYTES;
     const pages = Math.ceil((CELLS_AT + cellBytes + spread) / PAGE_BYTES);
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-    this.#words = new Uint32Array(this.#memory.buffer);
+    this.#buffer = this.#memory.buffer;
+    this.#bytes = new Uint8Array(this.#buffer);
+    this.#words = new Uint32Array(this.#buffer);
   }
 
   instantiate(bytes: Uint8Array<ArrayBuffer>): Kernel {
@@ -63,7 +65,7 @@ export class SimdMemory {
     if (!(Number.isInteger(length) && length > 0 && length % UNIT_BYTES === 0))
       throw new PpioError("BAD_FORMAT", `A cell's length is a positive multiple of ${UNIT_BYTES} bytes.`);
     if (this.#free + length > this.#bytes.length) throw new PpioError("BAD_FORMAT", "The coder's memory has no room left.");
-    const cell = new Uint8Array(this.#memory.buffer, this.#free, length);
+    const cell = new Uint8Array(this.#buffer, this.#free, length);
     this.#free += length + (length % CACHE_WAY_BYTES === 0 ? SPREAD_BYTES : 0);
     return cell;
   }
@@ -90,7 +92,7 @@ export class SimdMemory {
 
   #countOutside(cells: readonly Uint8Array[]): number {
     let outside = 0;
-    for (const cell of cells) if (cell.buffer !== this.#bytes.buffer) outside += 1;
+    for (const cell of cells) if (cell.buffer !== this.#buffer) outside += 1;
     return outside;
   }
 
@@ -99,7 +101,7 @@ export class SimdMemory {
     let free = window;
     let place = table / 4;
     for (const cell of cells) {
-      if (cell.buffer === this.#bytes.buffer) this.#words[place] = cell.byteOffset + from;
+      if (cell.buffer === this.#buffer) this.#words[place] = cell.byteOffset + from;
       else {
         this.#words[place] = free;
         if (read) this.#bytes.set(to - from === cell.length ? cell : cell.subarray(from, to), free);
@@ -113,7 +115,7 @@ export class SimdMemory {
   #copyOut(targets: readonly Uint8Array[], from: number, to: number): void {
     targets.forEach((target, position) => {
       const at = this.#words[TARGETS_AT / 4 + position] ?? 0;
-      if (target.buffer !== this.#bytes.buffer) target.set(this.#bytes.subarray(at, at + to - from), from);
+      if (target.buffer !== this.#buffer) target.set(this.#bytes.subarray(at, at + to - from), from);
     });
   }
 }

@@ -3,7 +3,7 @@
  * of the steps in order. Equal sums are made once.
  */
 import { bitColumns } from "./field.ts";
-import { type SumProgram, searchPairs, ZERO } from "./pair-search.ts";
+import { inOrder, type SumProgram, searchPairs, ZERO } from "./pair-search.ts";
 
 export const PLANES = 8;
 /** Searches for the product with a constant; more find next to nothing. */
@@ -22,6 +22,8 @@ export interface XorBuilder {
   xor(a: number, b: number): number;
   /** The planes of a symbol times a constant of the standard basis. */
   times(planes: readonly number[], coefficient: number): number[];
+  /** Adds such a product to `sums`, each plane as soon as it is there, so that few values are alive. */
+  addTimes(sums: number[], planes: readonly number[], coefficient: number): void;
   program(outputs: readonly number[]): XorProgram;
 }
 
@@ -39,13 +41,31 @@ export function createXorBuilder(sources: number): XorBuilder {
     known.set(key, value);
     return value;
   };
+  const run = (planes: readonly number[], coefficient: number, done: (plane: number, value: number) => void): void => {
+    const { steps: sums, outputs } = shortProduct(coefficient);
+    const values: number[] = [];
+    const add = (value: number): void => {
+      outputs.forEach((output, plane) => {
+        if (output === values.length) done(plane, value);
+      });
+      values.push(value);
+    };
+    planes.forEach(add);
+    for (const [a, b] of sums) add(xor(values[a] ?? ZERO, values[b] ?? ZERO));
+  };
   return {
     xor,
     times: (planes, coefficient) => {
-      const { steps: sums, outputs } = shortProduct(coefficient);
-      const values = [...planes];
-      for (const [a, b] of sums) values.push(xor(values[a] ?? ZERO, values[b] ?? ZERO));
-      return outputs.map((value) => values[value] ?? ZERO);
+      const product = new Array<number>(PLANES).fill(ZERO);
+      run(planes, coefficient, (plane, value) => {
+        product[plane] = value;
+      });
+      return product;
+    },
+    addTimes: (sums, planes, coefficient) => {
+      run(planes, coefficient, (plane, value) => {
+        sums[plane] = xor(sums[plane] ?? ZERO, value);
+      });
     },
     program: (outputs) => ({ sources, steps, outputs }),
   };
@@ -64,8 +84,9 @@ export function shortProduct(coefficient: number): SumProgram {
     const other = searchRenamed(rows, draw);
     if (other.steps.length < best.steps.length) best = other;
   }
-  products.set(coefficient, best);
-  return best;
+  const product = inOrder(best, PLANES);
+  products.set(coefficient, product);
+  return product;
 }
 
 function searchRenamed(rows: readonly (readonly number[])[], draw: (below: number) => number): SumProgram {
@@ -100,23 +121,20 @@ export function matrixProgram(matrix: Uint8Array, sources: number): XorProgram {
       for (const q of planesOf(subset)) sums[target * PLANES + plane]?.push(source * PLANES + q);
     });
   });
-  return { sources, ...searchPairs(sums, sources * PLANES) };
+  const inputs = sources * PLANES;
+  return { sources, ...inOrder(searchPairs(sums, inputs), inputs) };
 }
 
 function programBySource(matrix: Uint8Array, sources: number): XorProgram {
   const builder = createXorBuilder(sources);
-  const outputs = new Array<number>((matrix.length / sources) * PLANES).fill(ZERO);
+  const targets = Array.from({ length: matrix.length / sources }, () => new Array<number>(PLANES).fill(ZERO));
   for (let source = 0; source < sources; source += 1) {
     const planes = Array.from({ length: PLANES }, (_, plane) => PLANES * source + plane);
-    for (let at = source; at < matrix.length; at += sources) {
-      const target = Math.floor(at / sources);
-      builder.times(planes, matrix[at] ?? 0).forEach((value, plane) => {
-        const output = target * PLANES + plane;
-        outputs[output] = builder.xor(outputs[output] ?? ZERO, value);
-      });
-    }
+    targets.forEach((sums, target) => {
+      builder.addTimes(sums, planes, matrix[target * sources + source] ?? 0);
+    });
   }
-  return builder.program(outputs);
+  return builder.program(targets.flat());
 }
 
 function* planesOf(subset: number): Generator<number> {

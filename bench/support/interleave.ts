@@ -12,7 +12,7 @@ export interface Contest {
 
 const TURNS = 15;
 /** Turns that only let the engine finish compiling. */
-const WARM_TURNS = 3;
+const WARM_TURNS = 8;
 const TURN_MS = 40;
 
 /** GB/s of an action that handles `bytes`, repeated for one turn. */

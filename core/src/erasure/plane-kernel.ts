@@ -5,7 +5,6 @@
  */
 import { bitColumns } from "./field.ts";
 
-export const UNIT_BYTES = 128;
 const PLANES = 8;
 const WORDS_PER_PLANE = 4;
 const WORDS_PER_UNIT = PLANES * WORDS_PER_PLANE;

@@ -1,29 +1,51 @@
-/** A matrix made ready to run: on the plain kernel, or on WebAssembly's tables first and a kernel of its own once that pays. */
+/** A matrix made ready to run: on the plain kernel, or on WebAssembly's tables first and on something faster once that pays. */
+import { INDEX_AT, SOURCES_AT, TARGETS_AT } from "./memory-map.ts";
 import { compileProgram, runProgram } from "./plane-kernel.ts";
-import type { Kernel, SimdMemory } from "./simd-memory.ts";
+import type { Coding, SimdMemory } from "./simd-memory.ts";
 import { straightKernel } from "./straight-kernel.ts";
-import { tableIndex } from "./table-kernel.ts";
-import type { XorProgram } from "./xor-program.ts";
-
-/** After as many bytes a kernel's compilation is paid back. */
-const COMPILE_AFTER_BYTES = 1 << 20;
+import { tableIndex, tableKernel } from "./table-kernel.ts";
+import { PLANES, type XorProgram } from "./xor-program.ts";
 
 export type Program = (sources: readonly Uint8Array[], targets: readonly Uint8Array[]) => void;
+
+/** What is faster than tables, but costs time to make. */
+export interface FasterCoding {
+  /** Made after as many bytes of data. */
+  readonly afterBytes: number;
+  /** Bytes of data coded so far; programs that share what is made share it. */
+  readonly coded: { bytes: number };
+  make(memory: SimdMemory): Coding;
+}
 
 export function plainProgram(matrix: Uint8Array, sources: number): Program {
   const program = compileProgram(matrix, sources);
   return (from, to) => runProgram(program, from, to);
 }
 
-/** @param straight the same as an XOR program, when a kernel of its own is faster than tables */
-export function simdProgram(memory: SimdMemory, matrix: Uint8Array, sources: number, straight?: () => XorProgram): Program {
-  const index = tableIndex(matrix, sources);
-  let kernel: Kernel | undefined;
-  let coded = 0;
+export function simdProgram(memory: SimdMemory, matrix: Uint8Array, sources: number, faster?: FasterCoding): Program {
+  let coding = tableCoding(memory, matrix, sources);
+  let waiting = faster;
   return (from, to) => {
-    if (straight !== undefined && kernel === undefined && coded >= COMPILE_AFTER_BYTES)
-      kernel = memory.instantiate(straightKernel(straight()));
-    coded += sources * (from[0]?.length ?? 0);
-    memory.run(index, from, to, kernel);
+    if (waiting !== undefined && waiting.coded.bytes >= waiting.afterBytes) {
+      coding = waiting.make(memory);
+      waiting = undefined;
+    }
+    if (waiting !== undefined) waiting.coded.bytes += sources * (from[0]?.length ?? 0);
+    memory.run(coding, from, to);
   };
+}
+
+function tableCoding(memory: SimdMemory, matrix: Uint8Array, sources: number): Coding {
+  const kernel = memory.shared("tables", tableKernel);
+  const index = tableIndex(matrix, sources);
+  const planes = (PLANES * matrix.length) / sources;
+  return (bytes) => {
+    memory.load(INDEX_AT, index);
+    kernel(SOURCES_AT, sources, INDEX_AT, planes, TARGETS_AT, 0, bytes);
+  };
+}
+
+export function straightCoding(memory: SimdMemory, program: XorProgram): Coding {
+  const kernel = memory.instantiate(straightKernel(program));
+  return (bytes) => kernel(SOURCES_AT, TARGETS_AT, 0, bytes);
 }

@@ -1,5 +1,21 @@
 /** An XOR program as a WebAssembly function `run(sources, targets, from, to)`: a loop over units, its body without a branch. */
-import { ADD, get, i32, kernelModule, LESS_UNSIGNED, loadI32, loadV128, repeat, set, storeV128, tee, XOR_V128 } from "../wasm/emitter.ts";
+
+import {
+  ADD,
+  get,
+  i32,
+  kernelModule,
+  LESS_UNSIGNED,
+  loadI32,
+  loadV128,
+  repeat,
+  set,
+  storeV128,
+  tee,
+  XOR_V128,
+  ZERO_V128,
+} from "../wasm/emitter.ts";
+import { ZERO } from "./pair-search.ts";
 import { PLANES, type XorProgram } from "./xor-program.ts";
 
 const [SOURCES, TARGETS, OFFSET, END, ADDRESS, FIRST_VALUE] = [0, 1, 2, 3, 4, 5];
@@ -19,17 +35,17 @@ export function straightKernel({ sources, steps, outputs }: XorProgram): Uint8Ar
   const local = (value: number): number => FIRST_VALUE + value;
   const load = (value: number): void => {
     const cell = Math.floor(value / PLANES);
-    if (cell >= sources || loaded.has(cell)) return;
+    if (value === ZERO || cell >= sources || loaded.has(cell)) return;
     loaded.add(cell);
     emit(get(SOURCES), loadI32(4 * cell), get(OFFSET), ADD, set(ADDRESS));
     for (let plane = 0; plane < PLANES; plane += 1) emit(get(ADDRESS), loadV128(PLANE_BYTES * plane), set(local(cell * PLANES + plane)));
   };
   const store = (target: number): void => {
+    for (const value of outputs.slice(target * PLANES, (target + 1) * PLANES)) load(value);
     emit(get(TARGETS), loadI32(4 * target), get(OFFSET), ADD, set(ADDRESS));
     for (let plane = 0; plane < PLANES; plane += 1) {
-      const value = outputs[target * PLANES + plane] ?? 0;
-      load(value);
-      emit(get(ADDRESS), get(local(value)), storeV128(PLANE_BYTES * plane));
+      const value = outputs[target * PLANES + plane] ?? ZERO;
+      emit(get(ADDRESS), value === ZERO ? ZERO_V128 : get(local(value)), storeV128(PLANE_BYTES * plane));
     }
   };
 
@@ -37,10 +53,8 @@ export function straightKernel({ sources, steps, outputs }: XorProgram): Uint8Ar
   const storedAfter = new Map<number, number[]>();
   for (let target = 0; target < outputs.length / PLANES; target += 1) {
     const last = Math.max(...outputs.slice(target * PLANES, (target + 1) * PLANES));
-    if (last < PLANES * sources) {
-      load(last);
-      store(target);
-    } else storedAfter.set(last, [...(storedAfter.get(last) ?? []), target]);
+    if (last < PLANES * sources) store(target);
+    else storedAfter.set(last, [...(storedAfter.get(last) ?? []), target]);
   }
   steps.forEach(([a, b], step) => {
     const value = PLANES * sources + step;

@@ -3,26 +3,27 @@
  * of the steps in order. Equal sums are made once.
  */
 import { bitColumns } from "./field.ts";
+import { inOrder, type SumProgram, searchPairs, ZERO } from "./pair-search.ts";
 
 export const PLANES = 8;
-/** The sum of nothing. */
-export const ZERO = -1;
-const SEARCHES = 24;
+/** Searches for the product with a constant; more find next to nothing. */
+const SEARCHES = 3;
+/** Up to as many targets each source is added to them in turn and forgotten; then sums that sources share are worth a search. */
+const TARGETS_BY_SOURCE_MAX = 2;
 /** More values than any program has: 2^16 > 50,000, the number of locals that engines accept. */
 const VALUES_MAX = 1 << 16;
 
-export interface XorProgram {
+export interface XorProgram extends SumProgram {
+  /** Cells; a step's value is numbered from 8 sources on, outputs are the planes of each target. */
   readonly sources: number;
-  /** Step i makes value 8 sources + i of the two values. */
-  readonly steps: readonly (readonly [number, number])[];
-  /** Value of each plane of each target. */
-  readonly outputs: readonly number[];
 }
 
 export interface XorBuilder {
   xor(a: number, b: number): number;
   /** The planes of a symbol times a constant of the standard basis. */
   times(planes: readonly number[], coefficient: number): number[];
+  /** Adds such a product to `sums`, each plane as soon as it is there, so that few values are alive. */
+  addTimes(sums: number[], planes: readonly number[], coefficient: number): void;
   program(outputs: readonly number[]): XorProgram;
 }
 
@@ -40,71 +41,64 @@ export function createXorBuilder(sources: number): XorBuilder {
     known.set(key, value);
     return value;
   };
+  const run = (planes: readonly number[], coefficient: number, done: (plane: number, value: number) => void): void => {
+    const { steps: sums, outputs } = shortProduct(coefficient);
+    const values: number[] = [];
+    const add = (value: number): void => {
+      outputs.forEach((output, plane) => {
+        if (output === values.length) done(plane, value);
+      });
+      values.push(value);
+    };
+    planes.forEach(add);
+    for (const [a, b] of sums) add(xor(values[a] ?? ZERO, values[b] ?? ZERO));
+  };
   return {
     xor,
     times: (planes, coefficient) => {
-      const { sums, outputs } = shortProduct(coefficient);
-      const values = [...planes];
-      for (const [a, b] of sums) values.push(xor(values[a] ?? ZERO, values[b] ?? ZERO));
-      return outputs.map((value) => values[value] ?? ZERO);
+      const product = new Array<number>(PLANES).fill(ZERO);
+      run(planes, coefficient, (plane, value) => {
+        product[plane] = value;
+      });
+      return product;
+    },
+    addTimes: (sums, planes, coefficient) => {
+      run(planes, coefficient, (plane, value) => {
+        sums[plane] = xor(sums[plane] ?? ZERO, value);
+      });
     },
     program: (outputs) => ({ sources, steps, outputs }),
   };
 }
 
-interface Product {
-  readonly sums: readonly (readonly [number, number])[];
-  readonly outputs: readonly number[];
-}
+const products = new Map<number, SumProgram>();
 
-const products = new Map<number, Product>();
-
-/** A short program for eight planes times a constant: Paar's greedy search, several times with ties broken by a seeded draw. */
-function shortProduct(coefficient: number): Product {
+/** A short program for eight planes times a constant: the search, several times with the planes named otherwise. */
+export function shortProduct(coefficient: number): SumProgram {
   const known = products.get(coefficient);
   if (known !== undefined) return known;
-  const columns = bitColumns(coefficient);
-  const rows = Array.from({ length: PLANES }, (_, p) => columns.flatMap((column, q) => ((column >> p) & 1 ? [q] : [])));
+  const rows = planeSubsets(coefficient).map((subset) => [...planesOf(subset)]);
   const draw = seededDraw(coefficient);
-  let best = paar(rows, () => 0);
+  let best = searchPairs(rows, PLANES);
   for (let search = 1; search < SEARCHES; search += 1) {
-    const other = paar(rows, draw);
-    if (other.sums.length < best.sums.length) best = other;
+    const other = searchRenamed(rows, draw);
+    if (other.steps.length < best.steps.length) best = other;
   }
-  products.set(coefficient, best);
-  return best;
+  const product = inOrder(best, PLANES);
+  products.set(coefficient, product);
+  return product;
 }
 
-/** Takes the pair that most rows share, until every row is one value. */
-function paar(from: readonly (readonly number[])[], draw: (below: number) => number): Product {
-  const rows = from.map((row) => new Set(row));
-  const sums: [number, number][] = [];
-  for (;;) {
-    const counts = new Map<number, number>();
-    for (const row of rows) {
-      const values = [...row];
-      values.forEach((a, at) => {
-        for (const b of values.slice(at + 1)) {
-          const key = Math.min(a, b) * VALUES_MAX + Math.max(a, b);
-          counts.set(key, (counts.get(key) ?? 0) + 1);
-        }
-      });
-    }
-    if (counts.size === 0) break;
-    const most = Math.max(...counts.values());
-    const pairs = [...counts].filter(([, count]) => count === most);
-    const [key = 0] = pairs[draw(pairs.length)] ?? [];
-    const [a, b] = [Math.floor(key / VALUES_MAX), key % VALUES_MAX];
-    for (const row of rows) {
-      if (row.has(a) && row.has(b)) {
-        row.delete(a);
-        row.delete(b);
-        row.add(PLANES + sums.length);
-      }
-    }
-    sums.push([a, b]);
+function searchRenamed(rows: readonly (readonly number[])[], draw: (below: number) => number): SumProgram {
+  const planes = Array.from({ length: PLANES }, (_, plane) => plane);
+  for (let left = PLANES; left > 1; left -= 1) {
+    const [taken = 0] = planes.splice(draw(left), 1);
+    planes.push(taken);
   }
-  return { sums, outputs: rows.map((row) => [...row][0] ?? ZERO) };
+  const named = rows.map((row) => row.map((plane) => planes.indexOf(plane)));
+  const { steps, outputs } = searchPairs(named, PLANES);
+  const renamed = (value: number): number => planes[value] ?? value;
+  return { outputs: outputs.map(renamed), steps: steps.map(([a, b]) => [renamed(a), renamed(b)]) };
 }
 
 /** A linear congruential generator, so that every machine makes the same kernels. */
@@ -116,27 +110,35 @@ function seededDraw(seed: number): (below: number) => number {
   };
 }
 
-/** targets x sources coefficients, source by source, so that few values are alive; sums of four planes are shared by all targets. */
+/** targets x sources coefficients. */
 export function matrixProgram(matrix: Uint8Array, sources: number): XorProgram {
-  const builder = createXorBuilder(sources);
   const targets = matrix.length / sources;
-  const outputs = new Array<number>(targets * PLANES).fill(ZERO);
+  if (targets <= TARGETS_BY_SOURCE_MAX) return programBySource(matrix, sources);
+  const sums = Array.from({ length: targets * PLANES }, (): number[] => []);
+  matrix.forEach((coefficient, at) => {
+    const [target, source] = [Math.floor(at / sources), at % sources];
+    planeSubsets(coefficient).forEach((subset, plane) => {
+      for (const q of planesOf(subset)) sums[target * PLANES + plane]?.push(source * PLANES + q);
+    });
+  });
+  const inputs = sources * PLANES;
+  return { sources, ...inOrder(searchPairs(sums, inputs), inputs) };
+}
+
+function programBySource(matrix: Uint8Array, sources: number): XorProgram {
+  const builder = createXorBuilder(sources);
+  const targets = Array.from({ length: matrix.length / sources }, () => new Array<number>(PLANES).fill(ZERO));
   for (let source = 0; source < sources; source += 1) {
-    const sumOf = (half: number, subset: number): number => {
-      if (subset === 0) return ZERO;
-      const rest = subset & (subset - 1);
-      const lowest = PLANES * source + 4 * half + (31 - Math.clz32(subset ^ rest));
-      return builder.xor(lowest, sumOf(half, rest));
-    };
-    for (let target = 0; target < targets; target += 1) {
-      const subsets = planeSubsets(matrix[target * sources + source] ?? 0);
-      subsets.forEach((subset, plane) => {
-        const at = target * PLANES + plane;
-        outputs[at] = builder.xor(builder.xor(outputs[at] ?? ZERO, sumOf(0, subset & 15)), sumOf(1, subset >> 4));
-      });
-    }
+    const planes = Array.from({ length: PLANES }, (_, plane) => PLANES * source + plane);
+    targets.forEach((sums, target) => {
+      builder.addTimes(sums, planes, matrix[target * sources + source] ?? 0);
+    });
   }
-  return builder.program(outputs);
+  return builder.program(targets.flat());
+}
+
+function* planesOf(subset: number): Generator<number> {
+  for (let plane = 0; plane < PLANES; plane += 1) if ((subset >> plane) & 1) yield plane;
 }
 
 /** For every plane of a product with `coefficient`: the set of source planes that it sums, as bits. */

@@ -57,6 +57,16 @@ export const SELECT: Code = [0x1b];
 /** Runs the body at least once and again while it leaves a non-zero i32. */
 export const repeat = (body: Code): number[] => [0x03, 0x40, ...body, 0x0d, 0, 0x0b];
 
+export const BLOCK: Code = [0x02, 0x40];
+export const END_BLOCK: Code = [0x0b];
+/** Leaves the block that is `depth` blocks further out. */
+export const branch = (depth: number): number[] => [0x0c, ...unsigned(depth)];
+/** Leaves the block whose depth an i32 chooses among these, the last of them also for any higher number. */
+export const branchTable = (depths: readonly number[]): number[] => [
+  ...[0x0e, ...unsigned(depths.length - 1)],
+  ...depths.flatMap(unsigned),
+];
+
 const section = (id: number, body: Code): number[] => [id, ...unsigned(body.length), ...body];
 const name = (text: string): number[] => [text.length, ...[...text].map((letter) => letter.charCodeAt(0))];
 

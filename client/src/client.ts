@@ -2,6 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { AddressBook } from "@ppio/core";
 import { JsonRpcProvider, type Provider, type Signer } from "ethers";
+import { parallelism, startWorker } from "#workers";
 import { createChain } from "./chain/chain.ts";
 import { type DealView, loadDeal } from "./chain/deal-view.ts";
 import type { Context } from "./context.ts";
@@ -30,6 +31,10 @@ import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts"
 import { type ResumedPut, resumePuts } from "./put/resume-puts.ts";
 import { type RepairOptions, type RepairResult, repairDeal } from "./repair/repair-deal.ts";
 import { type DealVerification, type VerifyOptions, verifyDeal } from "./verify/verify-deal.ts";
+import { createInlinePool, createWorkerPool } from "./workers/pool.ts";
+
+/** More are of no use before the network is the limit. */
+const WORKERS_MAX = 4;
 
 export interface ClientOptions {
   readonly addressBook: AddressBook;
@@ -50,6 +55,8 @@ export interface ClientOptions {
   readonly random?: Random;
   readonly log?: Log;
   readonly limits?: Partial<ClientLimits>;
+  /** Threads that seal, code and hash large objects; one less than the machine runs at once by default, 4 at most. 0 for none. */
+  readonly workers?: number;
   /** A faster incremental SHA-256, such as node:crypto's. */
   readonly sha256?: () => Hasher;
 }
@@ -71,7 +78,7 @@ export interface Client {
   /** Ends a deal early; false when it had ended already. */
   terminateDeal(dealId: string, signal?: AbortSignal): Promise<boolean>;
   listProviders(signal?: AbortSignal): Promise<ProviderView[]>;
-  /** Lets go of the chain connection that the client made itself. */
+  /** Ends its threads, and lets go of the chain connection that the client made itself. */
   close(): void;
 }
 
@@ -86,6 +93,7 @@ export function createClient(options: ClientOptions): Client {
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLog;
   const transport = options.transport ?? createFetchTransport();
+  const threads = options.workers ?? Math.min(WORKERS_MAX, parallelism() - 1);
   const context: Context = {
     chain: createChain({ addressBook, provider, signer: options.signer, clock, log }),
     clock,
@@ -96,6 +104,7 @@ export function createClient(options: ClientOptions): Client {
     api: (endpoint) => createProviderApi(endpoint, transport),
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
+    workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),
     masterSecret,
     applicationSecret,
   };
@@ -113,6 +122,9 @@ export function createClient(options: ClientOptions): Client {
     repairDeal: (repair) => repairDeal(context, repair),
     terminateDeal: (dealId, signal) => terminateDeal(context, dealId, signal),
     listProviders: (signal) => listProviders(context, signal),
-    close: () => ownProvider?.destroy(),
+    close: () => {
+      context.workers.close();
+      ownProvider?.destroy();
+    },
   };
 }

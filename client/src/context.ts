@@ -5,6 +5,7 @@ import type { ProviderApi } from "./http/provider-api.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { PutJournal } from "./put/journal.ts";
+import type { WorkerPool } from "./workers/pool.ts";
 
 export interface Context {
   readonly chain: Chain;
@@ -16,6 +17,7 @@ export interface Context {
   readonly api: (endpoint: string) => ProviderApi;
   readonly headStore: HeadStore;
   readonly journal: PutJournal;
+  readonly workers: WorkerPool;
   /** The user's; never leaves the machine. */
   readonly masterSecret: Uint8Array;
   /** The developer's secret for this user. */

@@ -145,7 +145,11 @@ describe("files", () => {
   it("reads sources anywhere, and names what is no file", async () => {
     await writeFile(join(dir, "source"), "hello world");
     const { source, name, close } = await openSource(join(dir, "source"));
-    expect([name, source.sizeBytes, Buffer.from(await source.read(6, 100)).toString()]).to.deep.equal(["source", 11, "world"]);
+    expect([name, source.sizeBytes, Buffer.from(await source.read(6, 100, new Uint8Array(100))).toString()]).to.deep.equal([
+      "source",
+      11,
+      "world",
+    ]);
     await close();
     expect(await codeOf(() => openSource(join(dir, "nothing")))).to.equal("NOT_FOUND");
     expect(await codeOf(() => openSource(dir))).to.equal("USAGE");

@@ -15,6 +15,7 @@ import { Signature, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { describeReasons, reasonOf } from "../../client/dist/providers/reasons.js";
+import { hashedFill } from "../../client/dist/put/batch.js";
 import { storeSlots } from "../../client/dist/put/store-slots.js";
 
 type Context = Parameters<typeof storeSlots>[0];
@@ -106,9 +107,9 @@ function store({ providers, dates }: Setting) {
     dates,
     slotIndices: [0, 1, 2],
     candidates,
-    fill: async (_batch, slots) => {
+    fill: hashedFill(header, async (_batch, slots) => {
       for (const [at, slot] of slots.entries()) slot.fill(at + 1);
-    },
+    }),
     bufferBytes: 1 << 20,
   });
 }

@@ -36,11 +36,10 @@ export async function openSource(path: string): Promise<OpenedSource> {
 function handleSource(handle: FileHandle, sizeBytes: number, path: string): ObjectSource {
   return {
     sizeBytes,
-    read: async (offset, length) => {
-      const buffer = new Uint8Array(length);
+    read: async (offset, length, room) => {
       try {
-        const { bytesRead } = await handle.read(buffer, 0, length, offset);
-        return buffer.subarray(0, bytesRead);
+        const { bytesRead } = await handle.read(room, 0, length, offset);
+        return room.subarray(0, bytesRead);
       } catch (cause) {
         throw diskError(cause, path);
       }

@@ -3,8 +3,9 @@ import { type AesKey, BLOCK_BYTES, counterAt, fromBlockStart, type ImportAesKey 
 
 const COUNTER_BITS = 64;
 
-/** WebCrypto's types refuse shared memory, which nobody passes here. */
-const source = (bytes: Uint8Array): BufferSource => bytes as Uint8Array<ArrayBuffer>;
+/** WebCrypto refuses shared memory. */
+const source = (bytes: Uint8Array): BufferSource =>
+  bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 
 export const importAesKey: ImportAesKey = (bytes): AesKey => {
   const { subtle } = globalThis.crypto;

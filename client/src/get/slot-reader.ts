@@ -5,7 +5,9 @@
 import {
   answerRootsHash,
   cellLength,
+  cellRoots,
   type DealHeader,
+  equalBytes,
   PpioError,
   readAnswerHead,
   readAnswerMessage,
@@ -13,7 +15,6 @@ import {
   readTicketMessage,
   type SigningDomain,
   type TicketEnvelope,
-  verifyCellPart,
   verifyCellRun,
 } from "@ppio/core";
 import { encodeBase64, hexlify, type Signer, ZeroAddress } from "ethers";
@@ -58,8 +59,7 @@ export interface SlotReaderOptions {
 /** Cells [firstRow, firstRow + rowCount) of the slot, back to back. @throws CORRUPT when the provider's answer does not hold */
 export async function readCells(options: SlotReaderOptions, firstRow: number, rowCount: number, signal: AbortSignal): Promise<Uint8Array> {
   const { header, slot } = options;
-  const lengths = Array.from({ length: rowCount }, (_, at) => cellLength(header, firstRow + at));
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+  const total = (rowCount - 1) * header.cellBytes + cellLength(header, firstRow + rowCount - 1);
   const request = { dealId: options.dealId, slotIndex: slot.slotIndex, offset: firstRow * header.cellBytes, length: total };
   const answer = await options.api.readSlot({ ...request, authorization: options.authorization }, signal);
   try {
@@ -70,17 +70,21 @@ export async function readCells(options: SlotReaderOptions, firstRow: number, ro
     });
     verifyCellRun(header, slot.root, firstRow, roots, head.siblings);
     await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
-    const out = new Uint8Array(total);
-    let at = 0;
-    for (const [index, length] of lengths.entries()) {
-      const siblings = await readCellSiblings(answer.readExactly);
-      const bytes = await answer.readExactly(length);
-      verifyCellPart(header, firstRow + index, head.cellRoots[index] ?? new Uint8Array(), 0, bytes, siblings);
-      out.set(bytes, at);
-      at += length;
+    const cells = new Uint8Array(total);
+    for (let at = 0; at < total; at += header.cellBytes) {
+      if ((await readCellSiblings(answer.readExactly)).length !== 0) {
+        throw new PpioError("CORRUPT", `Provider ${slot.provider.providerId} sent siblings with a whole cell; another provider is asked.`);
+      }
+      await answer.readInto(cells.subarray(at, at + header.cellBytes));
     }
     await answer.end();
-    return out;
+    if (!equalBytes(cellRoots(header, firstRow, cells), roots)) {
+      throw new PpioError(
+        "CORRUPT",
+        `Provider ${slot.provider.providerId} sent bytes that do not match the slot; another provider is asked.`,
+      );
+    }
+    return cells;
   } finally {
     await answer.close();
   }

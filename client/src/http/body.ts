@@ -3,6 +3,8 @@ import { PpioError, type ReadExactly } from "@ppio/core";
 
 export interface AnswerReader {
   readonly readExactly: ReadExactly;
+  /** Fills `target`; throws `TRUNCATED` when the answer ends before. */
+  readInto(target: Uint8Array): Promise<void>;
   /** Throws `BAD_FORMAT` when bytes are left. */
   end(): Promise<void>;
   /** Gives the connection up. */
@@ -18,19 +20,22 @@ export function answerReader(body: AsyncIterable<Uint8Array>): AnswerReader {
     rest = value;
     return true;
   };
+  const readInto = async (target: Uint8Array): Promise<void> => {
+    for (let at = 0; at < target.length; ) {
+      if (rest.length === 0 && !(await fill())) {
+        throw new PpioError("TRUNCATED", `The answer ended ${target.length - at} bytes early.`);
+      }
+      const take = Math.min(rest.length, target.length - at);
+      target.set(rest.subarray(0, take), at);
+      rest = rest.subarray(take);
+      at += take;
+    }
+  };
   return {
+    readInto,
     async readExactly(length) {
       const out = new Uint8Array(length);
-      let at = 0;
-      while (at < length) {
-        if (rest.length === 0 && !(await fill())) {
-          throw new PpioError("TRUNCATED", `The answer ended ${length - at} bytes early.`);
-        }
-        const take = Math.min(rest.length, length - at);
-        out.set(rest.subarray(0, take), at);
-        rest = rest.subarray(take);
-        at += take;
-      }
+      await readInto(out);
       return out;
     },
     async end() {

@@ -67,11 +67,13 @@ export function createFetchTransport(fetchFunction: typeof fetch = fetch): Trans
     async request({ method, url, headers, body, signal }) {
       let response: Response;
       try {
+        // What workers have filled is shared memory, which fetch refuses.
+        const sent = body === undefined || body.buffer instanceof ArrayBuffer ? body : new Uint8Array(body);
         response = await fetchFunction(url, {
           method,
           redirect: "error",
           ...(headers === undefined ? {} : { headers }),
-          ...(body === undefined ? {} : { body: body as BodyInit }),
+          ...(sent === undefined ? {} : { body: sent as BodyInit }),
           ...(signal === undefined ? {} : { signal }),
         });
       } catch (cause) {

@@ -3,19 +3,13 @@
  * ways, so that no signature can ever reveal a storage key.
  */
 
-import { hkdf } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { PpioError } from "@ppio/core";
 import { getBytes, HDNodeWallet, Mnemonic } from "ethers";
+import { deriveKey } from "./hkdf.ts";
 
-const KEY_BYTES = 32;
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** HKDF-SHA256 with a text label as info. */
-export function deriveKey(secret: Uint8Array, salt: Uint8Array, label: string, length = KEY_BYTES): Uint8Array {
-  return hkdf(sha256, secret, salt, utf8(label), length);
-}
 
 export interface UserKeys {
   readonly wallet: HDNodeWallet;

@@ -1,2 +1,3 @@
 export * from "./derive.ts";
+export * from "./hkdf.ts";
 export * from "./wrap.ts";

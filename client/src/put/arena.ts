@@ -1,12 +1,25 @@
 /**
- * The memory of a transfer: a fixed number of equal buffers, handed out and taken back. Whoever produces waits for a free one, so
- * the slowest consumer sets the pace and memory stays flat whatever the object's size.
+ * The memory of a put: a fixed number of equal arenas, handed out and taken back. Whoever produces waits for a free one, so the slowest
+ * consumer sets the pace and memory stays flat whatever the object's size.
  */
 import { type DealHeader, PpioError } from "@ppio/core";
 
+/** Memory for one batch of rows. */
 export interface Arena {
-  /** One buffer per slot, each as long as the batch's slot bytes at most. */
+  /** Room for the batch's plaintext; empty where slots are filled from elsewhere. */
+  readonly plain: Uint8Array;
+  /** One buffer per slot. */
   readonly slots: readonly Uint8Array[];
+}
+
+export interface ArenaShape {
+  readonly slotCount: number;
+  /** Of one batch. */
+  readonly bytesPerSlot: number;
+  /** Of one batch. */
+  readonly plainBytes: number;
+  /** Whether workers see it too. */
+  readonly isShared: boolean;
 }
 
 export interface ArenaPool {
@@ -22,29 +35,44 @@ export interface BatchPlan {
   readonly arenas: number;
 }
 
+/** One is read and sealed, one is sent, and one waits for the slowest provider. */
 const ARENAS = 3;
 
-/** Rows per batch so that `ARENAS` batches of `slotCount` cells a row fit in `bufferBytes`; at least one row. */
-export function planBatches(header: DealHeader, slotCount: number, bufferBytes: number, requestBytesMax: number): BatchPlan {
-  const rowBytes = slotCount * header.cellBytes;
-  const fitting = Math.floor(bufferBytes / (ARENAS * rowBytes));
+/**
+ * Rows per batch so that all arenas fit in `bufferBytes`; at least one row.
+ * @param rowBytes of an arena for each row @param workers that fill arenas besides
+ */
+export function planBatches(
+  header: DealHeader,
+  rowBytes: number,
+  bufferBytes: number,
+  requestBytesMax: number,
+  workers: number,
+): BatchPlan {
+  const wanted = ARENAS + Math.max(0, workers - 1);
+  const fitting = Math.floor(bufferBytes / (wanted * rowBytes));
   const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / header.cellBytes), header.rows));
   const batches = Math.ceil(header.rows / rowsPerBatch);
-  return { rowsPerBatch, arenas: Math.min(fitting >= 1 ? ARENAS : 2, batches) };
+  return { rowsPerBatch, arenas: Math.min(fitting >= 1 ? wanted : 2, batches) };
 }
 
-export function createArenaPool(slotCount: number, bytesPerSlot: number, arenas: number): ArenaPool {
+export function createArenaPool(shape: ArenaShape, arenas: number): ArenaPool {
+  const { slotCount, bytesPerSlot, plainBytes } = shape;
   const free: Arena[] = [];
   const waiting: ((arena: Arena) => void)[] = [];
   let made = 0;
   let out = 0;
   let outMax = 0;
-  const arenaBytes = slotCount * bytesPerSlot;
+  const arenaBytes = plainBytes + slotCount * bytesPerSlot;
 
   const make = (): Arena => {
     made += 1;
-    const memory = new Uint8Array(arenaBytes);
-    return { slots: Array.from({ length: slotCount }, (_, at) => memory.subarray(at * bytesPerSlot, (at + 1) * bytesPerSlot)) };
+    const memory = new Uint8Array(shape.isShared ? new SharedArrayBuffer(arenaBytes) : new ArrayBuffer(arenaBytes));
+    const slots = Array.from({ length: slotCount }, (_, at) => {
+      const from = plainBytes + at * bytesPerSlot;
+      return memory.subarray(from, from + bytesPerSlot);
+    });
+    return { plain: memory.subarray(0, plainBytes), slots };
   };
 
   return {

@@ -145,8 +145,8 @@ async function storeData(
   const { bucket, key, source, contentType = "application/octet-stream", signal } = options;
   const modifiedAt = Math.max(context.clock.nowMs(), (before?.modifiedAt ?? 0) + 1);
   if (source.sizeBytes <= INLINE_BYTES_MAX) {
-    const bytes = await readFully(source, 0, source.sizeBytes);
-    return { entry: { key, modifiedAt, content: { kind: "inline", bytes: bytes.slice(), contentType } } };
+    const bytes = await readFully(source, source.sizeBytes);
+    return { entry: { key, modifiedAt, content: { kind: "inline", bytes, contentType } } };
   }
   const objectId = objectIdOf(context.masterSecret, bucket, key);
   const objectVersion = modifiedAt;

@@ -3,8 +3,11 @@ import { PpioError } from "@ppio/core";
 
 export interface ObjectSource {
   readonly sizeBytes: number;
-  /** Bytes [offset, offset + length); fewer only at a truncated source's end. */
-  read(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Bytes [offset, offset + length), or the first of them; none only at the source's end.
+   * @param room as long, and maybe shared with workers: may be written, and its written part returned, which spares a copy
+   */
+  read(offset: number, length: number, room: Uint8Array): Promise<Uint8Array>;
 }
 
 export function bytesSource(bytes: Uint8Array): ObjectSource {
@@ -19,18 +22,23 @@ export function blobSource(blob: Blob): ObjectSource {
   };
 }
 
-/** @throws TRUNCATED when the source has become shorter */
-export async function readFully(source: ObjectSource, offset: number, length: number): Promise<Uint8Array> {
-  const first = await source.read(offset, length);
-  if (first.length === length) return first;
-  const out = new Uint8Array(length);
-  let at = 0;
-  let chunk = first;
-  while (chunk.length > 0 && at < length) {
-    out.set(chunk.subarray(0, length - at), at);
-    at += chunk.length;
-    if (at < length) chunk = await source.read(offset + at, length - at);
+/** Fills `target` from `offset` on. @throws TRUNCATED when the source has become shorter */
+export async function readInto(source: ObjectSource, offset: number, target: Uint8Array): Promise<void> {
+  for (let at = 0; at < target.length; ) {
+    const room = target.subarray(at);
+    const chunk = await source.read(offset + at, room.length, room);
+    if (chunk.length === 0) {
+      throw new PpioError("TRUNCATED", `The source ended ${room.length} bytes early; it changed while it was stored.`);
+    }
+    const part = chunk.subarray(0, room.length);
+    if (part.buffer !== room.buffer || part.byteOffset !== room.byteOffset) room.set(part);
+    at += part.length;
   }
-  if (at < length) throw new PpioError("TRUNCATED", `The source ended ${length - at} bytes early; it changed while it was stored.`);
+}
+
+/** @throws TRUNCATED when the source has become shorter */
+export async function readFully(source: ObjectSource, length: number): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  await readInto(source, 0, out);
   return out;
 }

@@ -4,17 +4,9 @@
  */
 import { type DealHeader, slotBytes } from "@ppio/core";
 import { throwIfAborted } from "../deps.ts";
-import { type ArenaPool, createArenaPool, planBatches } from "./arena.ts";
+import { type Arena, type ArenaPool, createArenaPool, planBatches } from "./arena.ts";
+import { type Batch, batchesOf, type Fill } from "./batch.ts";
 import type { SlotUpload } from "./slot-upload.ts";
-
-export interface Batch {
-  readonly firstRow: number;
-  readonly rowCount: number;
-  /** Byte offset of the batch in every slot. */
-  readonly offset: number;
-  /** Bytes of the batch in every slot. */
-  readonly length: number;
-}
 
 export interface SpreadOptions {
   readonly header: DealHeader;
@@ -22,8 +14,13 @@ export interface SpreadOptions {
   readonly slotCount: number;
   readonly bufferBytes: number;
   readonly requestBytesMax: number;
-  /** Fills `slots` (each `batch.length` long) with the batch's bytes. */
-  readonly fill: (batch: Batch, slots: readonly Uint8Array[]) => Promise<void>;
+  /** Room for plaintext in an arena, per row. */
+  readonly plainRowBytes: number;
+  /** Threads that fill; above 0 arenas are shared memory. */
+  readonly workers: number;
+  readonly fill: Fill;
+  /** Told batch after batch, before anything of it is sent. */
+  readonly onFilled?: (roots: readonly Uint8Array[]) => void;
   /** Uploads by their place in `slots`. */
   readonly lanes: ReadonlyMap<number, SlotUpload>;
   readonly onSent?: (bytes: number) => void;
@@ -42,29 +39,29 @@ interface Lane {
   tail: Promise<void>;
 }
 
-export function batchesOf(header: DealHeader, rowsPerBatch: number): Batch[] {
-  const total = slotBytes(header);
-  return Array.from({ length: Math.ceil(header.rows / rowsPerBatch) }, (_, at) => {
-    const firstRow = at * rowsPerBatch;
-    const offset = firstRow * header.cellBytes;
-    const rowCount = Math.min(rowsPerBatch, header.rows - firstRow);
-    return { firstRow, rowCount, offset, length: Math.min(rowCount * header.cellBytes, total - offset) };
-  });
-}
-
 /** Runs one pass over all rows. Rejects only when `fill` does or the signal is aborted. */
 export async function spread(options: SpreadOptions): Promise<SpreadResult> {
-  const { header, slotCount, lanes: uploads, signal } = options;
-  const plan = planBatches(header, slotCount, options.bufferBytes, options.requestBytesMax);
-  const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
-  const pool = createArenaPool(slotCount, bytesPerSlot, plan.arenas);
+  const { header, slotCount, lanes: uploads, plainRowBytes, workers, signal } = options;
+  const rowBytes = slotCount * header.cellBytes + plainRowBytes;
+  const plan = planBatches(header, rowBytes, options.bufferBytes, options.requestBytesMax, workers);
+  const pool = createArenaPool(
+    {
+      slotCount,
+      bytesPerSlot: Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header)),
+      plainBytes: plan.rowsPerBatch * plainRowBytes,
+      isShared: workers > 0,
+    },
+    plan.arenas,
+  );
   const failed = new Map<number, unknown>();
   const lanes: Lane[] = [...uploads].map(([at, upload]) => ({ at, upload, tail: Promise.resolve() }));
+  const run: Run = { options, pool, lanes, failed, filled: Promise.resolve(), isBroken: false };
   try {
     for (const batch of batchesOf(header, plan.rowsPerBatch)) {
-      if (failed.size === lanes.length && lanes.length > 0) break;
-      await sendBatch(options, pool, lanes, failed, batch);
+      if (run.isBroken || (failed.size === lanes.length && lanes.length > 0)) break;
+      await startBatch(run, batch);
     }
+    await run.filled;
   } finally {
     await Promise.all(lanes.map((lane) => lane.tail));
   }
@@ -72,23 +69,43 @@ export async function spread(options: SpreadOptions): Promise<SpreadResult> {
   return { failed, bytesInFlightMax: pool.bytesInFlightMax };
 }
 
-async function sendBatch(options: SpreadOptions, pool: ArenaPool, lanes: readonly Lane[], failed: Map<number, unknown>, batch: Batch) {
+interface Run {
+  readonly options: SpreadOptions;
+  readonly pool: ArenaPool;
+  readonly lanes: readonly Lane[];
+  readonly failed: Map<number, unknown>;
+  /** All batches so far are filled and told of. */
+  filled: Promise<void>;
+  isBroken: boolean;
+}
+
+/** Has the next batch filled while those before it are sent; waits for memory alone. */
+async function startBatch(run: Run, batch: Batch): Promise<void> {
+  const { options, pool, lanes } = run;
   throwIfAborted(options.signal);
   const arena = await pool.acquire();
-  const parts = arena.slots.map((slot) => slot.subarray(0, batch.length));
-  await options.fill(batch, parts);
-  for (const lane of lanes) {
-    const part = parts[lane.at];
-    if (part === undefined || failed.has(lane.at)) continue;
-    lane.tail = lane.tail.then(async () => {
-      if (failed.has(lane.at)) return;
-      try {
-        await lane.upload.put(batch.offset, part);
-        options.onSent?.(part.length);
-      } catch (error) {
-        failed.set(lane.at, error);
-      }
-    });
+  const part = { plain: arena.plain, slots: arena.slots.map((slot) => slot.subarray(0, batch.length)) };
+  const filled = Promise.all([options.fill(batch, part), run.filled]).then(([roots]) => options.onFilled?.(roots));
+  run.filled = filled;
+  const isFilled = filled.then(
+    () => true,
+    () => {
+      run.isBroken = true;
+      return false;
+    },
+  );
+  for (const lane of lanes) lane.tail = lane.tail.then(() => send(run, lane, batch, part, isFilled));
+  void Promise.all([isFilled, ...lanes.map((lane) => lane.tail)]).then(() => pool.release(arena));
+}
+
+/** Never rejects: a lane that fails is left behind. */
+async function send({ options, failed }: Run, lane: Lane, batch: Batch, { slots }: Arena, isFilled: Promise<boolean>): Promise<void> {
+  const part = slots[lane.at];
+  if (part === undefined || failed.has(lane.at) || !(await isFilled)) return;
+  try {
+    await lane.upload.put(batch.offset, part);
+    options.onSent?.(part.length);
+  } catch (error) {
+    failed.set(lane.at, error);
   }
-  void Promise.all(lanes.map((lane) => lane.tail)).then(() => pool.release(arena));
 }

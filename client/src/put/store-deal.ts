@@ -4,8 +4,8 @@ import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import type { ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
+import type { Fill } from "./batch.ts";
 import type { OfferTerms, SlotOffer } from "./offers.ts";
-import type { Batch } from "./spread.ts";
 import { storeSlots } from "./store-slots.ts";
 
 export interface CodeOptions {
@@ -27,8 +27,10 @@ export interface PreparedDeal {
 
 export interface StoreDealOptions extends CodeOptions {
   readonly header: DealHeader;
-  /** Fills a batch's n slots; may be asked for a batch again. */
-  readonly fill: (batch: Batch, slots: readonly Uint8Array[]) => Promise<void>;
+  /** Fills a batch's n slots. */
+  readonly fill: Fill;
+  readonly plainRowBytes?: number;
+  readonly workers?: number;
   readonly providers: readonly ProviderView[];
   /** Collateral that offers of the same transaction lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
@@ -62,6 +64,8 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     slotIndices: Array.from({ length: n }, (_, at) => at),
     candidates,
     fill: options.fill,
+    ...(options.plainRowBytes === undefined ? {} : { plainRowBytes: options.plainRowBytes }),
+    ...(options.workers === undefined ? {} : { workers: options.workers }),
     bufferBytes: limits.putBufferBytes,
     ...(options.onSent === undefined ? {} : { onSent: options.onSent }),
     ...(signal === undefined ? {} : { signal }),

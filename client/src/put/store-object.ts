@@ -3,9 +3,13 @@ import { type Manifest, type ManifestPart, type ObjectHeader, planObject, SUITE_
 import { getBytes } from "ethers";
 import type { Context } from "../context.ts";
 import { createSealer } from "../seal/index.ts";
-import { createFiller } from "./fill.ts";
+import { createInlinePool } from "../workers/pool.ts";
+import { sealSource } from "./seal-source.ts";
 import type { ObjectSource } from "./source.ts";
 import { type StoreDealOptions, type StoredDeal, storeDeal } from "./store-deal.ts";
+
+/** Objects from here on are sealed by workers. */
+const WORKERS_FROM_BYTES = 8 << 20;
 
 export interface StoreObjectOptions extends Omit<StoreDealOptions, "header" | "fill"> {
   readonly source: ObjectSource;
@@ -23,14 +27,23 @@ export interface StoredObject extends StoredDeal {
 export async function storeObject(context: Context, options: StoreObjectOptions): Promise<StoredObject> {
   const { random, clock, applicationSecret } = context;
   const { source, k, n, cellBytes, objectId, objectVersion, contentKey } = options;
-  const plan = planObject({ sizeBytes: source.sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) });
+  const shape = { sizeBytes: source.sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) };
+  const plan = planObject(shape);
   const { header } = plan;
   const objectHeader: ObjectHeader = { suite: SUITE_GCM_CTR, frameBytes: plan.frameBytes };
   const salt = random(32);
   const fillKey = random(32);
-  const sealer = createSealer({ contentKey, applicationSecret, salt, fillKey, objectId, objectVersion, objectHeader }, header.cellBytes);
-  const filler = createFiller(plan, source, sealer, context.sha256());
-  const stored = await storeDeal(context, { ...options, header, fill: (batch, slots) => filler.fill(batch, slots) });
+  const seal = { contentKey, applicationSecret, salt, fillKey, objectId, objectVersion, objectHeader };
+  // A small object is sealed before a thread has started.
+  const workers = source.sizeBytes < WORKERS_FROM_BYTES ? createInlinePool() : context.workers;
+  const sealed = sealSource({ plan: shape, source, seal, workers, hasher: context.sha256() });
+  const stored = await storeDeal(context, {
+    ...options,
+    header,
+    fill: sealed.fill,
+    plainRowBytes: k * plan.frameBytes,
+    workers: workers.size,
+  });
   const { deal } = stored;
   const part: ManifestPart = {
     dealId: getBytes(deal.dealId),
@@ -40,7 +53,7 @@ export async function storeObject(context: Context, options: StoreObjectOptions)
     sizeBytes: source.sizeBytes,
     salt,
     fillKey,
-    commitment: sealer.commitment,
+    commitment: createSealer(seal, header.cellBytes).commitment,
   };
   return {
     ...stored,
@@ -49,7 +62,7 @@ export async function storeObject(context: Context, options: StoreObjectOptions)
       objectVersion,
       objectHeader,
       sizeBytes: source.sizeBytes,
-      sha256: filler.digest(),
+      sha256: sealed.digest(),
       createdAt: clock.nowMs(),
       contentType: options.contentType,
       wrappedKey: options.wrappedKey,

@@ -1,7 +1,7 @@
 /** One sealed record, such as a listing, in one deal: its bytes lie in the data cells as they are. */
 import { cellLength, createErasureCoder, type DealHeader, planRecord } from "@ppio/core";
 import type { Context } from "../context.ts";
-import type { Batch } from "./spread.ts";
+import { hashedFill } from "./batch.ts";
 import { type StoreDealOptions, type StoredDeal, storeDeal } from "./store-deal.ts";
 
 /** Web Crypto gives at most this much at once. */
@@ -21,13 +21,13 @@ export function storeRecord(context: Context, options: StoreRecordOptions): Prom
     stream.set(context.random(Math.min(RANDOM_BYTES_MAX, streamBytes - at)), at);
   }
   const coder = createErasureCoder(header);
-  const fill = async (batch: Batch, slots: readonly Uint8Array[]): Promise<void> => {
+  const fill = hashedFill(header, async (batch, slots) => {
     for (let row = batch.firstRow; row < batch.firstRow + batch.rowCount; row += 1) {
       const inSlot = (row - batch.firstRow) * header.cellBytes;
       for (let column = 0; column < k; column += 1) slots[column]?.set(recordCell(header, stream, row, column), inSlot);
     }
     coder.encode(slots.slice(0, k), slots.slice(k));
-  };
+  });
   return storeDeal(context, { ...options, header, fill });
 }
 

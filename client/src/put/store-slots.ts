@@ -2,16 +2,17 @@
  * From rows to n signed offers: the first n candidates get a slot each, all slots are sent at once, and slots whose provider failed go
  * to spares in further passes over the same source. Fails only when fewer than n candidates work.
  */
-import { cellLength, type DealHeader, dealHeaderHash, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import { dealHeaderHash, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { mapConcurrent, throwIfAborted } from "../deps.ts";
 import { isTransient } from "../http/provider-api.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
 import type { Candidate } from "../providers/select.ts";
+import type { Fill } from "./batch.ts";
 import { checkOffer, type OfferDates, type OfferTerms, type SlotOffer, type UploadTerms } from "./offers.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
-import { type Batch, spread } from "./spread.ts";
+import { spread } from "./spread.ts";
 
 export interface StoreSlotsOptions {
   readonly terms: UploadTerms;
@@ -21,7 +22,11 @@ export interface StoreSlotsOptions {
   readonly slotIndices: readonly number[];
   readonly candidates: readonly Candidate[];
   /** Fills one buffer per entry of `slotIndices`. */
-  readonly fill: (batch: Batch, slots: readonly Uint8Array[]) => Promise<void>;
+  readonly fill: Fill;
+  /** Room for plaintext that `fill` wants in an arena, per row. */
+  readonly plainRowBytes?: number;
+  /** Threads that fill. */
+  readonly workers?: number;
   readonly bufferBytes: number;
   /** Roots that the slots must have; a put learns them on the way. */
   readonly expectedRoots?: readonly Uint8Array[];
@@ -194,11 +199,11 @@ async function pass(run: Run, hashing: readonly SlotTreeBuilder[] | undefined): 
     slotCount: run.jobs.length,
     bufferBytes: run.bufferBytes,
     requestBytesMax: run.context.limits.requestBytesMax,
-    fill: async (batch, slots) => {
-      await run.fill(batch, slots);
-      hashing?.forEach((tree, at) => {
-        pushCells(tree, header, batch, slots[at] ?? new Uint8Array());
-      });
+    plainRowBytes: run.plainRowBytes ?? 0,
+    workers: run.workers ?? 0,
+    fill: run.fill,
+    onFilled: (roots) => {
+      for (const [at, tree] of hashing?.entries() ?? []) tree.pushRoots(roots[at] ?? new Uint8Array());
     },
     lanes,
     ...(run.onSent === undefined ? {} : { onSent: run.onSent }),
@@ -210,11 +215,6 @@ async function pass(run: Run, hashing: readonly SlotTreeBuilder[] | undefined): 
     else job.sent = true;
   }
   return bytesInFlightMax;
-}
-
-function pushCells(tree: SlotTreeBuilder, header: DealHeader, batch: Batch, slot: Uint8Array): void {
-  const lastLength = cellLength(header, batch.firstRow + batch.rowCount - 1);
-  tree.push(slot.subarray(0, (batch.rowCount - 1) * header.cellBytes + lastLength));
 }
 
 async function collectOffers(run: Run, terms: OfferTerms, roots: readonly Uint8Array[]): Promise<void> {

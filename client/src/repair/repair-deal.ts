@@ -9,8 +9,8 @@ import { findDealSalt } from "../deals/opening.ts";
 import { openDealReader } from "../get/deal-reader.ts";
 import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
+import { hashedFill } from "../put/batch.ts";
 import type { SlotOffer } from "../put/offers.ts";
-import type { Batch } from "../put/spread.ts";
 import { offersUsableUntil } from "../put/store-deal.ts";
 import { storeSlots } from "../put/store-slots.ts";
 
@@ -87,10 +87,10 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
   const reader = await openDealReader(context, deal, new Set(lost));
   const totalBytes = lost.length * slotBytes(deal.header);
   let sentBytes = 0;
-  const fill = async (batch: Batch, slots: readonly Uint8Array[]): Promise<void> => {
+  const fill = hashedFill(deal.header, async (batch, slots) => {
     const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
     for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
-  };
+  });
   const stored = await storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },
     dates: async () => {

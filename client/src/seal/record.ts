@@ -3,10 +3,10 @@
  * under the developer's secret for the user. The salt is fresh for every sealing, so both layers count from zero.
  */
 
-import { PpioError } from "@ppio/core";
+import { PpioError } from "@ppio/core/data";
 import { importAesKey } from "#aes";
 import { TAG_BYTES } from "../aes/aes.ts";
-import { deriveKey } from "../keys/derive.ts";
+import { deriveKey } from "../keys/hkdf.ts";
 
 const SALT_BYTES = 32;
 const NONCE = new Uint8Array(12);

@@ -4,10 +4,10 @@
  * every upload attempt, so no nonce is used twice under one key.
  */
 
-import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core";
+import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core/data";
 import { importAesKey } from "#aes";
-import { type Awaitable, all, TAG_BYTES } from "../aes/aes.ts";
-import { deriveKey } from "../keys/derive.ts";
+import { type Awaitable, all, TAG_BYTES, then } from "../aes/aes.ts";
+import { deriveKey } from "../keys/hkdf.ts";
 
 const SEAL_VERSION = 1;
 const NONCE_BYTES = 12;
@@ -41,8 +41,13 @@ export interface Sealer {
   sealInto(target: Uint8Array, cell: number, frame: Frame | undefined, plaintext: Uint8Array): Awaitable<void>;
   /** The same into a new cell. */
   sealCell(cell: number, cellLength: number, frame: Frame | undefined, plaintext: Uint8Array): Promise<Uint8Array>;
-  /** Opens the frame at the start of a cell. @throws CORRUPT */
-  openFrame(frame: Frame, cellBytes: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Opens the frame at the start of a cell, in place: the plaintext takes the start of the cell. Done when it returns, in Node.
+   * @returns the plaintext @throws CORRUPT, and the cell is lost
+   */
+  openInPlace(frame: Frame, cell: Uint8Array): Awaitable<Uint8Array>;
+  /** The same out of a cell that stays as it is. @throws CORRUPT */
+  openFrame(frame: Frame, cell: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Checks the commitment before anything is opened. @throws WRONG_KEY */
@@ -103,6 +108,22 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
     return used === target.length ? frameDone : all([frameDone, fillGap(target.subarray(used), cell, used)]);
   };
 
+  const openInPlace: Sealer["openInPlace"] = (frame, cell) => {
+    const sealed = cell.subarray(0, frame.plainLength + TAG_BYTES);
+    const plaintext = sealed.subarray(0, frame.plainLength);
+    const failed = (cause: unknown): never => {
+      throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
+    };
+    try {
+      const done = then(outer.stream(frame.streamOffset, sealed, sealed), () =>
+        inner.open(nonceOf(frame), associatedData(frame), sealed, plaintext),
+      );
+      return done instanceof Promise ? done.then(() => plaintext, failed) : plaintext;
+    } catch (cause) {
+      return failed(cause);
+    }
+  };
+
   return {
     commitment,
     sealInto,
@@ -111,17 +132,7 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
       await sealInto(target, cell, frame, plaintext);
       return target;
     },
-    openFrame: async (frame, bytes) => {
-      const sealed = bytes.subarray(0, frame.plainLength + TAG_BYTES);
-      const opened = new Uint8Array(sealed.length);
-      const plaintext = opened.subarray(0, frame.plainLength);
-      try {
-        await outer.stream(frame.streamOffset, sealed, opened);
-        await inner.open(nonceOf(frame), associatedData(frame), opened, plaintext);
-        return plaintext;
-      } catch (cause) {
-        throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
-      }
-    },
+    openInPlace,
+    openFrame: async (frame, cell) => openInPlace(frame, cell.slice(0, frame.plainLength + TAG_BYTES)),
   };
 }

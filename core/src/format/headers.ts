@@ -1,5 +1,6 @@
 /** The public deal header and the object header (docs/protocol/headers.md). */
-import { keccak256 } from "ethers";
+import { keccak_256 } from "@noble/hashes/sha3.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { CELLS_MAX } from "../erasure/matrix.ts";
 import { type SlotShape, UNIT_BYTES } from "../tree/slot-tree.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
@@ -50,9 +51,9 @@ export function decodeDealHeader(bytes: Uint8Array): DealHeader {
   return { k, n, cellBytes, lastCellBytes, rows };
 }
 
-/** What offers sign and the chain stores. */
+/** keccak256, 0x hex: what offers sign and the chain stores. */
 export function dealHeaderHash(header: DealHeader): string {
-  return keccak256(encodeDealHeader(header));
+  return `0x${bytesToHex(keccak_256(encodeDealHeader(header)))}`;
 }
 
 export const OBJECT_HEADER_VERSION = 1;

@@ -63,6 +63,25 @@ export function cellRoot(shape: SlotShape, cell: Uint8Array): Uint8Array {
   return leavesRoot(cell, cellHeight(shape));
 }
 
+/**
+ * Roots of neighbouring cells from `firstRow` on, 32 bytes each: the more at once, the faster.
+ * @param cells one or more, side by side as in the slot @throws BAD_FORMAT
+ */
+export function cellRoots(shape: SlotShape, firstRow: number, cells: Uint8Array): Uint8Array {
+  const { cellBytes, lastCellBytes, rows } = shape;
+  const count = Math.ceil(cells.length / cellBytes);
+  const last = firstRow + count === rows ? lastCellBytes : cellBytes;
+  if (count === 0 || firstRow + count > rows || cells.length !== (count - 1) * cellBytes + last) {
+    throw new PpioError("BAD_FORMAT", `${cells.length} bytes from cell ${firstRow} on is what the deal header does not allow.`);
+  }
+  const height = cellHeight(shape);
+  const roots = new Uint8Array(count * NODE_BYTES);
+  const whole = last === LEAF_BYTES * 2 ** height ? count : count - 1;
+  wholeRoots(cells.subarray(0, whole * cellBytes), height, roots);
+  if (whole < count) roots.set(leavesRoot(cells.subarray(whole * cellBytes), height), whole * NODE_BYTES);
+  return roots;
+}
+
 /** Root of a slot from all its cell roots, 32 bytes each. */
 export function slotRoot(shape: SlotShape, cellRoots: Uint8Array): Uint8Array {
   if (cellRoots.length !== shape.rows * NODE_BYTES) throw new PpioError("BAD_FORMAT", "A slot has one root for each of its cells.");
@@ -93,27 +112,16 @@ export class SlotTreeBuilder {
    * @returns their roots, 32 bytes each
    */
   push(cells: Uint8Array): Uint8Array {
-    const { cellBytes, lastCellBytes, rows } = this.#shape;
-    const count = Math.ceil(cells.length / cellBytes);
-    const last = this.#count + count === rows ? lastCellBytes : cellBytes;
-    if (count === 0 || this.#count + count > rows || cells.length !== (count - 1) * cellBytes + last) {
-      throw new PpioError("BAD_FORMAT", `${cells.length} bytes from cell ${this.#count} on is what the deal header does not allow.`);
-    }
-    const roots = new Uint8Array(count * NODE_BYTES);
-    const whole = last === LEAF_BYTES * 2 ** this.#height ? count : count - 1;
-    wholeRoots(cells.subarray(0, whole * cellBytes), this.#height, roots);
-    if (whole < count) roots.set(leavesRoot(cells.subarray(whole * cellBytes), this.#height), whole * NODE_BYTES);
-    this.#gather(roots);
+    const roots = cellRoots(this.#shape, this.#count, cells);
+    this.pushRoots(roots);
     return roots;
   }
 
-  /** The commitment, once every cell was pushed. */
-  finish(): SlotCommitment {
-    if (this.#count !== this.#shape.rows) throw new PpioError("TRUNCATED", `Only ${this.#count} of ${this.#shape.rows} cells were given.`);
-    return { root: this.#root(), leafCount: leafCountOf(this.#shape) };
-  }
-
-  #gather(roots: Uint8Array): void {
+  /** Takes the next cells by their roots, 32 bytes each, computed elsewhere. */
+  pushRoots(roots: Uint8Array): void {
+    if (roots.length % NODE_BYTES !== 0 || this.#count + roots.length / NODE_BYTES > this.#shape.rows) {
+      throw new PpioError("BAD_FORMAT", "A slot has one root for each of its cells.");
+    }
     for (let at = 0; at < roots.length; ) {
       const filled = (this.#count % BATCH_ROWS) * NODE_BYTES;
       const part = roots.subarray(at, at + this.#batch.length - filled);
@@ -122,6 +130,12 @@ export class SlotTreeBuilder {
       at += part.length;
       if (this.#count % BATCH_ROWS === 0) this.#pushBatch();
     }
+  }
+
+  /** The commitment, once every cell was pushed. */
+  finish(): SlotCommitment {
+    if (this.#count !== this.#shape.rows) throw new PpioError("TRUNCATED", `Only ${this.#count} of ${this.#shape.rows} cells were given.`);
+    return { root: this.#root(), leafCount: leafCountOf(this.#shape) };
   }
 
   #pushBatch(): void {

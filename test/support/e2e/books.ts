@@ -14,7 +14,8 @@ export interface Books {
 
 export async function readBooks({ contracts, book, rpc }: Devnet): Promise<Books> {
   const { market, registry, proofs, token } = contracts;
-  const blockTag = await rpc.getBlockNumber();
+  // Not the newest block: a call that names it may meet the state of the next one, when that is mined just then.
+  const blockTag = (await rpc.getBlockNumber()) - 1;
   const at = { blockTag };
   let marketOwes = (await market.repairFundWei(at)) + (await market.unclaimedWei(at));
   const accounts = new Set<string>();

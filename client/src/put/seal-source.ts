@@ -1,0 +1,83 @@
+/**
+ * Plaintext to slots: reads the source in order, and lets a worker seal, code and hash each batch. The first pass remembers what came
+ * out of every batch; a later one must come to the same before it is sent, because the salt is the same: other bytes under the same
+ * nonces would give both away.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { equalBytes, type ObjectPlan, type PlanOptions, PpioError, planObject } from "@ppio/core";
+import { concat, getBytes } from "ethers";
+import type { Hasher } from "../deps.ts";
+import type { SealContext } from "../seal/index.ts";
+import type { WorkerPool } from "../workers/pool.ts";
+import type { Batch, Fill } from "./batch.ts";
+import { type ObjectSource, readInto } from "./source.ts";
+
+export interface SealSourceOptions {
+  readonly plan: PlanOptions;
+  readonly source: ObjectSource;
+  readonly seal: SealContext;
+  readonly workers: WorkerPool;
+  readonly hasher: Hasher;
+}
+
+export interface SealedSource {
+  /** @throws CONFLICT when the source is not what it was in the first pass */
+  readonly fill: Fill;
+  /** SHA-256 of the source, once the first pass has read all of it. */
+  digest(): Uint8Array;
+}
+
+/** Names an object among those that the workers know. */
+let objects = 0;
+
+export function sealSource(options: SealSourceOptions): SealedSource {
+  const { source, seal, workers, hasher } = options;
+  objects += 1;
+  const object = objects;
+  const plan: ObjectPlan = planObject(options.plan);
+  const seen = new Map<number, Uint8Array>();
+  let hashed = 0;
+  let digest: Uint8Array | undefined;
+  let reading: Promise<unknown> = Promise.resolve();
+
+  const read = async ({ firstRow, rowCount }: Batch, room: Uint8Array): Promise<Uint8Array> => {
+    const first = plan.rowPlain(firstRow);
+    const last = plan.rowPlain(firstRow + rowCount - 1);
+    const plain = room.subarray(0, last.offset + last.length - first.offset);
+    await readInto(source, first.offset, plain);
+    if (first.offset === hashed && digest === undefined) {
+      hasher.update(plain);
+      hashed += plain.length;
+    }
+    return plain;
+  };
+
+  const checkSame = (batch: Batch, roots: readonly Uint8Array[]): void => {
+    const mark = sha256(getBytes(concat(roots)));
+    const before = seen.get(batch.firstRow);
+    if (before === undefined) seen.set(batch.firstRow, mark);
+    else if (!equalBytes(before, mark)) throw new PpioError("CONFLICT", "The source changed while it was stored; store it again.");
+  };
+
+  return {
+    async fill(batch, arena) {
+      const { firstRow, rowCount } = batch;
+      const plain = await readNext(() => read(batch, arena.plain));
+      const roots = await workers.seal({ object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
+      checkSame(batch, roots);
+      return roots;
+    },
+    digest() {
+      if (hashed !== source.sizeBytes) throw new PpioError("INTERNAL", "The source was not read to its end.");
+      digest ??= hasher.digest();
+      return digest;
+    },
+  };
+
+  /** One read after the other, so that the hash meets the bytes in order. */
+  function readNext(work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const done = reading.then(work);
+    reading = done.catch(() => {});
+    return done;
+  }
+}

@@ -30,34 +30,33 @@ export function encodingProgram({ k, n }: ErasureParams): XorProgram {
   return graph.program(outputs.slice(0, coded));
 }
 
-export interface InverseStage {
-  /** A power of two. */
+export interface Stage {
+  /** Points of the transform: a power of two. */
   readonly points: number;
   /** The first point, a multiple of their number. */
   readonly first: number;
+  /** Values at as many first points are given or asked for; the others are zero or of no interest. */
+  readonly values: number;
+}
+
+export interface InverseStage extends Stage {
   readonly derive: boolean;
-  /** Adds to as many symbols that are given after the values. */
+  /** Adds to as many symbols as there are points, given after the values. */
   readonly add: boolean;
 }
 
-/** Values at the points into the coefficients of their polynomial or of its derivative. */
-export function inverseProgram({ points, first, derive, add }: InverseStage): XorProgram {
-  const graph = createSymbolGraph(add ? 2 * points : points);
-  const coefficients = graph.interpolate(
-    Array.from({ length: points }, (_, index) => index),
-    first,
-  );
+/** Values into the coefficients of their polynomial or of its derivative. */
+export function inverseProgram({ points, first, values, derive, add }: InverseStage): XorProgram {
+  const graph = createSymbolGraph(add ? values + points : values);
+  const given = Array.from({ length: points }, (_, index) => (index < values ? index : ZERO));
+  const coefficients = graph.interpolate(given, first);
   const derived = derive ? graph.derive(coefficients) : coefficients;
-  return graph.program(add ? derived.map((value, index) => graph.sum(points + index, value)) : derived);
+  return graph.program(add ? derived.map((value, index) => graph.sum(values + index, value)) : derived);
 }
 
 /** Coefficients into values. */
-export function forwardProgram({ points, first }: { readonly points: number; readonly first: number }): XorProgram {
+export function forwardProgram({ points, first, values }: Stage): XorProgram {
   const graph = createSymbolGraph(points);
-  return graph.program(
-    graph.evaluate(
-      Array.from({ length: points }, (_, index) => index),
-      first,
-    ),
-  );
+  const given = Array.from({ length: points }, (_, index) => index);
+  return graph.program(graph.evaluate(given, first).slice(0, values));
 }

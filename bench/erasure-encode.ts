@@ -17,7 +17,7 @@ for (const { k, n, target } of isal === undefined ? [] : QUESTIONS) {
     const coder = createErasureCoder({ k, n }, { memory });
     const [data, coded] = [cells.slice(0, k), cells.slice(k)];
     await compare({
-      name: `encode ${k}/${n}, ${inside ? "in the coder's memory" : "copied"}`,
+      name: `encode ${k}/${n}, ${inside ? "in memory" : "copied"}`,
       ours: () => rateOf(() => coder.encode(data, coded), k * CELL_BYTES),
       peer: () => isal?.rate(k, n, n - k, CELL_BYTES) ?? 0,
       target,

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 
 const UNIT_BYTES = 128;
-const UNITS = 21;
+const UNITS = 37;
 /** More than any program codes with tables before it makes something faster. */
 const WARM_BYTES = 129 << 20;
 const WARM_CELL_BYTES = 1 << 17;

@@ -75,7 +75,7 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
     coded: { bytes: 0 },
     make: (into) => straightCoding(into, encodingProgram(params)),
   });
-  const { block } = codePoints(params);
+  const { block, cells } = codePoints(params);
 
   const decoder = (from: readonly number[], to: readonly number[]): Program => {
     const interpolation = interpolationOf(params, from, to);
@@ -84,7 +84,7 @@ export function createErasureCoder(params: ErasureParams, options: ErasureOption
       const afterBytes = rows.length * KERNEL_AFTER_BYTES_PER_COEFFICIENT;
       return compile(rows, { afterBytes, coded: { bytes: 0 }, make: (into) => straightCoding(into, matrixProgram(rows, k)) });
     }
-    const transform = { ...interpolation, points: block };
+    const transform = { ...interpolation, points: block, cells };
     if (transformXors(transform) >= rows.length * XORS_PER_COEFFICIENT) return compile(rows);
     // All coders of a memory share the transforms and the wait for them.
     const coded = memory?.transformable ?? { bytes: 0 };

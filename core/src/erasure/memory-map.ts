@@ -6,8 +6,8 @@ export const UNIT_BYTES = 128;
 export const WINDOW_BYTES = 256 * 1024;
 /** Between cells: when they lie a multiple of 4 KiB apart, they compete for the same few lines of the first-level cache. */
 export const SPREAD_BYTES = 192;
-/** What a transform decoder works on at a time: small enough for the first-level cache, long enough to make calls cheap. */
-export const CHUNK_BYTES = 1024;
+/** What a transform decoder works on at a time: its symbols stay in a small second-level cache, and calls are few (docs/performance.md). */
+export const CHUNK_BYTES = 2048;
 /** Points of a transform: k and n - k cannot both be above 64. */
 export const POINTS_MAX = CELLS_MAX / 2;
 /** Tables of the sums of four planes of two units, for each source. */

@@ -11,14 +11,18 @@ import { CHUNK_BYTES, PLAN_AT, PLAN_BYTES, POINTS_MAX, SOURCES_AT, sumAt, symbol
 import { scaleEntry, scaleKernel } from "./scale-kernel.ts";
 import type { Coding, Kernel, SimdMemory } from "./simd-memory.ts";
 import { straightKernel } from "./straight-kernel.ts";
-import { forwardProgram, inverseProgram } from "./transform-program.ts";
+import { forwardProgram, type InverseStage, inverseProgram, type Stage } from "./transform-program.ts";
 
 /** Smaller transforms are never faster than a matrix, and their blocks would be many. */
 const POINTS_MIN = 16;
+/** Transforms leave out what is zero in eighths of a block, so that codes share them. */
+const STEPS_OF_VALUES = 8;
 
 export interface TransformOptions extends Interpolation {
   /** Points of a block: a power of two, POINTS_MIN to POINTS_MAX. */
   readonly points: number;
+  /** Points of all cells of the code: what lies after them in a block is zero. */
+  readonly cells: readonly number[];
 }
 
 interface Scaling {
@@ -39,12 +43,17 @@ interface OutputStage extends Scaling {
 const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 export function transformCoding(memory: SimdMemory, options: TransformOptions): Coding {
-  const { points, known, sources, wanted } = options;
+  const { points, cells, known, sources, wanted } = options;
   const scales = interpolationScales(options);
   const plan: number[] = [];
   const place = (words: readonly number[]): number => PLAN_AT + 4 * (plan.push(...words) - words.length);
   const blockOf = (index: number): number => Math.floor(index / points);
   const blocksOf = (list: readonly number[]): number[] => [...new Set(list.map(blockOf))].sort((a, b) => a - b);
+  const stageOf = (block: number): Stage => {
+    const last = Math.max(...cells.filter((index) => blockOf(index) === block)) % points;
+    const step = points / STEPS_OF_VALUES;
+    return { points, first: block * points, values: step * Math.ceil((last + 1) / step) };
+  };
   const symbols = place(indices(points).map(symbolAt));
   const sums = place(indices(points).map(sumAt));
   const scaling = (entries: readonly number[][]): Scaling => {
@@ -56,10 +65,11 @@ export function transformCoding(memory: SimdMemory, options: TransformOptions): 
     const apart = from === to ? 1 : inverse(point(from ^ to));
     const members = indices(sources).filter((source) => blockOf(known[source] ?? 0) === from);
     const given = new Set(members.map((source) => (known[source] ?? 0) % points));
-    const values = indices(points).map((index) => (given.has(index) ? symbolAt(index) : ZEROS_AT));
+    const stage = stageOf(from);
+    const values = indices(stage.values).map((index) => (given.has(index) ? symbolAt(index) : ZEROS_AT));
     return {
       addresses: place(add ? [...values, ...indices(points).map(sumAt)] : values),
-      transform: inverseKernel(memory, { points, block: from, derive: from === to, add }),
+      transform: inverseKernel(memory, { ...stage, derive: from === to, add }),
       ...scaling(
         members.map((source) => {
           const symbol = symbols + 4 * ((known[source] ?? 0) % points);
@@ -70,7 +80,7 @@ export function transformCoding(memory: SimdMemory, options: TransformOptions): 
   };
   const output = (to: number): OutputStage => ({
     inputs: blocksOf(known.slice(0, sources)).map((from, position) => input(from, to, position > 0)),
-    transform: memory.shared(`forward ${points} ${to}`, () => straightKernel(forwardProgram({ points, first: to * points }))),
+    transform: forwardKernel(memory, stageOf(to)),
     ...scaling(
       wanted.flatMap((index, target) => {
         if (blockOf(index) !== to) return [];
@@ -99,19 +109,18 @@ export function transformCoding(memory: SimdMemory, options: TransformOptions): 
   };
 }
 
-interface InverseKernelOptions {
-  readonly points: number;
-  readonly block: number;
-  readonly derive: boolean;
-  readonly add: boolean;
+function inverseKernel(memory: SimdMemory, stage: InverseStage): Kernel {
+  const { points, first, values, derive, add } = stage;
+  const name = `inverse ${points} ${first} ${values} ${derive ? "derived" : "plain"} ${add ? "added" : "set"}`;
+  return memory.shared(name, () => straightKernel(inverseProgram(stage)));
 }
 
-function inverseKernel(memory: SimdMemory, { points, block, derive, add }: InverseKernelOptions): Kernel {
-  const name = `inverse ${points} ${block} ${derive ? "derived" : "plain"} ${add ? "added" : "set"}`;
-  return memory.shared(name, () => straightKernel(inverseProgram({ points, first: block * points, derive, add })));
+function forwardKernel(memory: SimdMemory, stage: Stage): Kernel {
+  const { points, first, values } = stage;
+  return memory.shared(`forward ${points} ${first} ${values}`, () => straightKernel(forwardProgram(stage)));
 }
 
-/** Measured: 2034 and 1405 at 32 points; a scaling has 15 and its loads and stores. */
+/** Measured: 2034 and 1405 at 32 points, all of them used; a scaling has 15 and its loads and stores. */
 const XORS_PER_INVERSE = 13;
 const XORS_PER_FORWARD = 9;
 const XORS_PER_SCALING = 18;

@@ -3,9 +3,9 @@
  * evaluate at the coded points, O(n log n) products instead of the k (n - k) of the matrix. Decoding: see transform-decoder.
  */
 import { type ErasureParams, nextPowerOfTwo } from "./matrix.ts";
-import { ZERO } from "./pair-search.ts";
+import { inOrder, ZERO } from "./pair-search.ts";
 import { createSymbolGraph } from "./symbol-graph.ts";
-import type { XorProgram } from "./xor-program.ts";
+import { PLANES, type XorProgram } from "./xor-program.ts";
 
 export function encodingProgram({ k, n }: ErasureParams): XorProgram {
   const graph = createSymbolGraph(k);
@@ -20,7 +20,9 @@ export function encodingProgram({ k, n }: ErasureParams): XorProgram {
       const part = graph.interpolate(dataFrom(from, codedPower), codedPower + from);
       coefficients = coefficients.map((value, index) => graph.sum(value, part[index] ?? ZERO));
     }
-    return graph.program(graph.evaluate(coefficients, 0).slice(0, coded));
+    const program = graph.program(graph.evaluate(coefficients, 0).slice(0, coded));
+    // Few outputs of many inputs: in this order fewer values are alive (docs/performance.md).
+    return { sources: k, ...inOrder(program, PLANES * k) };
   }
   const coefficients = graph.interpolate(dataFrom(0, dataPower), 0);
   const outputs: number[] = [];
@@ -28,34 +30,33 @@ export function encodingProgram({ k, n }: ErasureParams): XorProgram {
   return graph.program(outputs.slice(0, coded));
 }
 
-export interface InverseStage {
-  /** A power of two. */
+export interface Stage {
+  /** Points of the transform: a power of two. */
   readonly points: number;
   /** The first point, a multiple of their number. */
   readonly first: number;
+  /** Values at as many first points are given or asked for; the others are zero or of no interest. */
+  readonly values: number;
+}
+
+export interface InverseStage extends Stage {
   readonly derive: boolean;
-  /** Adds to as many symbols that are given after the values. */
+  /** Adds to as many symbols as there are points, given after the values. */
   readonly add: boolean;
 }
 
-/** Values at the points into the coefficients of their polynomial or of its derivative. */
-export function inverseProgram({ points, first, derive, add }: InverseStage): XorProgram {
-  const graph = createSymbolGraph(add ? 2 * points : points);
-  const coefficients = graph.interpolate(
-    Array.from({ length: points }, (_, index) => index),
-    first,
-  );
+/** Values into the coefficients of their polynomial or of its derivative. */
+export function inverseProgram({ points, first, values, derive, add }: InverseStage): XorProgram {
+  const graph = createSymbolGraph(add ? values + points : values);
+  const given = Array.from({ length: points }, (_, index) => (index < values ? index : ZERO));
+  const coefficients = graph.interpolate(given, first);
   const derived = derive ? graph.derive(coefficients) : coefficients;
-  return graph.program(add ? derived.map((value, index) => graph.sum(points + index, value)) : derived);
+  return graph.program(add ? derived.map((value, index) => graph.sum(values + index, value)) : derived);
 }
 
 /** Coefficients into values. */
-export function forwardProgram({ points, first }: { readonly points: number; readonly first: number }): XorProgram {
+export function forwardProgram({ points, first, values }: Stage): XorProgram {
   const graph = createSymbolGraph(points);
-  return graph.program(
-    graph.evaluate(
-      Array.from({ length: points }, (_, index) => index),
-      first,
-    ),
-  );
+  const given = Array.from({ length: points }, (_, index) => index);
+  return graph.program(graph.evaluate(given, first).slice(0, values));
 }

@@ -24,9 +24,12 @@ import {
   type EscrowWorld,
   KEY_SECONDS,
   LATE,
+  MAX96,
   NO_BUDGET,
   NO_PERMIT,
   OUTCOME,
+  S_ORDER,
+  shorthandsOf,
   typeOf,
 } from "../support/contracts/escrow.ts";
 import { measureVoucherGas } from "../support/contracts/escrow-gas.ts";
@@ -38,19 +41,11 @@ const REQUEST = "address payer,uint96 reserveWei,uint96 bondWei,uint256 nonce,ui
 const CANCEL = "address payer,uint256 nonce,uint64 deadline";
 const COMPLETE = "address payer,address to,uint256 nonce,uint64 deadline";
 const WITHDRAW = "address account,address to,uint256 nonce,uint64 deadline";
-const S_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-const MAX96 = 2n ** 96n - 1n;
 
 describe("BandwidthEscrow at its edges", function () {
   this.timeout(60_000);
   let world: EscrowWorld;
-  const refused = (call: Promise<unknown>, error: string, ...values: unknown[]) => {
-    const matched = expect(call).to.be.revertedWithCustomError(world.escrow, error);
-    return values.length === 0 ? matched : matched.withArgs(...values);
-  };
-  const asPayer = () => world.escrow.connect(world.payer);
-  const account = () => world.escrow.accountOf(world.payer);
-  const credit = (who: { address: string } = world.payee) => world.escrow.creditOf(who.address);
+  const { refused, asPayer, account, credit } = shorthandsOf(() => world);
   beforeEach(async () => {
     world = await networkHelpers.loadFixture(deployEscrow);
   });

@@ -3,10 +3,18 @@ import { type RedeemableVoucher, toRedeemable, voucherMessage } from "@ppio/core
 import { expect } from "chai";
 import { toBeHex, ZeroAddress, ZeroHash } from "ethers";
 import { ethers, networkHelpers } from "../support/contracts/chain.ts";
-import { DELAY_SECONDS, deployEscrow, type EscrowWorld, LATE, OUTCOME, type Signer, typeOf } from "../support/contracts/escrow.ts";
-
-const S_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
-const MAX96 = 2n ** 96n - 1n;
+import {
+  DELAY_SECONDS,
+  deployEscrow,
+  type EscrowWorld,
+  LATE,
+  MAX96,
+  OUTCOME,
+  S_ORDER,
+  type Signer,
+  shorthandsOf,
+  typeOf,
+} from "../support/contracts/escrow.ts";
 
 /** The other signature of the same message: s mirrored, parity turned. */
 function mirrored(voucher: RedeemableVoucher): RedeemableVoucher {
@@ -18,13 +26,7 @@ function mirrored(voucher: RedeemableVoucher): RedeemableVoucher {
 describe("BandwidthEscrow", function () {
   this.timeout(60_000);
   let world: EscrowWorld;
-  const refused = (call: Promise<unknown>, error: string, ...values: unknown[]) => {
-    const matched = expect(call).to.be.revertedWithCustomError(world.escrow, error);
-    return values.length === 0 ? matched : matched.withArgs(...values);
-  };
-  const asPayer = () => world.escrow.connect(world.payer);
-  const account = () => world.escrow.accountOf(world.payer);
-  const credit = (who: { address: string } = world.payee) => world.escrow.creditOf(who.address);
+  const { refused, asPayer, account, credit } = shorthandsOf(() => world);
   beforeEach(async () => {
     world = await networkHelpers.loadFixture(deployEscrow);
   });

@@ -3,12 +3,11 @@ import { expect } from "chai";
 import { checkBooks } from "../support/contracts/books.ts";
 import { networkHelpers } from "../support/contracts/chain.ts";
 import { CHALLENGE_BOND_WEI, FAR, GWEI, PARAMS, REPORT_DELAY_BLOCKS, RESERVATION_SECONDS } from "../support/contracts/parameters.ts";
+import { COLLATERAL, PAY } from "../support/contracts/slots.ts";
 import { escrowOf, signOpenDeal } from "../support/contracts/sponsor-world.ts";
 import { deployStage, type Stage } from "../support/contracts/stage.ts";
 import type { DealTerms, OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
-const PAY = 10n ** 15n;
-const COLLATERAL = 10n ** 18n;
 const DUST = { payPerPeriodWei: GWEI, collateralWei: GWEI };
 const [FILLED, VACANT, CLOSED] = [1n, 2n, 3n];
 

@@ -13,12 +13,11 @@ import { doorsOf } from "../support/contracts/doors.ts";
 import { evictByLie } from "../support/contracts/lies.ts";
 import { CHALLENGE_BOND_WEI, FAR, NO_PERMIT, UNBONDING_SECONDS } from "../support/contracts/parameters.ts";
 import { HOUSES, lose, paidByAnother, reserved, settled } from "../support/contracts/passages.ts";
+import { COLLATERAL, NET, PAY } from "../support/contracts/slots.ts";
 import { answerChallenge, errorOf, reportedTerm, type Stage, SUPPLY_WEI, stageOver } from "../support/contracts/stage.ts";
 import type { TestProvider } from "../support/contracts/world.ts";
 
 const TOKEN = 10n ** 18n;
-const PAY = 10n ** 15n;
-const COLLATERAL = 10n ** 18n;
 const RESERVATION_BOND = COLLATERAL / 100n;
 
 describe("Tokens that call back", function () {
@@ -85,7 +84,7 @@ describe("Tokens that call back", function () {
       const { act, deals } = await owed();
       const { market, challenges } = stage.world;
       const [payWei, before] = [await market.creditOf(self), await token.balanceOf(self)];
-      expect(payWei).to.equal((PAY * 98n) / 100n);
+      expect(payWei).to.equal(NET);
       for (const isBefore of [true, false]) {
         const snapshot = await networkHelpers.takeSnapshot();
         await token.arm(market, market.interface.encodeFunctionData("withdraw", [self]), isBefore);
@@ -144,6 +143,22 @@ describe("Tokens that call back", function () {
           await booksBalance(deals);
           await snapshot.restore();
         }
+      }
+    });
+
+    it("cannot convict a provider a second time while its collateral is on its way", async () => {
+      const { world, providers, deal } = stage;
+      const [p1] = providers;
+      const fresh = await networkHelpers.takeSnapshot();
+      const { data } = await evictByLie(world, p1, deal, 0);
+      await fresh.restore();
+      for (const isBefore of [true, false]) {
+        await token.arm(world.fraud, data, isBefore);
+        await evictByLie(world, p1, deal, 0);
+        expect([await token.hasCalled(), await token.succeeded()]).to.deep.equal([true, false]);
+        expect(errorOf(world.registry, await token.answer())).to.equal("ReentrancyGuardReentrantCall");
+        await checkBooks(world, [deal]);
+        await fresh.restore();
       }
     });
   });
@@ -402,7 +417,7 @@ describe("Tokens that fail", () => {
     await world.registry.connect(p1.owner).offerOwnership(p1.providerId, elsewhere);
     await world.registry.connect(elsewhere).acceptOwnership(p1.providerId);
     await world.registry.connect(elsewhere).withdrawCollateral(p1.providerId);
-    expect(await token.balanceOf(elsewhere)).to.equal((PAY * 98n) / 100n + CHALLENGE_BOND_WEI + TOKEN);
+    expect(await token.balanceOf(elsewhere)).to.equal(NET + CHALLENGE_BOND_WEI + TOKEN);
     await checkBooks(world, [deal]);
   });
 

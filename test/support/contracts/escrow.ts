@@ -1,6 +1,7 @@
 /** The bandwidth escrow on a simulated chain: accounts for every role, signed messages, and books to compare with. */
 import type { HardhatEthersSigner } from "@nomicfoundation/hardhat-ethers/types";
 import { type EscrowDomain, escrowDomain, type RedeemableVoucher, toRedeemable, voucherMessage } from "@ppio/core";
+import { expect } from "chai";
 import { type BaseWallet, type ContractTransactionReceipt, type ContractTransactionResponse, getBytes, type TypedDataField } from "ethers";
 import type { BandwidthEscrow, PpioToken } from "../../../typechain-types/index.ts";
 import { ethers, networkHelpers } from "./chain.ts";
@@ -11,6 +12,10 @@ export const KEY_SECONDS = 100_000;
 /** Unix seconds, beyond any test. */
 export const LATE = 4_000_000_000;
 export const NO_PERMIT = { value: 0n, deadline: 0n, v: 0, r: `0x${"00".repeat(32)}`, s: `0x${"00".repeat(32)}` };
+
+/** Order of secp256k1's group. */
+export const S_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+export const MAX96 = 2n ** 96n - 1n;
 
 /** `IBandwidthEscrow.Outcome`. */
 export const OUTCOME = { Paid: 0n, NothingNew: 1n, AtCap: 2n, Overdrawn: 3n, UnknownKey: 4n, KeyEnded: 5n } as const;
@@ -141,4 +146,17 @@ export async function deployEscrowOver(token: PpioToken, signers: readonly Hardh
   const world = new EscrowWorld(escrow, token, { chainId, escrow: await escrow.getAddress() }, signers);
   await mined(token.connect(world.payer).approve(escrow, 2n ** 256n - 1n));
   return world;
+}
+
+/** What tests say all the time, of the world that they have by then. */
+export function shorthandsOf(world: () => EscrowWorld) {
+  return {
+    refused(call: Promise<unknown>, error: string, ...values: unknown[]) {
+      const matched = expect(call).to.be.revertedWithCustomError(world().escrow, error);
+      return values.length === 0 ? matched : matched.withArgs(...values);
+    },
+    asPayer: () => world().escrow.connect(world().payer),
+    account: () => world().escrow.accountOf(world().payer),
+    credit: (who: { address: string } = world().payee) => world().escrow.creditOf(who.address),
+  };
 }

@@ -61,7 +61,7 @@ async function setUp(world: World): Promise<Stage> {
 }
 
 /** Every contract of the stage by its name. */
-export function contractsOf({ world, pool, made, escrow, buckets, timelock }: Stage): Readonly<Record<string, BaseContract>> {
+function contractsOf({ world, pool, made, escrow, buckets, timelock }: Stage): Readonly<Record<string, BaseContract>> {
   return {
     StorageMarket: world.market,
     ProviderRegistry: world.registry,

@@ -90,17 +90,18 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
 
   const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>
     inner.seal(nonceOf(frame), associatedData(frame), plaintext, (piece, at) =>
-      outer.stream(frame.streamOffset + at, piece, target.subarray(at, at + piece.length)),
+      outer.stream(frame.streamOffset + at, piece, (sealed) => target.set(sealed, at)),
     );
 
-  /** The keystream of a cell from byte `used` of it on. */
-  const fillGap = (gap: Uint8Array, cell: number, used: number): Awaitable<void> => fill.stream(cell * cellBytes + used, gap.fill(0), gap);
+  /** Fills `target` from `used` on with the keystream of its cell. */
+  const fillGap = (target: Uint8Array, cell: number, used: number): Awaitable<void> =>
+    fill.stream(cell * cellBytes + used, new Uint8Array(target.length - used), (keystream) => target.set(keystream, used));
 
   const sealInto: Sealer["sealInto"] = (target, cell, frame, plaintext) => {
     const used = frame === undefined ? 0 : plaintext.length + TAG_BYTES;
     if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit its cell of ${target.length}.`);
     const frameDone = frame === undefined ? undefined : sealFrame(target, frame, plaintext);
-    return used === target.length ? frameDone : all([frameDone, fillGap(target.subarray(used), cell, used)]);
+    return used === target.length ? frameDone : all([frameDone, fillGap(target, cell, used)]);
   };
 
   return {
@@ -112,13 +113,9 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
       return target;
     },
     openFrame: async (frame, bytes) => {
-      const sealed = bytes.subarray(0, frame.plainLength + TAG_BYTES);
-      const opened = new Uint8Array(sealed.length);
-      const plaintext = opened.subarray(0, frame.plainLength);
+      const cellFrame = bytes.subarray(0, frame.plainLength + TAG_BYTES);
       try {
-        await outer.stream(frame.streamOffset, sealed, opened);
-        await inner.open(nonceOf(frame), associatedData(frame), opened, plaintext);
-        return plaintext;
+        return await outer.stream(frame.streamOffset, cellFrame, (sealed) => inner.open(nonceOf(frame), associatedData(frame), sealed));
       } catch (cause) {
         throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
       }

@@ -7,16 +7,11 @@ const CTR = "aes-256-ctr";
 const OPTIONS = { authTagLength: TAG_BYTES };
 
 /**
- * Frees the buffer that node:crypto makes for every result. Left to the collector, which counts such memory, they cost a full collection
+ * Frees the buffer that node:crypto made for a result. Left to the collector, which counts such memory, they cost a full collection
  * for every 32 MiB or so, and that takes about as long as to seal them.
  */
 function release(bytes: Buffer<ArrayBuffer>): void {
   if (bytes.buffer.byteLength === bytes.length) bytes.buffer.transfer(0);
-}
-
-function move(bytes: Buffer<ArrayBuffer>, target: Uint8Array): void {
-  target.set(bytes);
-  release(bytes);
 }
 
 export const importAesKey: ImportAesKey = (bytes): AesKey => {
@@ -42,19 +37,23 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
         return take(cipher.getAuthTag(), plaintext.length);
       });
     },
-    open: (nonce, associatedData, sealed, target) => {
+    open: (nonce, associatedData, sealed) => {
       const end = Math.max(0, sealed.length - TAG_BYTES);
       const decipher = createDecipheriv(GCM, key, nonce, OPTIONS);
       decipher.setAAD(associatedData);
       decipher.setAuthTag(sealed.subarray(end));
       const plaintext = decipher.update(sealed.subarray(0, end));
       decipher.final();
-      move(plaintext, target);
+      return new Uint8Array(plaintext.buffer, plaintext.byteOffset, plaintext.length);
     },
-    stream: (offset, input, target) => {
+    stream: (offset, input, take) => {
       if (offset !== position) seek(offset);
       position += input.length;
-      move(keystream.update(input), target);
+      const output = keystream.update(input);
+      return then(take(output), (result) => {
+        release(output);
+        return result;
+      });
     },
   };
 };

@@ -6,10 +6,10 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
   const key = bytes.slice();
   return {
     seal: (nonce, associatedData, plaintext, take) => take(gcm(key, nonce, associatedData).encrypt(plaintext), 0),
-    open: (nonce, associatedData, sealed, target) => target.set(gcm(key, nonce, associatedData).decrypt(sealed)),
-    stream: (offset, input, target) => {
+    open: (nonce, associatedData, sealed) => gcm(key, nonce, associatedData).decrypt(sealed),
+    stream: (offset, input, take) => {
       const output = ctr(key, counterAt(offset)).encrypt(fromBlockStart(offset, input));
-      target.set(output.subarray(offset % BLOCK_BYTES));
+      return take(output.subarray(offset % BLOCK_BYTES));
     },
   };
 };

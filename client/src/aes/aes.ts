@@ -10,15 +10,14 @@ export const TAG_BYTES = 16;
 export const BLOCK_BYTES = 16;
 
 /**
- * Results go into memory of the caller: where the platform makes a buffer per result, the backend is done with it at once. Nonces and
- * associated data may be written over as soon as a call has returned, other bytes once it is done.
+ * Every platform makes a buffer per result, so results are lent to a `take`, and a backend that can frees them when it is done. Nonces
+ * and associated data may be written over as soon as a call has returned, other bytes once it is done.
  */
 export interface AesKey {
   /**
    * GCM.
    * @param nonce 12 bytes, never used twice under one key
-   * @param take gets the ciphertext and the tag of 16 bytes in order, in one piece or two, each with its place; a piece is gone when
-   * `take` is done with it
+   * @param take gets the ciphertext and the tag of 16 bytes in order, in one piece or two, each with its place
    */
   seal(
     nonce: Uint8Array,
@@ -28,14 +27,11 @@ export interface AesKey {
   ): Awaitable<void>;
   /**
    * @param sealed ciphertext, then the tag; throws, or rejects, whatever the platform gives when the tag does not fit
-   * @param target for the plaintext, written only when the tag fits; may be the start of `sealed`
+   * @returns the plaintext, the caller's to keep
    */
-  open(nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array, target: Uint8Array): Awaitable<void>;
-  /**
-   * CTR: `input` under the keystream from byte `offset` on. The counter block is 0 u64 | block u64, from 0.
-   * @param target as long as `input`, and may be the same
-   */
-  stream(offset: number, input: Uint8Array, target: Uint8Array): Awaitable<void>;
+  open(nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array): Awaitable<Uint8Array>;
+  /** CTR: `input` under the keystream from byte `offset` on. The counter block is 0 u64 | block u64, from 0. */
+  stream<T>(offset: number, input: Uint8Array, take: (output: Uint8Array) => Awaitable<T>): Awaitable<T>;
 }
 
 /** @param key 32 bytes */

@@ -23,12 +23,12 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
   return {
     seal: async (nonce, associatedData, plaintext, take) =>
       take(new Uint8Array(await subtle.encrypt(gcmParameters(nonce, associatedData), await gcm, source(plaintext))), 0),
-    open: async (nonce, associatedData, sealed, target) =>
-      target.set(new Uint8Array(await subtle.decrypt(gcmParameters(nonce, associatedData), await gcm, source(sealed)))),
-    stream: async (offset, input, target) => {
+    open: async (nonce, associatedData, sealed) =>
+      new Uint8Array(await subtle.decrypt(gcmParameters(nonce, associatedData), await gcm, source(sealed))),
+    stream: async (offset, input, take) => {
       const parameters = { name: "AES-CTR", counter: counterAt(offset), length: COUNTER_BITS };
       const output = await subtle.encrypt(parameters, await ctr, source(fromBlockStart(offset, input)));
-      target.set(new Uint8Array(output, offset % BLOCK_BYTES));
+      return take(new Uint8Array(output, offset % BLOCK_BYTES));
     },
   };
 };

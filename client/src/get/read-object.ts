@@ -125,8 +125,7 @@ async function openBatch(plan: ObjectPlan, reader: RowReader, sealer: Sealer, ba
       const row = Math.floor(frame.cell / header.k);
       const offset = (row - batch.firstRow) * header.cellBytes;
       const cell = slots.get(frame.cell % header.k)?.subarray(offset, offset + cellLength(header, row)) ?? new Uint8Array();
-      // The cells are this batch's alone.
-      return sealer.openInPlace(frame, cell);
+      return sealer.openFrame(frame, cell);
     }),
   );
 }

@@ -30,11 +30,8 @@ export async function wrapKey(
 
 /** @throws WRONG_KEY */
 export async function unwrapKey(wrapping: Uint8Array, wrapped: Uint8Array, context: Uint8Array): Promise<Uint8Array> {
-  const sealed = wrapped.subarray(NONCE_BYTES);
-  const secret = new Uint8Array(Math.max(0, sealed.length - TAG_BYTES));
   try {
-    await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, sealed, secret);
-    return secret;
+    return await importAesKey(wrapping).open(wrapped.subarray(0, NONCE_BYTES), context, wrapped.subarray(NONCE_BYTES));
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "This key does not open the data; use the mnemonic that stored it.", { cause });
   }

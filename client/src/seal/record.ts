@@ -32,22 +32,15 @@ export async function sealRecord(keys: RecordKeys, plaintext: Uint8Array, random
   const { inner, outer } = layers(keys, salt);
   const out = new Uint8Array(SALT_BYTES + plaintext.length + TAG_BYTES);
   out.set(salt);
-  await inner.seal(NONCE, keys.context, plaintext, (piece, at) => {
-    const from = SALT_BYTES + at;
-    return outer.stream(at, piece, out.subarray(from, from + piece.length));
-  });
+  await inner.seal(NONCE, keys.context, plaintext, (piece, at) => outer.stream(at, piece, (bytes) => out.set(bytes, SALT_BYTES + at)));
   return out;
 }
 
 /** @throws WRONG_KEY */
 export async function openRecord(keys: RecordKeys, sealed: Uint8Array): Promise<Uint8Array> {
   const { inner, outer } = layers(keys, sealed.subarray(0, SALT_BYTES));
-  const body = sealed.slice(SALT_BYTES);
-  const plaintext = body.subarray(0, Math.max(0, body.length - TAG_BYTES));
   try {
-    await outer.stream(0, body, body);
-    await inner.open(NONCE, keys.context, body, plaintext);
-    return plaintext;
+    return await outer.stream(0, sealed.subarray(SALT_BYTES), (body) => inner.open(NONCE, keys.context, body));
   } catch (cause) {
     throw new PpioError("WRONG_KEY", "These keys do not open the data; use the mnemonic and the application secret that stored it.", {
       cause,

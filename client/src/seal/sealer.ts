@@ -6,7 +6,7 @@
 
 import { encodeObjectHeader, equalBytes, type Frame, type ObjectHeader, type ObjectPlan, PpioError } from "@ppio/core/data";
 import { importAesKey } from "#aes";
-import { type Awaitable, all, TAG_BYTES, then } from "../aes/aes.ts";
+import { type Awaitable, all, TAG_BYTES } from "../aes/aes.ts";
 import { deriveKey } from "../keys/hkdf.ts";
 
 const SEAL_VERSION = 1;
@@ -41,13 +41,8 @@ export interface Sealer {
   sealInto(target: Uint8Array, cell: number, frame: Frame | undefined, plaintext: Uint8Array): Awaitable<void>;
   /** The same into a new cell. */
   sealCell(cell: number, cellLength: number, frame: Frame | undefined, plaintext: Uint8Array): Promise<Uint8Array>;
-  /**
-   * Opens the frame at the start of a cell, in place: the plaintext takes the start of the cell. Done when it returns, in Node.
-   * @returns the plaintext @throws CORRUPT, and the cell is lost
-   */
-  openInPlace(frame: Frame, cell: Uint8Array): Awaitable<Uint8Array>;
-  /** The same out of a cell that stays as it is. @throws CORRUPT */
-  openFrame(frame: Frame, cell: Uint8Array): Promise<Uint8Array>;
+  /** Opens the frame at the start of a cell. @throws CORRUPT */
+  openFrame(frame: Frame, cellBytes: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Checks the commitment before anything is opened. @throws WRONG_KEY */
@@ -95,33 +90,18 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
 
   const sealFrame = (target: Uint8Array, frame: Frame, plaintext: Uint8Array): Awaitable<void> =>
     inner.seal(nonceOf(frame), associatedData(frame), plaintext, (piece, at) =>
-      outer.stream(frame.streamOffset + at, piece, target.subarray(at, at + piece.length)),
+      outer.stream(frame.streamOffset + at, piece, (sealed) => target.set(sealed, at)),
     );
 
-  /** The keystream of a cell from byte `used` of it on. */
-  const fillGap = (gap: Uint8Array, cell: number, used: number): Awaitable<void> => fill.stream(cell * cellBytes + used, gap.fill(0), gap);
+  /** Fills `target` from `used` on with the keystream of its cell. */
+  const fillGap = (target: Uint8Array, cell: number, used: number): Awaitable<void> =>
+    fill.stream(cell * cellBytes + used, new Uint8Array(target.length - used), (keystream) => target.set(keystream, used));
 
   const sealInto: Sealer["sealInto"] = (target, cell, frame, plaintext) => {
     const used = frame === undefined ? 0 : plaintext.length + TAG_BYTES;
     if (used > target.length) throw new PpioError("INTERNAL", `A frame of ${used} sealed bytes does not fit its cell of ${target.length}.`);
     const frameDone = frame === undefined ? undefined : sealFrame(target, frame, plaintext);
-    return used === target.length ? frameDone : all([frameDone, fillGap(target.subarray(used), cell, used)]);
-  };
-
-  const openInPlace: Sealer["openInPlace"] = (frame, cell) => {
-    const sealed = cell.subarray(0, frame.plainLength + TAG_BYTES);
-    const plaintext = sealed.subarray(0, frame.plainLength);
-    const failed = (cause: unknown): never => {
-      throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
-    };
-    try {
-      const done = then(outer.stream(frame.streamOffset, sealed, sealed), () =>
-        inner.open(nonceOf(frame), associatedData(frame), sealed, plaintext),
-      );
-      return done instanceof Promise ? done.then(() => plaintext, failed) : plaintext;
-    } catch (cause) {
-      return failed(cause);
-    }
+    return used === target.length ? frameDone : all([frameDone, fillGap(target, cell, used)]);
   };
 
   return {
@@ -132,7 +112,13 @@ export function createSealer(context: SealContext, cellBytes: number): Sealer {
       await sealInto(target, cell, frame, plaintext);
       return target;
     },
-    openInPlace,
-    openFrame: async (frame, cell) => openInPlace(frame, cell.slice(0, frame.plainLength + TAG_BYTES)),
+    openFrame: async (frame, bytes) => {
+      const cellFrame = bytes.subarray(0, frame.plainLength + TAG_BYTES);
+      try {
+        return await outer.stream(frame.streamOffset, cellFrame, (sealed) => inner.open(nonceOf(frame), associatedData(frame), sealed));
+      } catch (cause) {
+        throw new PpioError("CORRUPT", `Frame ${frame.index} does not open: the data is damaged or belongs to another key.`, { cause });
+      }
+    },
   };
 }

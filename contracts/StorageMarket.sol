@@ -117,7 +117,7 @@ contract StorageMarket is MarketViews {
         bytes memory message = MarketTypes.offerMessage(
             t.owner, t.payer, t.dealSalt, t.k, uint8(n), t.header, t.startBy, t.periods, t.renewUntil
         );
-        FillJob memory job = FillJob(_env(), dealId, message, start, start);
+        FillJob memory job = FillJob(_env(), dealId, message, start, start, false);
         uint256[] memory seen = IdSet.create(n);
         uint256 leafCount = t.offers[0].leafCount;
         // Memory gets dearer the more of it there is, and nothing of a filling is needed after it.
@@ -216,9 +216,12 @@ contract StorageMarket is MarketViews {
         uint64 deadline,
         bytes calldata ownerSignature
     ) external nonReentrant {
-        bytes32 structHash = keccak256(abi.encode(MarketTypes.REFILL_SLOT, dealId, slotIndex, offer.providerId, deadline));
-        _requireSignature(_ownerOf(dealId), structHash, deadline, ownerSignature);
         _settleOne(dealId, slotIndex);
+        uint32 vacantFrom = _state.slots[dealId][slotIndex].from;
+        bytes32 structHash = keccak256(
+            abi.encode(MarketTypes.REFILL_SLOT, dealId, slotIndex, vacantFrom, offer.providerId, offer.collateralWei, deadline)
+        );
+        _requireSignature(_ownerOf(dealId), structHash, deadline, ownerSignature);
         _state.refill(_env(), dealId, slotIndex, offer, terms);
     }
 

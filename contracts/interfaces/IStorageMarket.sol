@@ -144,7 +144,8 @@ interface IStorageMarket {
     /// @notice What the refiller agreed on with the new provider beyond its offer.
     struct RefillTerms {
         bytes32 dealSalt;
-        /// The offer is signed with these in place of the deal's: startBy >= next period, startBy + periods >= the deal's end.
+        /// The offer is signed with these in place of the deal's: startBy >= next period, startBy + periods = the deal's end, so
+        /// that no offer of the opening serves once more.
         uint32 startBy;
         uint32 periods;
     }
@@ -216,6 +217,8 @@ interface IStorageMarket {
     error WrongSlotStatus(bytes32 dealId, uint8 slotIndex, SlotStatus actual, SlotStatus expected);
     error TooLate(uint32 current, uint32 startBy);
     error OfferExpired(uint8 slotIndex, uint64 expiry);
+    /// @notice An offer gives a slot once.
+    error OfferUsed(uint8 slotIndex, uint32 providerId);
     error InvalidOfferSignature(uint8 slotIndex, uint32 providerId, address recovered);
     error DuplicateProvider(uint8 slotIndex, uint32 providerId);
     error ProviderIsEvicted(uint32 providerId);
@@ -285,7 +288,8 @@ interface IStorageMarket {
     function refill(bytes32 dealId, uint8 slotIndex, SlotOffer calldata offer, RefillTerms calldata terms) external;
 
     /// @notice `refill` with the owner's signature over
-    /// RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 providerId,uint64 deadline).
+    /// RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 vacantFrom,uint32 providerId,uint256 collateralWei,uint64 deadline), where
+    /// `vacantFrom` is the vacant slot's `fromPeriod`, once it is settled (single use, because a later vacancy begins later), and `collateralWei` the offer's.
     function refillWithSig(
         bytes32 dealId,
         uint8 slotIndex,

@@ -17,8 +17,9 @@ library MarketTypes {
     bytes32 internal constant TERMINATE_DEAL = keccak256("TerminateDeal(bytes32 dealId,uint64 deadline)");
     bytes32 internal constant WITHDRAW = keccak256("Withdraw(address account,address to,uint256 nonce,uint64 deadline)");
 
-    bytes32 internal constant REFILL_SLOT =
-        keccak256("RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 providerId,uint64 deadline)");
+    bytes32 internal constant REFILL_SLOT = keccak256(
+        "RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 vacantFrom,uint32 providerId,uint256 collateralWei,uint64 deadline)"
+    );
     bytes32 internal constant RENEW_DEAL = keccak256("RenewDeal(bytes32 dealId,uint32 newEnd,uint64 deadline)");
 
     /// @notice The encoded offer with everything that the offers of a deal have in common; `hashOffer` writes the rest into it.

@@ -15,7 +15,7 @@ library Filling {
     function fill(MarketState storage self, FillJob memory job, uint8 slotIndex, IStorageMarket.SlotOffer calldata o) internal {
         if (block.timestamp > o.expiry) revert IStorageMarket.OfferExpired(slotIndex, o.expiry);
         if (o.leafCount == 0 || o.leafCount > type(uint40).max) revert IStorageMarket.InvalidTerms("leafCount");
-        uint64 collateralGwei = _checkOffer(job, slotIndex, o);
+        uint64 collateralGwei = _checkOffer(self, job, slotIndex, o);
 
         SlotWord memory s;
         s.providerId = o.providerId;
@@ -37,7 +37,7 @@ library Filling {
     }
 
     /// @return collateralGwei all that the provider has
-    function _checkOffer(FillJob memory job, uint8 slotIndex, IStorageMarket.SlotOffer calldata o)
+    function _checkOffer(MarketState storage self, FillJob memory job, uint8 slotIndex, IStorageMarket.SlotOffer calldata o)
         private
         returns (uint64 collateralGwei)
     {
@@ -55,6 +55,10 @@ library Filling {
         (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecover(digest, o.r, o.vs);
         if (err != ECDSA.RecoverError.NoError || o.operatorEpoch != epoch || signer != operator) {
             revert IStorageMarket.InvalidOfferSignature(slotIndex, o.providerId, signer);
+        }
+        if (job.isRefill) {
+            if (self.usedOffers[digest]) revert IStorageMarket.OfferUsed(slotIndex, o.providerId);
+            self.usedOffers[digest] = true;
         }
         if (isCapped) env.registry.useOperatorCap(o.providerId, job.current, o.collateralWei);
     }

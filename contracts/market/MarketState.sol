@@ -63,6 +63,8 @@ struct MarketState {
     uint256 repairFundWei;
     uint256 unclaimedWei;
     Rewards rewards;
+    /// Offers that gave a vacant slot, or one that was handed over: each counts once. Those of an opening do because a deal id does.
+    mapping(bytes32 digest => bool) usedOffers;
 }
 
 /// The market's fixed surroundings.
@@ -97,6 +99,8 @@ struct FillJob {
     /// First period that is paid.
     uint32 from;
     uint32 current;
+    /// Whether the offers are kept as used.
+    bool isRefill;
 }
 
 /// A tenure being settled, whichever word it comes from.

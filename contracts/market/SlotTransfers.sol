@@ -138,15 +138,16 @@ library SlotTransfers {
         if (Tenures.dealIdOf(w.owner, terms.dealSalt) != w.dealId) revert IStorageMarket.InvalidTerms("dealSalt");
         if (from > terms.startBy) revert IStorageMarket.TooLate(from, terms.startBy);
         if (from >= head.end) revert IStorageMarket.InvalidTerms("the deal ends before the new tenure could start");
-        if (uint256(terms.startBy) + terms.periods < head.end) {
-            revert IStorageMarket.InvalidTerms("the offer ends before the deal");
+        // Those of the opening end later, or began before now: none of them can be used once more.
+        if (uint256(terms.startBy) + terms.periods != head.end) {
+            revert IStorageMarket.InvalidTerms("the offer does not end with the deal");
         }
         _requireSameSlot(self, w, slotIndex, s, offer);
         (,, uint32 renewUntil, bytes16 header) = FixedTerms.read(head.terms);
         bytes memory message = MarketTypes.offerMessage(
             w.owner, w.payer, terms.dealSalt, head.k, head.n, header, terms.startBy, terms.periods, renewUntil
         );
-        Filling.fill(self, FillJob(w.env, w.dealId, message, from, w.current), slotIndex, offer);
+        Filling.fill(self, FillJob(w.env, w.dealId, message, from, w.current, true), slotIndex, offer);
     }
 
     /// The same commitment and pay, and a provider that has none of the deal's slots.

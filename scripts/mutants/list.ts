@@ -64,6 +64,12 @@ export const MUTANTS: readonly Mutant[] = [
     to: "if (point < start && point >= start + pay) revert",
   },
   {
+    name: "offer for a refill counts twice",
+    file: "market/Filling.sol",
+    from: "            self.usedOffers[digest] = true;\n",
+    to: "",
+  },
+  {
     name: "signed withdrawal counts twice",
     file: "market/MarketAccounts.sol",
     from: "_state.nonces[account]++",

@@ -1,6 +1,8 @@
 /** What a provider's line and books remember of slots it no longer holds, and what they must not. */
+import { REFILL_SLOT_TYPES } from "@ppio/core";
 import { expect } from "chai";
 import { networkHelpers } from "../support/contracts/chain.ts";
+import { FAR } from "../support/contracts/parameters.ts";
 import { deploySlots, NET, Slots } from "../support/contracts/slots.ts";
 import type { OpenedDeal, TestProvider, World } from "../support/contracts/world.ts";
 
@@ -48,6 +50,31 @@ describe("Slots that were held before", () => {
     expect(await world.market.creditOf(p1.owner)).to.equal(3n * NET);
     expect(await world.market.creditOf(fresh.owner)).to.equal(NET);
     expect(await world.market.creditOf(world.user)).to.equal(0n);
+  });
+
+  it("are not given to it by an offer, or a consent of the owner, that gave them once: it may have lost the bytes since", async () => {
+    const refused = (call: Promise<unknown>, error: string) => expect(call).to.be.revertedWithCustomError(world.market, error);
+    await slots.lose(p1);
+    const { offer, refill } = await world.refillOffer(deal, 0, fresh);
+    const far = { ...refill, startBy: refill.startBy + 20, periods: refill.periods - 20 };
+    Object.assign(offer, await world.signOffer({ ...deal.terms, ...far }, 0, offer, fresh.operator));
+    const { fromPeriod: vacantFrom } = await world.market.slot(deal.dealId, 0);
+    const { providerId } = fresh;
+    const message = { dealId: deal.dealId, slotIndex: 0, vacantFrom, providerId, collateralWei: offer.collateralWei, deadline: FAR };
+    const consent = await world.user.signTypedData(await world.domain(), REFILL_SLOT_TYPES, message);
+    const refillWithSig = (of: typeof offer) => world.market.refillWithSig(deal.dealId, 0, of, far, FAR, consent);
+    await refillWithSig(offer);
+    await world.pass(p2, p3);
+    await slots.lose(fresh);
+    await world.pass(p2, p3);
+    await world.market.settleTenure(deal.dealId, 0, fresh.providerId);
+    await compact(fresh, [deal]);
+
+    await refused(world.market.connect(world.user).refill(deal.dealId, 0, offer, far), "OfferUsed");
+    const another = { ...offer, expiry: FAR - 1n };
+    Object.assign(another, await world.signOffer({ ...deal.terms, ...far }, 0, another, fresh.operator));
+    await refused(refillWithSig(another), "InvalidOwnerSignature");
+    await world.market.connect(world.user).refill(deal.dealId, 0, another, far);
   });
 
   it("are not the last holder's again when they close while nobody holds them", async () => {

@@ -359,7 +359,10 @@ describe("StorageMarket", () => {
       );
 
       const deadline = 4_000_000_000n;
-      const message = { dealId: deal.dealId, slotIndex: 1, providerId: p3.providerId, deadline };
+      await world.market.settle(deal.dealId, [1]);
+      const { fromPeriod: vacantFrom } = await world.market.slot(deal.dealId, 1);
+      const { collateralWei } = offer;
+      const message = { dealId: deal.dealId, slotIndex: 1, vacantFrom, providerId: p3.providerId, collateralWei, deadline };
       const signed = await world.user.signTypedData(await world.domain(), REFILL_SLOT_TYPES, message);
       const anybody = world.market.connect(world.reporter);
       const forged = await world.reporter.signTypedData(await world.domain(), REFILL_SLOT_TYPES, message);

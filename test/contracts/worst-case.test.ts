@@ -115,7 +115,7 @@ describe("Worst cases", function () {
       await measure("renew, n = 128", market.renew(deal.dealId, end + 1_000));
       await world.pass();
       const { offer, refill } = await world.refillOffer(deal, N - 1, at(N));
-      const terms = { ...refill, startBy: end, periods: 10_000 };
+      const terms = { ...refill, startBy: end, periods: Number((await market.deal(deal.dealId)).end) - end };
       const signed = { ...offer, ...(await world.signOffer({ ...deal.terms, ...terms }, N - 1, offer, at(N).operator)) };
       await measure("handOver, n = 128", market.connect(at(N - 1).owner).handOver(deal.dealId, N - 1, signed, terms));
       await measure("declareLost, n = 128", market.connect(at(0).owner).declareLost(deal.dealId, 0));
@@ -145,7 +145,8 @@ describe("Worst cases", function () {
       await snapshot.restore();
       await measure("settle 64 slots, 16,384 periods each", market.settle(deal.dealId, all(N / 2), HEAVY));
       await snapshot.restore();
-      const terms = { ...past.refill, startBy: (await world.period()) + 50, periods: 10_000 };
+      const startBy = (await world.period()) + 50;
+      const terms = { ...past.refill, startBy, periods: Number((await market.deal(deal.dealId)).end) - startBy };
       const offer = { ...past.offer, ...(await world.signOffer({ ...deal.terms, ...terms }, 0, past.offer, at(N).operator)) };
       await market.connect(at(0).owner).handOver(deal.dealId, 0, offer, terms);
       await measure("settleTenure, 16,384 periods", market.settleTenure(deal.dealId, 0, at(0).providerId));

@@ -94,8 +94,9 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
   const stored = await storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },
     dates: async () => {
-      const startBy = await offersUsableUntil(context, signal);
-      return { startBy, periods: Math.max(1, deal.end - startBy) };
+      // The offers end with the deal.
+      const startBy = Math.min(await offersUsableUntil(context, signal), deal.end - 1);
+      return { startBy, periods: deal.end - startBy };
     },
     slotIndices: lost,
     candidates,

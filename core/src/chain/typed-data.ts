@@ -92,7 +92,10 @@ export const OPEN_DEAL_TYPES = struct(
   "address owner,address payer,bytes32 dealSalt,bytes32 headerHash,bytes32 rootsHash,uint256 maxEscrowWei,uint64 deadline",
 );
 export const TERMINATE_DEAL_TYPES = struct("TerminateDeal", "bytes32 dealId,uint64 deadline");
-export const REFILL_SLOT_TYPES = struct("RefillSlot", "bytes32 dealId,uint8 slotIndex,uint32 providerId,uint64 deadline");
+export const REFILL_SLOT_TYPES = struct(
+  "RefillSlot",
+  "bytes32 dealId,uint8 slotIndex,uint32 vacantFrom,uint32 providerId,uint256 collateralWei,uint64 deadline",
+);
 export const RENEW_DEAL_TYPES = struct("RenewDeal", "bytes32 dealId,uint32 newEnd,uint64 deadline");
 export const WITHDRAW_TYPES = struct("Withdraw", "address account,address to,uint256 nonce,uint64 deadline");
 

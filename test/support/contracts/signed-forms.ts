@@ -13,7 +13,7 @@ import { concat, id, keccak256, Signature, type TypedDataDomain, type TypedDataF
 import { ethers } from "./chain.ts";
 import { MIN_STAKE_WEI } from "./committee.ts";
 import { servedAtOf } from "./lies.ts";
-import { FAR, NO_PERMIT, OFFER_TYPES } from "./parameters.ts";
+import { FAR, GWEI, NO_PERMIT, OFFER_TYPES } from "./parameters.ts";
 import { escrowOf, makeSponsored, type SponsoredDeal, signOpenDeal } from "./sponsor-world.ts";
 import type { Stage } from "./stage.ts";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "./typed-data.ts";
@@ -253,9 +253,14 @@ const refillSlot: Form = {
   message: "RefillSlot",
   use: "",
   foreign: OWNER_FOREIGN,
-  twice: "StorageMarket.WrongSlotStatus",
+  twice: OWNER_FOREIGN,
   late: ["deadline", "StorageMarket.AuthorizationExpired"],
-  otherwise: { "another deal": OWNER_FOREIGN, "another slot": OWNER_FOREIGN, "another provider": OWNER_FOREIGN },
+  otherwise: {
+    "another deal": OWNER_FOREIGN,
+    "another slot": OWNER_FOREIGN,
+    "another provider": OWNER_FOREIGN,
+    "less collateral": OWNER_FOREIGN,
+  },
   async prepare(stage) {
     const { world, providers } = stage;
     const p4 = providers[3];
@@ -266,19 +271,25 @@ const refillSlot: Form = {
       domain: await world.domain(),
       types: REFILL_SLOT_TYPES,
       signer: world.user,
-      value: { dealId: deal.dealId, slotIndex: 0, providerId: p4.providerId, deadline: FAR },
-      async send(signature, { dealId, slotIndex, providerId, deadline }) {
-        const { offer, refill } = await world.refillOffer(
-          dealId === deal.dealId ? deal : other,
-          slotIndex,
-          providerId === p4.providerId ? p4 : p5,
-        );
+      value: {
+        dealId: deal.dealId,
+        slotIndex: 0,
+        vacantFrom: (await world.market.slot(deal.dealId, 0)).fromPeriod,
+        providerId: p4.providerId,
+        collateralWei: 10n ** 18n,
+        deadline: FAR,
+      },
+      async send(signature, { dealId, slotIndex, providerId, collateralWei, deadline }) {
+        const of = dealId === deal.dealId ? deal : other;
+        const taker = providerId === p4.providerId ? p4 : p5;
+        const { offer, refill } = await world.refillOffer(of, slotIndex, taker, { collateralWei });
         return world.market.refillWithSig(dealId, slotIndex, offer, refill, deadline, signature);
       },
       others: {
         "another deal": { dealId: other.dealId },
         "another slot": { slotIndex: 1 },
         "another provider": { providerId: p5.providerId },
+        "less collateral": { collateralWei: GWEI },
       },
     };
   },

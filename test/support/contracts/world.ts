@@ -351,13 +351,19 @@ export class World {
     );
   }
 
-  /** Terms under which a provider takes a slot of an opened deal over, and its signed offer for it. */
-  async refillOffer(deal: Pick<OpenedDeal, "dealId" | "terms" | "trees">, slotIndex: number, provider: TestProvider) {
+  /** Terms under which a provider takes a slot of an opened deal over, and its signed offer for it, with what is said of it changed. */
+  async refillOffer(
+    deal: Pick<OpenedDeal, "dealId" | "terms" | "trees">,
+    slotIndex: number,
+    provider: TestProvider,
+    change: { readonly collateralWei?: bigint } = {},
+  ) {
     const slot = await this.market.slot(deal.dealId, slotIndex);
-    const { renewUntil, payer, header } = await this.market.deal(deal.dealId);
+    const { renewUntil, payer, header, end } = await this.market.deal(deal.dealId);
     const tree = deal.trees[slotIndex] ?? distinctTree("", 1);
-    const offer = await this.makeOffer(provider, tree, slot.payGwei * GWEI, slot.collateralGwei * GWEI);
-    const refill = { dealSalt: deal.terms.dealSalt, startBy: (await this.period()) + 1, periods: 1_000 };
+    const offer = await this.makeOffer(provider, tree, slot.payGwei * GWEI, change.collateralWei ?? slot.collateralGwei * GWEI);
+    const startBy = (await this.period()) + 1;
+    const refill = { dealSalt: deal.terms.dealSalt, startBy, periods: Math.max(1, Number(end) - startBy) };
     const terms = { ...deal.terms, ...refill, payer, renewUntil, header };
     return { offer: { ...offer, ...(await this.signOffer(terms, slotIndex, offer, provider.operator)) }, refill };
   }

@@ -29,6 +29,7 @@ import { listProviders, type ProviderView } from "./providers/list.ts";
 import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
 import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
 import { type ResumedPut, resumePuts } from "./put/resume-puts.ts";
+import { createMemory } from "./remember.ts";
 import { type RepairOptions, type RepairResult, repairDeal } from "./repair/repair-deal.ts";
 import { type DealVerification, type VerifyOptions, verifyDeal } from "./verify/verify-deal.ts";
 import { createInlinePool, createWorkerPool } from "./workers/pool.ts";
@@ -94,16 +95,19 @@ export function createClient(options: ClientOptions): Client {
   const log = options.log ?? silentLog;
   const transport = options.transport ?? createFetchTransport();
   const threads = options.workers ?? Math.min(WORKERS_MAX, parallelism() - 1);
+  const limits = { ...LIMITS_DEFAULT, ...options.limits };
   const context: Context = {
     chain: createChain({ addressBook, provider, signer: options.signer, clock, log }),
     clock,
     random: options.random ?? systemRandom,
     log,
-    limits: { ...LIMITS_DEFAULT, ...options.limits },
+    limits,
     sha256: options.sha256 ?? (() => sha256.create()),
     api: (endpoint) => createProviderApi(endpoint, transport),
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
+    deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
+    listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),
     masterSecret,
     applicationSecret,

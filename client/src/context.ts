@@ -1,10 +1,14 @@
 /** Everything the library's parts share: what was passed in, and handles made from it. */
+
+import type { BucketIndex } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
+import type { ReadableDeal } from "./get/deal-reader.ts";
 import type { ProviderApi } from "./http/provider-api.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { PutJournal } from "./put/journal.ts";
+import type { Memory } from "./remember.ts";
 import type { WorkerPool } from "./workers/pool.ts";
 
 export interface Context {
@@ -18,6 +22,10 @@ export interface Context {
   readonly headStore: HeadStore;
   readonly journal: PutJournal;
   readonly workers: WorkerPool;
+  /** By deal id. */
+  readonly deals: Memory<ReadableDeal>;
+  /** Listings by the record of their head, which names one for ever. */
+  readonly listings: Memory<BucketIndex>;
   /** The user's; never leaves the machine. */
   readonly masterSecret: Uint8Array;
   /** The developer's secret for this user. */

@@ -24,6 +24,11 @@ export interface ClientLimits {
   readonly authoritySeconds: number;
   /** Times that a moved bucket head is read again before `CONFLICT`. */
   readonly headTriesMax: number;
+  /** Deals whose slots, providers and ticket are remembered between reads, and for how long. */
+  readonly dealsKeptMax: number;
+  readonly dealKeptSeconds: number;
+  /** Listings that are remembered, decoded. */
+  readonly listingsKeptMax: number;
 }
 
 export const LIMITS_DEFAULT: ClientLimits = {
@@ -39,6 +44,9 @@ export const LIMITS_DEFAULT: ClientLimits = {
   offerSeconds: 900,
   authoritySeconds: 6 * 3600,
   headTriesMax: 5,
+  dealsKeptMax: 64,
+  dealKeptSeconds: 60,
+  listingsKeptMax: 4,
 };
 
 /** Deadline for moving `bytes` in one request. */

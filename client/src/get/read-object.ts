@@ -4,11 +4,10 @@
  */
 import { cellLength, type Frame, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
 import { hexlify } from "ethers";
-import { loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { throwIfAborted } from "../deps.ts";
 import { checkCommitment, createSealer, type Sealer } from "../seal/index.ts";
-import { openDealReader } from "./deal-reader.ts";
+import { openReader } from "./deal-reader.ts";
 import type { RowReader } from "./row-reader.ts";
 
 export interface ByteRange {
@@ -68,7 +67,7 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
     cellBytes,
   );
   checkCommitment(sealer, part.commitment);
-  const reader = await openDealReader(context, await loadDeal(context.chain, hexlify(part.dealId), signal));
+  const reader = await openReader(context, hexlify(part.dealId), signal);
   const batches = planRowBatches(context, plan, from, to);
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
@@ -97,7 +96,10 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   }
 }
 
-/** Batches of rows that hold [from, to), with the frames in them, small enough that what is read ahead fits the memory. */
+/**
+ * Batches of rows that hold [from, to), with the frames in them, small enough that what is read ahead fits the memory. The first is one
+ * row, so that the first byte does not wait for a full batch; the others grow.
+ */
 function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: number): RowBatch[] {
   const { k, cellBytes } = plan.header;
   const { getBufferBytes, requestBytesMax } = context.limits;
@@ -107,8 +109,9 @@ function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: nu
   const lastFrame = to > from ? plan.frameAt(to - 1) : firstFrame;
   const lastRow = Math.floor(lastFrame / k);
   const batches: RowBatch[] = [];
-  for (let firstRow = Math.floor(firstFrame / k); firstRow <= lastRow; firstRow += rowsPerBatch) {
-    const rowCount = Math.min(rowsPerBatch, lastRow + 1 - firstRow);
+  let rowCount = 1;
+  for (let firstRow = Math.floor(firstFrame / k); firstRow <= lastRow; firstRow += rowCount) {
+    if (batches.length > 0) rowCount = Math.min(2 * rowCount, rowsPerBatch, lastRow + 1 - firstRow);
     const begin = Math.max(firstFrame, firstRow * k);
     const end = Math.min(lastFrame, (firstRow + rowCount) * k - 1);
     batches.push({ firstRow, rowCount, frames: Array.from({ length: end - begin + 1 }, (_, at) => plan.frame(begin + at)) });

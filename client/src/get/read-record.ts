@@ -1,8 +1,7 @@
 /** The bytes of a record that lies in a deal's data cells as it is; verified against the chain, not yet opened. */
 import { cellLength, PpioError } from "@ppio/core";
-import { loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
-import { openDealReader } from "./deal-reader.ts";
+import { openReader } from "./deal-reader.ts";
 
 export interface RecordPlace {
   readonly dealId: string;
@@ -13,14 +12,13 @@ export interface RecordPlace {
 
 /** @throws BAD_FORMAT when the deal is too small for the place */
 export async function readRecord(context: Context, place: RecordPlace, signal?: AbortSignal): Promise<Uint8Array> {
-  const deal = await loadDeal(context.chain, place.dealId, signal);
-  const { header } = deal;
+  const reader = await openReader(context, place.dealId, signal);
+  const { header } = reader.deal;
   const { k, cellBytes, rows, lastCellBytes } = header;
   const streamBytes = (rows - 1) * k * cellBytes + k * lastCellBytes;
   if (place.offset + place.length > streamBytes || place.length === 0) {
     throw new PpioError("BAD_FORMAT", `Deal ${place.dealId} does not hold what the bucket's head names; restore the head.`);
   }
-  const reader = await openDealReader(context, deal);
   const columns = Array.from({ length: k }, (_, column) => column);
   const rowsPerBatch = Math.max(1, Math.floor(context.limits.requestBytesMax / cellBytes));
   const out = new Uint8Array(place.length);

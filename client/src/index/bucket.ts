@@ -56,13 +56,18 @@ export async function loadBucket(context: Context, bucket: string, signal?: Abor
   const head = decodeHead(raw);
   if (!equalBytes(head.bucketId, bucketId)) throw new PpioError("CORRUPT", `The head of bucket "${bucket}" belongs to another bucket.`);
   const dealId = hexlify(head.dealId);
-  const sealed = await readRecord(context, { dealId, offset: head.offset, length: head.length }, signal);
+  const index = await context.listings.get(hexlify(raw), () => readListing(context, bucket, head, signal));
+  return { index, seq: head.seq, raw, dealId };
+}
+
+async function readListing(context: Context, bucket: string, head: BucketHead, signal: AbortSignal | undefined): Promise<BucketIndex> {
+  const sealed = await readRecord(context, { dealId: hexlify(head.dealId), offset: head.offset, length: head.length }, signal);
   if (!equalBytes(sha256(sealed), head.hash)) {
     throw new PpioError("CORRUPT", `The head of bucket "${bucket}" does not fit the listing that it names; restore the head.`);
   }
   const index = decodeIndex(await openRecord(listingKeys(context, bucket, head.seq), sealed));
   if (index.bucket !== bucket) throw new PpioError("CORRUPT", `The listing of bucket "${bucket}" belongs to another bucket.`);
-  return { index, seq: head.seq, raw, dealId };
+  return index;
 }
 
 /** `loadBucket`, with `NOT_FOUND` for a bucket that was never written. */

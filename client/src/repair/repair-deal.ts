@@ -6,7 +6,7 @@ import { PpioError, slotBytes } from "@ppio/core";
 import { type DealView, loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
-import { openDealReader } from "../get/deal-reader.ts";
+import { openReaderWithout } from "../get/deal-reader.ts";
 import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { hashedFill } from "../put/batch.ts";
@@ -84,7 +84,7 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     // One provider may get any of the slots, so it must accept the lowest pay.
     payPerPeriodWei: pays.reduce((low, pay) => (pay < low ? pay : low)),
   });
-  const reader = await openDealReader(context, deal, new Set(lost));
+  const reader = await openReaderWithout(context, deal, new Set(lost));
   const totalBytes = lost.length * slotBytes(deal.header);
   let sentBytes = 0;
   const fill = hashedFill(deal.header, async (batch, slots) => {

@@ -18,7 +18,7 @@ import {
   wholeRoots,
   zeroNode,
 } from "./nodes.ts";
-import { buildRangeProof, rootFromRange } from "./range-proof.ts";
+import { buildRangeProof, rangeProofOf, rootFromRange } from "./range-proof.ts";
 
 /** Reads are runs of these. */
 export const UNIT_BYTES = 128;
@@ -63,10 +63,34 @@ export function cellRoot(shape: SlotShape, cell: Uint8Array): Uint8Array {
   return leavesRoot(cell, cellHeight(shape));
 }
 
+/**
+ * Roots of neighbouring cells from `firstRow` on, side by side in `cells` as in the slot: the more at once, the faster.
+ * @returns 32 bytes each
+ */
+export function rootsOfCells(shape: SlotShape, firstRow: number, cells: Uint8Array): Uint8Array {
+  const { cellBytes, lastCellBytes, rows } = shape;
+  const height = cellHeight(shape);
+  const count = Math.ceil(cells.length / cellBytes);
+  const last = firstRow + count === rows ? lastCellBytes : cellBytes;
+  if (count === 0 || firstRow + count > rows || cells.length !== (count - 1) * cellBytes + last) {
+    throw new PpioError("BAD_FORMAT", `${cells.length} bytes from cell ${firstRow} on is what the deal header does not allow.`);
+  }
+  const roots = new Uint8Array(count * NODE_BYTES);
+  const whole = last === LEAF_BYTES * 2 ** height ? count : count - 1;
+  wholeRoots(cells.subarray(0, whole * cellBytes), height, roots);
+  if (whole < count) roots.set(leavesRoot(cells.subarray(whole * cellBytes), height), whole * NODE_BYTES);
+  return roots;
+}
+
 /** Root of a slot from all its cell roots, 32 bytes each. */
 export function slotRoot(shape: SlotShape, cellRoots: Uint8Array): Uint8Array {
+  return upperLevels(shape, cellRoots).at(-1) ?? cellRoots;
+}
+
+/** Levels of a slot's tree from its cell roots, 32 bytes each, which come first, up to its root, which comes last. */
+export function upperLevels(shape: SlotShape, cellRoots: Uint8Array): readonly Uint8Array[] {
   if (cellRoots.length !== shape.rows * NODE_BYTES) throw new PpioError("BAD_FORMAT", "A slot has one root for each of its cells.");
-  return rootOf(cellRoots, upperHeight(shape), cellHeight(shape));
+  return buildLevels(cellRoots, upperHeight(shape), cellHeight(shape));
 }
 
 /** Cell roots that are gathered before they are hashed: a call for two nodes costs as much as one for sixteen. A power of two. */
@@ -93,16 +117,7 @@ export class SlotTreeBuilder {
    * @returns their roots, 32 bytes each
    */
   push(cells: Uint8Array): Uint8Array {
-    const { cellBytes, lastCellBytes, rows } = this.#shape;
-    const count = Math.ceil(cells.length / cellBytes);
-    const last = this.#count + count === rows ? lastCellBytes : cellBytes;
-    if (count === 0 || this.#count + count > rows || cells.length !== (count - 1) * cellBytes + last) {
-      throw new PpioError("BAD_FORMAT", `${cells.length} bytes from cell ${this.#count} on is what the deal header does not allow.`);
-    }
-    const roots = new Uint8Array(count * NODE_BYTES);
-    const whole = last === LEAF_BYTES * 2 ** this.#height ? count : count - 1;
-    wholeRoots(cells.subarray(0, whole * cellBytes), this.#height, roots);
-    if (whole < count) roots.set(leavesRoot(cells.subarray(whole * cellBytes), this.#height), whole * NODE_BYTES);
+    const roots = rootsOfCells(this.#shape, this.#count, cells);
     this.#gather(roots);
     return roots;
   }
@@ -153,7 +168,12 @@ export class SlotTreeBuilder {
 
 /** Siblings that lead from the roots of cells [firstCell, firstCell + count) to the slot root. */
 export function cellRunProof(shape: SlotShape, cellRoots: Uint8Array, firstCell: number, count: number): Uint8Array[] {
-  return buildRangeProof(cellRoots, upperHeight(shape), cellHeight(shape), { first: firstCell, count });
+  return cellRunProofOf(shape, upperLevels(shape, cellRoots), firstCell, count);
+}
+
+/** The same from levels that are at hand, so that nothing is hashed. */
+export function cellRunProofOf(shape: SlotShape, levels: readonly Uint8Array[], firstCell: number, count: number): Uint8Array[] {
+  return rangeProofOf(levels, cellHeight(shape), { first: firstCell, count });
 }
 
 /** Siblings that lead from bytes [offset, offset + length) of a cell to the cell's root. Both are multiples of 128. */

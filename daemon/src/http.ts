@@ -12,6 +12,9 @@ const JSON_BYTES_MAX = 64 * 1024;
 /** A streamed body must bring this much in every `stallMs` of waiting, or its end. */
 const STREAM_BYTES_PER_STALL = 64 * 1024;
 
+/** What came of a streamed body and waits for its consumer: then the sender is held back. */
+const STREAM_WAITING_BYTES_MAX = 256 * 1024;
+
 export interface HttpLimits {
   /** For a request's headers. */
   readonly headersMs: number;
@@ -92,43 +95,101 @@ function publicMessage(failure: PpioError): string {
 }
 
 /**
- * A request's body, piece by piece. Only the time spent waiting for the sender counts against it.
+ * A request's body, piece by piece, as it comes: what waits for the consumer holds the sender back. Only the time spent waiting for the
+ * sender counts against it. What came before it broke off is given out first.
  * @throws TIMEOUT when the sender stalls, TRUNCATED when it breaks off
  */
 export async function* streamBody(request: IncomingMessage, stallMs: number): AsyncGenerator<Uint8Array> {
-  const pieces = request[Symbol.asyncIterator]();
+  const incoming = new IncomingBody(request);
   let waitedMs = 0;
   let bytes = 0;
-  for (;;) {
-    const since = performance.now();
-    const { done, value } = await nextWithin(pieces, stallMs - waitedMs);
-    if (done === true) return;
-    waitedMs += performance.now() - since;
-    bytes += value.length;
-    if (bytes >= STREAM_BYTES_PER_STALL) {
+  try {
+    while (!incoming.isOver) {
+      const since = performance.now();
+      const pieces = await incoming.take(stallMs - waitedMs);
+      waitedMs += performance.now() - since;
+      for (const piece of pieces) {
+        bytes += piece.length;
+        yield piece;
+      }
+      if (bytes < STREAM_BYTES_PER_STALL) continue;
       waitedMs = 0;
       bytes = 0;
     }
-    yield value;
+  } finally {
+    incoming.release();
   }
 }
 
-async function nextWithin(pieces: AsyncIterator<Uint8Array, undefined>, ms: number): Promise<IteratorResult<Uint8Array, undefined>> {
-  const next = pieces.next().catch((cause) => {
-    throw new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
-  });
-  // Whichever comes too late has nobody to tell.
-  next.catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const refuse = (): void => reject(new PpioError("TIMEOUT", "The body came too slowly; continue from where it stopped."));
-    timer = setTimeout(refuse, Math.max(0, ms));
-  });
-  try {
-    return await Promise.race([next, late]);
-  } finally {
-    clearTimeout(timer);
+/** Takes a body by its events: an iterator over a request stops and starts its socket for every piece. */
+class IncomingBody {
+  readonly #request: IncomingMessage;
+  #pieces: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #isEnded = false;
+  #failure: PpioError | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+    if (request.destroyed) this.#onBroken();
+    request.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onBroken).on("close", this.#onBroken);
   }
+
+  /** Everything was taken. */
+  get isOver(): boolean {
+    return this.#isEnded && this.#pieces.length === 0;
+  }
+
+  /** What has come; waits when that is nothing. None at the end. @throws TIMEOUT, TRUNCATED */
+  async take(ms: number): Promise<readonly Uint8Array[]> {
+    if (this.#isWaiting()) await this.#more(ms);
+    const pieces = this.#pieces;
+    if (pieces.length === 0 && !this.#isEnded) {
+      throw this.#failure ?? new PpioError("TIMEOUT", "The body came too slowly; continue from where it stopped.");
+    }
+    this.#pieces = [];
+    this.#waitingBytes = 0;
+    if (this.#request.isPaused()) this.#request.resume();
+    return pieces;
+  }
+
+  release(): void {
+    const request = this.#request;
+    request.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onBroken).off("close", this.#onBroken);
+    if (!this.#isEnded) request.pause();
+  }
+
+  #isWaiting(): boolean {
+    return this.#pieces.length === 0 && !this.#isEnded && this.#failure === undefined;
+  }
+
+  #more(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  readonly #onData = (piece: Uint8Array): void => {
+    this.#pieces.push(piece);
+    this.#waitingBytes += piece.length;
+    if (this.#waitingBytes >= STREAM_WAITING_BYTES_MAX) this.#request.pause();
+    this.#wake();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#isEnded = true;
+    this.#wake();
+  };
+
+  readonly #onBroken = (cause?: Error): void => {
+    this.#failure ??= new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
+    this.#wake();
+  };
 }
 
 export interface Listener {

@@ -53,7 +53,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     const body = parseFinishUpload(request.body);
     checkTerms(context, body);
     stateOf(context, request.params.id);
-    const meta = await finishes.run(1, () => context.store.seal(request.params.id, body.root));
+    const meta = await finishes.run(1, () => context.store.check(request.params.id, body.root));
     response.json(await offers.make(meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {

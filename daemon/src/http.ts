@@ -13,7 +13,7 @@ const JSON_BYTES_MAX = 64 * 1024;
 const STREAM_BYTES_PER_STALL = 64 * 1024;
 
 /** What came of a streamed body and waits for its consumer: then the sender is held back. */
-const STREAM_WAITING_BYTES_MAX = 256 * 1024;
+export const STREAM_WAITING_BYTES_MAX = 256 * 1024;
 
 export interface HttpLimits {
   /** For a request's headers. */
@@ -178,7 +178,8 @@ class IncomingBody {
       const timer = setTimeout(resolve, Math.max(0, ms));
       this.#wake = () => {
         clearTimeout(timer);
-        resolve();
+        // What the socket brings in this turn of the event loop is taken together.
+        setImmediate(resolve);
       };
     });
   }

@@ -16,7 +16,7 @@ export interface ProviderLimits extends HttpLimits {
 export const PROVIDER_LIMITS: ProviderLimits = {
   ...HTTP_LIMITS,
   stallMs: 30_000,
-  uploadBufferBytes: 16 << 20,
+  uploadBufferBytes: 40 << 20,
   readBufferBytes: 24 << 20,
   finishesAtOnce: 2,
   waitingMax: 256,

@@ -12,7 +12,7 @@ import {
   type UploadState,
   uploadRequestMessage,
 } from "@ppio/core";
-import { streamBody } from "@ppio/daemon";
+import { STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
@@ -26,6 +26,8 @@ import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
+/** What one body that comes in holds in memory. */
+const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
   const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
@@ -43,7 +45,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
     try {
-      await uploads.run(WRITE_BATCH_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
       context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
     }

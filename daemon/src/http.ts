@@ -2,7 +2,7 @@
  * What the daemons' HTTP servers share: errors as JSON by the family's table, bodies that must keep coming, and a listener that closes
  * for good. What a local disk or a defect says stays in the log: strangers get the code and a plain sentence.
  */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ERROR_CODES, type ErrorBody, type ErrorCode, PpioError, toPpioError } from "@ppio/core";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
@@ -56,22 +56,27 @@ function jsonBody(bodyMs: number): RequestHandler {
 }
 
 function answerErrors(log: Logger): ErrorRequestHandler {
-  return (error, request, response, _next) => {
-    const failure = toPpioError(error, codeOfParserError(error));
-    const status = ERROR_CODES[failure.code].http;
-    if (status >= 500) log.error("request failed", { path: request.path, code: failure.code, error: failure, cause: failure.cause });
-    if (response.headersSent || response.destroyed) {
-      response.destroy();
-      return;
-    }
-    // A sender that stalled keeps its connection no longer.
-    if (failure.code === "TIMEOUT") response.set("connection", "close");
-    const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
-    response
-      .status(status)
-      .type("application/json")
-      .send(JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value)));
-  };
+  return (error, request, response, _next) => answerFailure(log, request, response, error);
+}
+
+/** Answers with what went wrong, by the family's table; cuts the connection when an answer is under way. */
+export function answerFailure(log: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const failure = toPpioError(error, codeOfParserError(error));
+  const status = ERROR_CODES[failure.code].http;
+  if (status >= 500) {
+    const [path] = (request.url ?? "").split("?");
+    log.error("request failed", { path, code: failure.code, error: failure, cause: failure.cause });
+  }
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  // A sender that stalled keeps its connection no longer.
+  if (failure.code === "TIMEOUT") response.setHeader("connection", "close");
+  const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
+  const text = JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
+  response.writeHead(status, { "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(text) });
+  response.end(text);
 }
 
 /** What Express and its parsers throw carries a status. */
@@ -215,7 +220,7 @@ export interface ListenOptions {
 }
 
 /** @throws CONFIG when the address cannot be listened on */
-export async function listen(app: Express, options: ListenOptions): Promise<Listener> {
+export async function listen(app: RequestListener, options: ListenOptions): Promise<Listener> {
   const { host, limits = HTTP_LIMITS } = options;
   const server: Server = createServer(
     // Uploads take as long as they take; `streamBody` watches that they move.

@@ -6,7 +6,7 @@ export interface ProviderLimits extends HttpLimits {
   readonly stallMs: number;
   /** What bodies that come in may hold in memory, together. */
   readonly uploadBufferBytes: number;
-  /** What answers that go out may hold in memory, together: a cell each. */
+  /** What answers that go out may hold in memory, together: READ_WINDOW_BYTES or a cell each. */
   readonly readBufferBytes: number;
   readonly finishesAtOnce: number;
   /** Requests that wait for a place, of each kind. */
@@ -23,3 +23,6 @@ export const PROVIDER_LIMITS: ProviderLimits = {
 };
 
 export const READ_BYTES_MAX = 16 << 20;
+
+/** Cells of so many bytes are read, checked and sent at a time. */
+export const READ_WINDOW_BYTES = 256 << 10;

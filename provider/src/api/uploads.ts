@@ -19,6 +19,7 @@ import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
+import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { checkBalance, OfferDesk } from "./offers.ts";
@@ -30,7 +31,6 @@ const ACTIVE = 1n;
 const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
-  const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
   const offers = new OfferDesk(context);
   const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
@@ -38,18 +38,6 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
   });
   app.get("/v1/uploads/:id", (request, response) => {
     response.json(stateOf(context, request.params.id));
-  });
-  app.put("/v1/uploads/:id", async (request, response) => {
-    const { id } = request.params;
-    const offset = parseNumber(request.query["offset"], "offset");
-    // An unknown upload must not wait for a place.
-    const before = stateOf(context, id).receivedBytes;
-    try {
-      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
-    } finally {
-      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
-    }
-    response.json(stateOf(context, id));
   });
   app.post("/v1/uploads/:id/finish", async (request, response) => {
     const body = parseFinishUpload(request.body);
@@ -62,6 +50,23 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
     await deleteUpload(context, request.params.id, request.body);
     response.status(204).end();
   });
+}
+
+/** Takes bytes in. */
+export function appendRoute(context: ProviderContext, limits: ProviderLimits): BulkRoute {
+  const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
+  const handle = async ({ request, response, params: [id = ""], query }: BulkRequest): Promise<void> => {
+    const offset = parseNumber(query("offset"), "offset");
+    // An unknown upload must not wait for a place.
+    const before = stateOf(context, id).receivedBytes;
+    try {
+      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+    } finally {
+      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
+    }
+    answerJson(response, stateOf(context, id));
+  };
+  return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
 }
 
 function stateOf(context: ProviderContext, uploadId: string): UploadState {

@@ -40,6 +40,20 @@ export function rangeProofOf(levels: readonly Uint8Array[], baseLevel: number, r
   return siblings;
 }
 
+/** How many siblings the proof of `range` in a tree of `height` has. */
+export function rangeProofLength(height: number, range: Range): number {
+  checkRange(range, height);
+  let count = 0;
+  let first = range.first;
+  let last = range.first + range.count - 1;
+  for (let step = 0; step < height; step += 1) {
+    count += (first % 2) + (last % 2 === 0 ? 1 : 0);
+    first = Math.floor(first / 2);
+    last = Math.floor(last / 2);
+  }
+  return count;
+}
+
 /**
  * Root that the run `nodes`, starting at `first`, has with these siblings in a tree of `height`.
  * @throws CORRUPT when there are too few or too many siblings, or one is not 32 bytes long

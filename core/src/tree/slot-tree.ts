@@ -18,7 +18,7 @@ import {
   wholeRoots,
   zeroNode,
 } from "./nodes.ts";
-import { buildRangeProof, rangeProofOf, rootFromRange } from "./range-proof.ts";
+import { buildRangeProof, rangeProofLength, rangeProofOf, rootFromRange } from "./range-proof.ts";
 
 /** Reads are runs of these. */
 export const UNIT_BYTES = 128;
@@ -181,6 +181,13 @@ export function cellPartProof(shape: SlotShape, cell: Uint8Array, offset: number
   checkUnits(offset, length);
   if (offset === 0 && length === cell.length) return [];
   return buildRangeProof(leafHashes(cell), cellHeight(shape), 0, { first: offset / LEAF_BYTES, count: length / LEAF_BYTES });
+}
+
+/** How many siblings `cellPartProof` gives for that part of the cell in `row`. */
+export function cellPartProofLength(shape: SlotShape, row: number, offset: number, length: number): number {
+  checkUnits(offset, length);
+  if (offset === 0 && length === cellLength(shape, row)) return 0;
+  return rangeProofLength(cellHeight(shape), { first: offset / LEAF_BYTES, count: length / LEAF_BYTES });
 }
 
 /** Checks a run of cell roots against the slot's root; throws `CORRUPT`. */

@@ -5,6 +5,7 @@ import {
   CELL_BYTES_MAX,
   cellLength,
   cellPartProof,
+  cellPartProofLength,
   cellRunProofOf,
   type DealHeader,
   encodeAnswerHead,
@@ -28,6 +29,8 @@ import { parseDealId, parseNumber } from "./parse.ts";
 import { TicketDesk } from "./tickets.ts";
 
 const BUFFERS_KEPT_MAX = 16;
+/** Before each part's siblings. */
+const SIBLING_COUNT_BYTES = 2;
 
 interface Range {
   readonly uploadId: string;
@@ -106,7 +109,8 @@ async function answer(context: ProviderContext, response: ServerResponse, range:
     firstRead.catch(() => undefined);
     const head = signedHead(context, range, reader);
     let cells = await firstRead;
-    response.writeHead(200, { "content-type": "application/octet-stream" });
+    const bytes = head.length + partBytes(range);
+    response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes });
     for (let row = firstCell; ; cells = await read(row)) {
       const parts = partsOf(range, row, cells);
       await write(response, stallMs, row === firstCell ? [head, ...parts.pieces] : parts.pieces);
@@ -147,16 +151,32 @@ function signedHead({ domain, now, operator }: ProviderContext, range: Range, { 
   return encodeAnswerHead({ cellRoots, siblings, servedAt, signature });
 }
 
-/** What was asked for of neighbouring cells from `firstRow` on, each behind its siblings. */
-function partsOf({ header, offset, length }: Range, firstRow: number, cells: Uint8Array): { pieces: Uint8Array[]; bytes: number } {
+/** Where the range begins and ends in the cell of `row`. */
+function partOf({ header, offset, length }: Range, row: number): { readonly from: number; readonly to: number } {
+  const start = row * header.cellBytes;
+  return { from: Math.max(offset - start, 0), to: Math.min(offset + length - start, cellLength(header, row)) };
+}
+
+/** All parts, each with its siblings and their number. */
+function partBytes(range: Range): number {
+  let siblings = 0;
+  for (let row = range.firstCell; row < range.firstCell + range.cellCount; row += 1) {
+    const { from, to } = partOf(range, row);
+    siblings += cellPartProofLength(range.header, row, from, to - from);
+  }
+  return range.length + NODE_BYTES * siblings + SIBLING_COUNT_BYTES * range.cellCount;
+}
+
+/** What was asked for of neighbouring cells from `firstRow` on, each part behind its siblings. */
+function partsOf(range: Range, firstRow: number, cells: Uint8Array): { pieces: Uint8Array[]; bytes: number } {
+  const { header } = range;
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   for (let at = 0, row = firstRow; at < cells.length; at += header.cellBytes, row += 1) {
-    const start = row * header.cellBytes;
     const cell = cells.subarray(at, at + cellLength(header, row));
-    const part = cell.subarray(Math.max(offset - start, 0), offset + length - start);
-    pieces.push(encodeCellSiblings(cellPartProof(header, cell, part.byteOffset - cell.byteOffset, part.length)), part);
-    bytes += part.length;
+    const { from, to } = partOf(range, row);
+    pieces.push(encodeCellSiblings(cellPartProof(header, cell, from, to - from)), cell.subarray(from, to));
+    bytes += to - from;
   }
   return { pieces, bytes };
 }
@@ -184,12 +204,10 @@ function write(response: ServerResponse, stallMs: number, pieces: readonly Uint8
       stop();
       resolve();
     };
-    // One call of the system for all of them.
-    response.cork();
+    // Node hands all that is written in one turn to the system in one call.
     pieces.forEach((piece, index) => {
       if (index < pieces.length - 1) response.write(piece);
       else response.write(piece, taken);
     });
-    response.uncork();
   });
 }

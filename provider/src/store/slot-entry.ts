@@ -26,6 +26,8 @@ export interface Entry extends StoredSlot {
   areRootsLost: boolean;
   /** Writing the sealed record failed half way: the disk may hold it. */
   isSealInDoubt: boolean;
+  /** Somebody asked to forget it: what is missing of it is no damage. */
+  isLeaving: boolean;
   loading: Promise<HeldTree> | undefined;
   /** While bytes come in. */
   flush: EarlyFlush | undefined;

@@ -96,8 +96,9 @@ export class SlotStore {
     const header = headerOf(meta);
     const total = slotBytes(header);
     const { size, mtimeMs } = (await this.#files.dataStat(uploadId)) ?? { size: 0, mtimeMs: meta.createdAt };
-    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, loading: undefined, flush: undefined };
-    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle };
+    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, isLeaving: false };
+    const unused = { loading: undefined, flush: undefined };
+    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle, ...unused };
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
     if (meta.state === "sealed" && size < total) {
@@ -160,6 +161,7 @@ export class SlotStore {
       isDamaged: false,
       areRootsLost: false,
       isSealInDoubt: false,
+      isLeaving: false,
       loading: undefined,
       flush: undefined,
     };
@@ -341,15 +343,25 @@ export class SlotStore {
     let tree = roots.length === header.rows * NODE_BYTES ? new HeldTree(header, roots) : undefined;
     if (tree?.root !== root) {
       this.#options.log.warn("a slot's tree is damaged on disk; it is built again from the data", { uploadId });
-      entry.areRootsLost = true;
-      const hashed = new HashedCells(header);
-      await this.#useData(entry, "r", (file) => hashed.complete(file));
-      tree = new HeldTree(header, hashed.roots);
-      if (tree.root !== root) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-      entry.areRootsLost = false;
+      tree = await this.#rebuildTree(entry, root);
       await this.#files.writeRoots(uploadId, tree.roots);
     }
     this.#trees.put(uploadId, tree);
+    return tree;
+  }
+
+  async #rebuildTree(entry: Entry, root: string): Promise<HeldTree> {
+    const hashed = new HashedCells(entry.header);
+    try {
+      await this.#useData(entry, "r", (file) => hashed.complete(file));
+    } catch (error) {
+      // A disk that fails may give them yet.
+      entry.areRootsLost = isPpioError(error, "CORRUPT");
+      throw error;
+    }
+    const tree = new HeldTree(entry.header, hashed.roots);
+    entry.areRootsLost = tree.root !== root;
+    if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
     return tree;
   }
 
@@ -377,6 +389,7 @@ export class SlotStore {
 
   /** Damage is told once per slot. */
   #declare(entry: Entry, error: unknown): unknown {
+    if (isPpioError(error, "CORRUPT") && entry.isLeaving) return notHeld();
     if (isPpioError(error, "CORRUPT") && !entry.isDamaged) {
       entry.isDamaged = true;
       const { uploadId, dealId, slotIndex } = entry.meta;
@@ -413,6 +426,7 @@ export class SlotStore {
     const entry = this.#entries.get(uploadId);
     if (entry === undefined) return;
     const removeBytes = await this.#exclusively(entry, async () => {
+      entry.isLeaving = true;
       const remove = await this.#files.forget(uploadId);
       this.#entries.delete(uploadId);
       this.#trees.delete(uploadId);
@@ -425,7 +439,7 @@ export class SlotStore {
 
   #entry(uploadId: string): Entry {
     const entry = this.#entries.get(uploadId);
-    if (entry === undefined) throw new PpioError("NOT_FOUND", "This provider does not hold that slot.");
+    if (entry === undefined) throw notHeld();
     return entry;
   }
 
@@ -446,6 +460,10 @@ export class SlotStore {
     await this.#files.writeRecord(meta);
     entry.meta = meta;
   }
+}
+
+function notHeld(): PpioError {
+  return new PpioError("NOT_FOUND", "This provider does not hold that slot.");
 }
 
 function wrongRoot(root: string | null): PpioError {

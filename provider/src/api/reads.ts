@@ -28,7 +28,7 @@ import { type ProviderLimits, READ_BYTES_MAX, READ_WINDOW_BYTES } from "./limits
 import { parseDealId, parseNumber } from "./parse.ts";
 import { TicketDesk } from "./tickets.ts";
 
-const BUFFERS_KEPT_MAX = 16;
+const BUFFERS_KEPT_MAX = 8;
 /** Before each part's siblings. */
 const SIBLING_COUNT_BYTES = 2;
 

@@ -19,11 +19,11 @@ import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts
 import { WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
 
 /** Trees of sealed slots, about 70 bytes per cell. */
-const TREES_BYTES_MAX = 32 << 20;
+const TREES_BYTES_MAX = 16 << 20;
 /** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
-const HASHED_BYTES_MAX = 32 << 20;
+const HASHED_BYTES_MAX = 16 << 20;
 /** Buffers of bodies that are kept for the next ones. */
-const BUFFERS_KEPT_MAX = 16;
+const BUFFERS_KEPT_MAX = 8;
 /** While an upload comes in, what was written is flushed after so much. */
 const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { setFlagsFromString } from "node:v8";
 import { SlotTreeBuilder, slotBytes } from "@ppio/core";
 import { call, makeUpload, startWorld, TERMS } from "../test/support/provider/world.ts";
 import { interleave, printRatio } from "./support/measure.ts";
@@ -31,6 +32,8 @@ interface Answer {
 
 /** The provider's process: does as it is told over its channel. */
 async function serve(source: string): Promise<void> {
+  // As the launcher does.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const world = await startWorld({
     config: { capacityBytes: 2 ** 34, undealtBytesPerPayer: 2 ** 34, pricePerGibPeriodWei: 10n ** 12n },
     limits: { stallMs: 30_000 },

@@ -2,7 +2,7 @@
  * What the daemons' HTTP servers share: errors as JSON by the family's table, bodies that must keep coming, and a listener that closes
  * for good. What a local disk or a defect says stays in the log: strangers get the code and a plain sentence.
  */
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ERROR_CODES, type ErrorBody, type ErrorCode, PpioError, toPpioError } from "@ppio/core";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
@@ -11,6 +11,9 @@ import type { Logger } from "./log.ts";
 const JSON_BYTES_MAX = 64 * 1024;
 /** A streamed body must bring this much in every `stallMs` of waiting, or its end. */
 const STREAM_BYTES_PER_STALL = 64 * 1024;
+
+/** What came of a streamed body and waits for its consumer: then the sender is held back. */
+export const STREAM_WAITING_BYTES_MAX = 256 * 1024;
 
 export interface HttpLimits {
   /** For a request's headers. */
@@ -53,22 +56,27 @@ function jsonBody(bodyMs: number): RequestHandler {
 }
 
 function answerErrors(log: Logger): ErrorRequestHandler {
-  return (error, request, response, _next) => {
-    const failure = toPpioError(error, codeOfParserError(error));
-    const status = ERROR_CODES[failure.code].http;
-    if (status >= 500) log.error("request failed", { path: request.path, code: failure.code, error: failure, cause: failure.cause });
-    if (response.headersSent || response.destroyed) {
-      response.destroy();
-      return;
-    }
-    // A sender that stalled keeps its connection no longer.
-    if (failure.code === "TIMEOUT") response.set("connection", "close");
-    const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
-    response
-      .status(status)
-      .type("application/json")
-      .send(JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value)));
-  };
+  return (error, request, response, _next) => answerFailure(log, request, response, error);
+}
+
+/** Answers with what went wrong, by the family's table; cuts the connection when an answer is under way. */
+export function answerFailure(log: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const failure = toPpioError(error, codeOfParserError(error));
+  const status = ERROR_CODES[failure.code].http;
+  if (status >= 500) {
+    const [path] = (request.url ?? "").split("?");
+    log.error("request failed", { path, code: failure.code, error: failure, cause: failure.cause });
+  }
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  // A sender that stalled keeps its connection no longer.
+  if (failure.code === "TIMEOUT") response.setHeader("connection", "close");
+  const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
+  const text = JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
+  response.writeHead(status, { "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(text) });
+  response.end(text);
 }
 
 /** What Express and its parsers throw carries a status. */
@@ -92,43 +100,111 @@ function publicMessage(failure: PpioError): string {
 }
 
 /**
- * A request's body, piece by piece. Only the time spent waiting for the sender counts against it.
+ * A request's body, piece by piece, as it comes: what waits for the consumer holds the sender back. Only the time spent waiting for the
+ * sender counts against it. What came before it broke off is given out first. A piece is gone once the next one is asked for.
  * @throws TIMEOUT when the sender stalls, TRUNCATED when it breaks off
  */
 export async function* streamBody(request: IncomingMessage, stallMs: number): AsyncGenerator<Uint8Array> {
-  const pieces = request[Symbol.asyncIterator]();
+  const incoming = new IncomingBody(request);
   let waitedMs = 0;
   let bytes = 0;
-  for (;;) {
-    const since = performance.now();
-    const { done, value } = await nextWithin(pieces, stallMs - waitedMs);
-    if (done === true) return;
-    waitedMs += performance.now() - since;
-    bytes += value.length;
-    if (bytes >= STREAM_BYTES_PER_STALL) {
+  try {
+    while (!incoming.isOver) {
+      const since = performance.now();
+      const pieces = await incoming.take(stallMs - waitedMs);
+      waitedMs += performance.now() - since;
+      for (const piece of pieces) {
+        bytes += piece.length;
+        yield piece;
+        release(piece);
+      }
+      if (bytes < STREAM_BYTES_PER_STALL) continue;
       waitedMs = 0;
       bytes = 0;
     }
-    yield value;
+  } finally {
+    incoming.release();
   }
 }
 
-async function nextWithin(pieces: AsyncIterator<Uint8Array, undefined>, ms: number): Promise<IteratorResult<Uint8Array, undefined>> {
-  const next = pieces.next().catch((cause) => {
-    throw new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
-  });
-  // Whichever comes too late has nobody to tell.
-  next.catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const refuse = (): void => reject(new PpioError("TIMEOUT", "The body came too slowly; continue from where it stopped."));
-    timer = setTimeout(refuse, Math.max(0, ms));
-  });
-  try {
-    return await Promise.race([next, late]);
-  } finally {
-    clearTimeout(timer);
+/**
+ * Frees the buffer that node:http makes for every piece. Left to the collector, which counts such memory, they cost a full collection for
+ * every 32 MiB or so.
+ */
+function release(piece: Uint8Array<ArrayBuffer>): void {
+  if (piece.buffer.byteLength === piece.length) piece.buffer.transfer(0);
+}
+
+/** Takes a body by its events: an iterator over a request stops and starts its socket for every piece. */
+class IncomingBody {
+  readonly #request: IncomingMessage;
+  #pieces: Uint8Array<ArrayBuffer>[] = [];
+  #waitingBytes = 0;
+  #isEnded = false;
+  #failure: PpioError | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+    if (request.destroyed) this.#onBroken();
+    request.on("data", this.#onData).on("end", this.#onEnd).on("error", this.#onBroken).on("close", this.#onBroken);
   }
+
+  /** Everything was taken. */
+  get isOver(): boolean {
+    return this.#isEnded && this.#pieces.length === 0;
+  }
+
+  /** What has come; waits when that is nothing. None at the end. @throws TIMEOUT, TRUNCATED */
+  async take(ms: number): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+    if (this.#isWaiting()) await this.#more(ms);
+    const pieces = this.#pieces;
+    if (pieces.length === 0 && !this.#isEnded) {
+      throw this.#failure ?? new PpioError("TIMEOUT", "The body came too slowly; continue from where it stopped.");
+    }
+    this.#pieces = [];
+    this.#waitingBytes = 0;
+    if (this.#request.isPaused()) this.#request.resume();
+    return pieces;
+  }
+
+  release(): void {
+    const request = this.#request;
+    request.off("data", this.#onData).off("end", this.#onEnd).off("error", this.#onBroken).off("close", this.#onBroken);
+    if (!this.#isEnded) request.pause();
+  }
+
+  #isWaiting(): boolean {
+    return this.#pieces.length === 0 && !this.#isEnded && this.#failure === undefined;
+  }
+
+  #more(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, ms));
+      this.#wake = () => {
+        clearTimeout(timer);
+        // What the socket brings in this turn of the event loop is taken together.
+        setImmediate(resolve);
+      };
+    });
+  }
+
+  readonly #onData = (piece: Uint8Array<ArrayBuffer>): void => {
+    this.#pieces.push(piece);
+    this.#waitingBytes += piece.length;
+    if (this.#waitingBytes >= STREAM_WAITING_BYTES_MAX) this.#request.pause();
+    this.#wake();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#isEnded = true;
+    this.#wake();
+  };
+
+  readonly #onBroken = (cause?: Error): void => {
+    this.#failure ??= new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
+    this.#wake();
+  };
 }
 
 export interface Listener {
@@ -144,7 +220,7 @@ export interface ListenOptions {
 }
 
 /** @throws CONFIG when the address cannot be listened on */
-export async function listen(app: Express, options: ListenOptions): Promise<Listener> {
+export async function listen(app: RequestListener, options: ListenOptions): Promise<Listener> {
   const { host, limits = HTTP_LIMITS } = options;
   const server: Server = createServer(
     // Uploads take as long as they take; `streamBody` watches that they move.

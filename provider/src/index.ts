@@ -11,6 +11,6 @@ export { type RunningProvider, startProvider } from "./provider.ts";
 export type { FileLayer, PathStat, StoreFile } from "./store/file-layer.ts";
 export { nodeFileLayer } from "./store/file-layer.ts";
 export { GroupCommit } from "./store/group-commit.ts";
-export { type ScrubOptions, type ScrubReport, scrubOnce } from "./store/scrubber.ts";
+export { type ScrubOptions, type ScrubPosition, type ScrubReport, scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 export { encodeMeta, type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
 export { SlotStore } from "./store/slot-store.ts";

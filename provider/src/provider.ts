@@ -22,7 +22,7 @@ import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
-import { scrubOnce } from "./store/scrubber.ts";
+import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 import { SlotStore } from "./store/slot-store.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
@@ -127,7 +127,7 @@ async function scrub({ store, config, metrics, log }: ProviderContext, signal: A
   const report = await scrubOnce({
     store,
     bytesPerSecond: config.scrubBytesPerSecond,
-    file: join(config.dataDir, "scrub.json"),
+    position: scrubPositionFile(join(config.dataDir, "scrub.json")),
     signal,
     log,
     onBytes: (bytes) => metrics.add("ppio_scrubbed_bytes_total", bytes),

@@ -3,7 +3,9 @@ import type { SlotShape } from "@ppio/core";
 import {
   buildLeafProof,
   cellPartProof,
+  cellPartProofLength,
   cellRoot,
+  cellRoots,
   cellRunProof,
   isPpioError,
   LEAF_BYTES,
@@ -147,10 +149,11 @@ describe("slot tree", () => {
   it("proves any run of cells and any run of units in a cell, and rejects changed bytes, siblings and places", () => {
     fc.assert(
       fc.property(shapes, fc.nat(), fc.nat(), fc.nat(), (shape, a, b, flip) => {
-        const { cells, roots, commitment } = build(shape);
+        const { bytes, cells, roots, commitment } = build(shape);
         const first = a % shape.rows;
         const count = 1 + (b % (shape.rows - first));
         const run = roots.slice(first * NODE_BYTES, (first + count) * NODE_BYTES);
+        expect(cellRoots(shape, first, bytes.subarray(first * shape.cellBytes, (first + count) * shape.cellBytes))).to.deep.equal(run);
         const siblings = cellRunProof(shape, roots, first, count);
         verifyCellRun(shape, commitment.root, first, run, siblings);
         throwsCorrupt(() => verifyCellRun(shape, commitment.root, first, run, [...siblings, zeroNode(0)]));
@@ -166,6 +169,7 @@ describe("slot tree", () => {
         const length = 128 * (1 + (a % (units - offset / 128)));
         const part = cell.slice(offset, offset + length);
         const path = cellPartProof(shape, cell, offset, length);
+        expect(cellPartProofLength(shape, first, offset, length)).to.equal(path.length);
         verifyCellPart(shape, first, root, offset, part, path);
         part[flip % length] = (part[flip % length] ?? 0) ^ 0x80;
         throwsCorrupt(() => verifyCellPart(shape, first, root, offset, part, path));

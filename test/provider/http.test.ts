@@ -332,6 +332,48 @@ describe("a provider over HTTP", () => {
       }
     });
 
+    it("holds a ticket that it knows already to its time, its cells and its deal", async () => {
+      const upload = await store(world);
+      const other = await store(world);
+      const headers = await ticketHeaders(world, upload, { change: { firstCell: 1, cellCount: 2 } });
+      const status = async (from: Upload, offset: number): Promise<number> => (await read(world, from, offset, 128, headers)).status;
+      expect(await status(upload, 4_096)).to.equal(200);
+      expect(await status(upload, 8_192)).to.equal(200);
+      expect(await status(upload, 0)).to.equal(403);
+      expect(await status(upload, 3 * 4_096)).to.equal(403);
+      expect(await status(other, 4_096)).to.equal(403);
+      world.clock.nowMs += 601_000;
+      expect(await status(upload, 4_096)).to.equal(403);
+    });
+
+    it("says how long an answer is before it comes", async () => {
+      const upload = await store(world);
+      const headers = await ticketHeaders(world, upload);
+      for (const [offset, length] of [
+        [0, TOTAL],
+        [128, 256],
+        [3_968, 8_448],
+        [TOTAL - 256, 256],
+      ] as const) {
+        const response = await read(world, upload, offset, length, headers);
+        const bytes = await response.arrayBuffer();
+        expect(response.headers.get("content-length")).to.equal(String(bytes.byteLength));
+      }
+    });
+
+    it("finds a bit that flips in cells that it served before", async () => {
+      const upload = await store(world);
+      const headers = await ticketHeaders(world, upload);
+      for (let round = 0; round < 2; round += 1) {
+        const bytes = new Uint8Array(await (await read(world, upload, 0, TOTAL, headers)).arrayBuffer());
+        expect(await verified(world, upload, bytes, 0, TOTAL)).to.deep.equal(upload.data);
+      }
+      await flipByte(join(world.dir, "slots", upload.id, "data"), 77);
+      expect((await read(world, upload, 0, TOTAL, headers)).status).to.equal(422);
+      expect((await read(world, upload, 4_096, 4_096, headers)).status).to.equal(200);
+      expect(world.context.store.damagedSlots).to.equal(1);
+    });
+
     it("gives no range outside the slot, unaligned, empty or too long", async () => {
       const upload = await store(world);
       const headers = await ticketHeaders(world, upload);

@@ -2,7 +2,7 @@ import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { slotBytes } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
-import { type ScrubOptions, type SlotMeta, SlotStore, scrubOnce } from "@ppio/provider";
+import { type ScrubOptions, type SlotMeta, SlotStore, scrubOnce, scrubPositionFile } from "@ppio/provider";
 import { expect } from "chai";
 import { makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
@@ -38,7 +38,7 @@ describe("scrub", () => {
     return scrubOnce({
       store,
       bytesPerSecond: 1 << 20,
-      file: join(folder, "scrub.json"),
+      position: scrubPositionFile(join(folder, "scrub.json")),
       signal,
       log,
       wait: async () => undefined,

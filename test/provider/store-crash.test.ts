@@ -16,10 +16,11 @@ const open = (files: FaultyDisk): Promise<SlotStore> => SlotStore.open({ dir: "/
 describe("slot store on a disk that fails", () => {
   it(`keeps what it acknowledged and nothing else through ${CRASHES} power cuts`, async function () {
     this.timeout(540_000);
-    const figures: ChaosFigures = { crashes: 0, acknowledged: 0, calls: 0, failedCalls: 0 };
+    const figures: ChaosFigures = { crashes: 0, acknowledged: 0, calls: 0, failedCalls: 0, scrubbedBytes: 0, rotten: 0 };
     for (let seed = FIRST_SEED; figures.crashes < CRASHES; seed += 1) await storeChaos(seed, CRASHES_PER_SEED, figures);
     if (CRASHES > 400) console.log(JSON.stringify(figures));
     expect(figures.acknowledged, "the histories hold something").to.be.greaterThan(CRASHES);
+    expect(figures.rotten, "scrubs had something to find").to.be.greaterThan(CRASHES / 20);
   });
 
   it("never acknowledges after a flush that failed, however often it is asked", async () => {

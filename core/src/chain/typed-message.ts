@@ -1,5 +1,5 @@
 /** One EIP-712 message, whoever checks it: its types, its digest, its signature, its signer. */
-import { type TypedDataDomain, TypedDataEncoder, type TypedDataField, verifyTypedData } from "ethers";
+import { concat, keccak256, recoverAddress, type TypedDataDomain, TypedDataEncoder, type TypedDataField } from "ethers";
 
 export type Types = Record<string, TypedDataField[]>;
 
@@ -29,14 +29,25 @@ function fields(value: object): Record<string, unknown> {
   return { ...value };
 }
 
-/** A message under the domain that `domainOf` makes of where its contract lives. */
-export function messageIn<T extends object, D>(domainOf: (domain: D) => TypedDataDomain, types: Types): TypedMessage<T, D> {
+/**
+ * A message under the domain that `domainOf` makes of where its contract lives. Types and domains are hashed once: a provider makes a
+ * digest for every read.
+ */
+export function messageIn<T extends object, D extends object>(domainOf: (domain: D) => TypedDataDomain, types: Types): TypedMessage<T, D> {
+  const encoder = TypedDataEncoder.from(types);
+  const domainHashes = new WeakMap<D, string>();
+  const hashOf = (domain: D): string => {
+    const hash = domainHashes.get(domain) ?? TypedDataEncoder.hashDomain(domainOf(domain));
+    domainHashes.set(domain, hash);
+    return hash;
+  };
+  const digest = (domain: D, value: T): string => keccak256(concat(["0x1901", hashOf(domain), encoder.hash(fields(value))]));
   return {
-    digest: (domain, value) => TypedDataEncoder.hash(domainOf(domain), types, fields(value)),
+    digest,
     sign: (domain, value, signer) => signer.signTypedData(domainOf(domain), types, fields(value)),
     recover: (domain, value, signature) => {
       try {
-        return verifyTypedData(domainOf(domain), types, fields(value), signature);
+        return recoverAddress(digest(domain, value), signature);
       } catch {
         return undefined;
       }

@@ -22,18 +22,36 @@ function checkRange(range: Range, height: number): void {
 /** Siblings for the run `range` of `nodes` (all nodes of level `baseLevel`) up to the root of a tree of `height`. */
 export function buildRangeProof(nodes: Uint8Array, height: number, baseLevel: number, range: Range): Uint8Array[] {
   checkRange(range, height);
-  const levels = buildLevels(nodes, height, baseLevel);
+  return rangeProofOf(buildLevels(nodes, height, baseLevel), baseLevel, range);
+}
+
+/** The same from the levels of `buildLevels`, the lowest of which is level `baseLevel`. */
+export function rangeProofOf(levels: readonly Uint8Array[], baseLevel: number, range: Range): Uint8Array[] {
+  checkRange(range, levels.length - 1);
   const siblings: Uint8Array[] = [];
   let first = range.first;
   let last = range.first + range.count - 1;
-  for (let step = 0; step < height; step += 1) {
-    const level = levels[step] ?? nodes;
+  for (const [step, level] of levels.slice(0, -1).entries()) {
     if (first % 2 === 1) siblings.push(nodeAt(level, first - 1, baseLevel + step));
     if (last % 2 === 0) siblings.push(nodeAt(level, last + 1, baseLevel + step));
     first = Math.floor(first / 2);
     last = Math.floor(last / 2);
   }
   return siblings;
+}
+
+/** How many siblings the proof of `range` in a tree of `height` has. */
+export function rangeProofLength(height: number, range: Range): number {
+  checkRange(range, height);
+  let count = 0;
+  let first = range.first;
+  let last = range.first + range.count - 1;
+  for (let step = 0; step < height; step += 1) {
+    count += (first % 2) + (last % 2 === 0 ? 1 : 0);
+    first = Math.floor(first / 2);
+    last = Math.floor(last / 2);
+  }
+  return count;
 }
 
 /**

@@ -18,7 +18,7 @@ import {
   wholeRoots,
   zeroNode,
 } from "./nodes.ts";
-import { buildRangeProof, rootFromRange } from "./range-proof.ts";
+import { buildRangeProof, rangeProofLength, rangeProofOf, rootFromRange } from "./range-proof.ts";
 
 /** Reads are runs of these. */
 export const UNIT_BYTES = 128;
@@ -64,17 +64,17 @@ export function cellRoot(shape: SlotShape, cell: Uint8Array): Uint8Array {
 }
 
 /**
- * Roots of neighbouring cells from `firstRow` on, 32 bytes each: the more at once, the faster.
- * @param cells one or more, side by side as in the slot @throws BAD_FORMAT
+ * Roots of neighbouring cells from `firstRow` on, side by side in `cells` as in the slot: the more at once, the faster.
+ * @returns 32 bytes each
  */
 export function cellRoots(shape: SlotShape, firstRow: number, cells: Uint8Array): Uint8Array {
   const { cellBytes, lastCellBytes, rows } = shape;
+  const height = cellHeight(shape);
   const count = Math.ceil(cells.length / cellBytes);
   const last = firstRow + count === rows ? lastCellBytes : cellBytes;
   if (count === 0 || firstRow + count > rows || cells.length !== (count - 1) * cellBytes + last) {
     throw new PpioError("BAD_FORMAT", `${cells.length} bytes from cell ${firstRow} on is what the deal header does not allow.`);
   }
-  const height = cellHeight(shape);
   const roots = new Uint8Array(count * NODE_BYTES);
   const whole = last === LEAF_BYTES * 2 ** height ? count : count - 1;
   wholeRoots(cells.subarray(0, whole * cellBytes), height, roots);
@@ -84,8 +84,13 @@ export function cellRoots(shape: SlotShape, firstRow: number, cells: Uint8Array)
 
 /** Root of a slot from all its cell roots, 32 bytes each. */
 export function slotRoot(shape: SlotShape, cellRoots: Uint8Array): Uint8Array {
+  return upperLevels(shape, cellRoots).at(-1) ?? cellRoots;
+}
+
+/** Levels of a slot's tree from its cell roots, 32 bytes each, which come first, up to its root, which comes last. */
+export function upperLevels(shape: SlotShape, cellRoots: Uint8Array): readonly Uint8Array[] {
   if (cellRoots.length !== shape.rows * NODE_BYTES) throw new PpioError("BAD_FORMAT", "A slot has one root for each of its cells.");
-  return rootOf(cellRoots, upperHeight(shape), cellHeight(shape));
+  return buildLevels(cellRoots, upperHeight(shape), cellHeight(shape));
 }
 
 /** Cell roots that are gathered before they are hashed: a call for two nodes costs as much as one for sixteen. A power of two. */
@@ -167,7 +172,12 @@ export class SlotTreeBuilder {
 
 /** Siblings that lead from the roots of cells [firstCell, firstCell + count) to the slot root. */
 export function cellRunProof(shape: SlotShape, cellRoots: Uint8Array, firstCell: number, count: number): Uint8Array[] {
-  return buildRangeProof(cellRoots, upperHeight(shape), cellHeight(shape), { first: firstCell, count });
+  return cellRunProofOf(shape, upperLevels(shape, cellRoots), firstCell, count);
+}
+
+/** The same from levels that are at hand, so that nothing is hashed. */
+export function cellRunProofOf(shape: SlotShape, levels: readonly Uint8Array[], firstCell: number, count: number): Uint8Array[] {
+  return rangeProofOf(levels, cellHeight(shape), { first: firstCell, count });
 }
 
 /** Siblings that lead from bytes [offset, offset + length) of a cell to the cell's root. Both are multiples of 128. */
@@ -175,6 +185,13 @@ export function cellPartProof(shape: SlotShape, cell: Uint8Array, offset: number
   checkUnits(offset, length);
   if (offset === 0 && length === cell.length) return [];
   return buildRangeProof(leafHashes(cell), cellHeight(shape), 0, { first: offset / LEAF_BYTES, count: length / LEAF_BYTES });
+}
+
+/** How many siblings `cellPartProof` gives for that part of the cell in `row`. */
+export function cellPartProofLength(shape: SlotShape, row: number, offset: number, length: number): number {
+  checkUnits(offset, length);
+  if (offset === 0 && length === cellLength(shape, row)) return 0;
+  return rangeProofLength(cellHeight(shape), { first: offset / LEAF_BYTES, count: length / LEAF_BYTES });
 }
 
 /** Checks a run of cell roots against the slot's root; throws `CORRUPT`. */

@@ -1,17 +1,19 @@
-/** The provider's HTTP API (docs/protocol/http.md), put together. */
+/** The provider's HTTP API (docs/protocol/http.md), put together: Express for what controls, node:http alone for bulk bytes. */
+import type { RequestListener } from "node:http";
 import { createHttpApp } from "@ppio/daemon";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
+import { withBulkRoutes } from "./bulk.ts";
 import { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
-import { addReadRoutes } from "./reads.ts";
+import { readRoute } from "./reads.ts";
 import { addStatusRoutes } from "./status.ts";
-import { addUploadRoutes } from "./uploads.ts";
+import { addUploadRoutes, appendRoute } from "./uploads.ts";
 
-export function createProviderApp(context: ProviderContext, limits: ProviderLimits = PROVIDER_LIMITS): Express {
+export function createProviderApp(context: ProviderContext, limits: ProviderLimits = PROVIDER_LIMITS): RequestListener {
   const addRoutes = (app: Express): void => {
     addStatusRoutes(app, context);
     addUploadRoutes(app, context, limits);
-    addReadRoutes(app, context, limits);
   };
-  return createHttpApp(context.log, addRoutes, limits);
+  const control = createHttpApp(context.log, addRoutes, limits);
+  return withBulkRoutes([appendRoute(context, limits), readRoute(context, limits)], control, context.log);
 }

@@ -6,7 +6,7 @@ export interface ProviderLimits extends HttpLimits {
   readonly stallMs: number;
   /** What bodies that come in may hold in memory, together. */
   readonly uploadBufferBytes: number;
-  /** What answers that go out may hold in memory, together: a cell each. */
+  /** What answers that go out may hold in memory, together: READ_WINDOW_BYTES or a cell each. */
   readonly readBufferBytes: number;
   readonly finishesAtOnce: number;
   /** Requests that wait for a place, of each kind. */
@@ -16,10 +16,13 @@ export interface ProviderLimits extends HttpLimits {
 export const PROVIDER_LIMITS: ProviderLimits = {
   ...HTTP_LIMITS,
   stallMs: 30_000,
-  uploadBufferBytes: 16 << 20,
+  uploadBufferBytes: 40 << 20,
   readBufferBytes: 24 << 20,
   finishesAtOnce: 2,
   waitingMax: 256,
 };
 
 export const READ_BYTES_MAX = 16 << 20;
+
+/** Cells of so many bytes are read, checked and sent at a time. */
+export const READ_WINDOW_BYTES = 256 << 10;

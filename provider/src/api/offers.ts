@@ -30,12 +30,13 @@ export class OfferDesk {
     this.#context = context;
   }
 
-  /** @throws REFUSED, NO_FUNDS, CHAIN_UNREACHABLE */
+  /**
+   * Makes a slot durable, whose bytes were found to have the root that `body` says, and signs an offer for it.
+   * @throws REFUSED, NO_FUNDS, CHAIN_UNREACHABLE, and what `SlotStore.seal` throws
+   */
   async make(meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
     const context = this.#context;
     const { config } = context;
-    const { root } = meta;
-    if (root === null) throw new PpioError("INTERNAL", "A sealed slot has no root.");
     const header = headerOf(meta);
     const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
     const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
@@ -55,7 +56,7 @@ export class OfferDesk {
       k: header.k,
       n: header.n,
       headerHash: dealHeaderHash(header),
-      root,
+      root: body.root.toLowerCase(),
       leafCount: leafCountOf(header),
       payPerPeriodWei,
       collateralWei,
@@ -64,9 +65,11 @@ export class OfferDesk {
       renewUntil: body.renewUntil,
       expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
     };
-    // Remembered before it leaves, so that the slot is kept as long as the offer can be used.
-    await context.store.markOffered(meta.uploadId, offer.expiry);
-    const signature = await offerMessage.sign(context.domain, offer, context.operator);
+    // Signed while the disk works; it does not leave before the slot, and how long the offer can be used, are on the disk.
+    const [signature] = await Promise.all([
+      offerMessage.sign(context.domain, offer, context.operator),
+      context.store.seal(meta.uploadId, body.root, offer.expiry),
+    ]);
     context.metrics.add("ppio_offers_total", 1);
     return {
       providerId: offer.providerId,

@@ -12,13 +12,14 @@ import {
   type UploadState,
   uploadRequestMessage,
 } from "@ppio/core";
-import { streamBody } from "@ppio/daemon";
+import { STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
+import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { checkBalance, OfferDesk } from "./offers.ts";
@@ -26,9 +27,10 @@ import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
+/** What one body that comes in holds in memory. */
+const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
-  const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
   const offers = new OfferDesk(context);
   const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
@@ -37,29 +39,34 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
   app.get("/v1/uploads/:id", (request, response) => {
     response.json(stateOf(context, request.params.id));
   });
-  app.put("/v1/uploads/:id", async (request, response) => {
-    const { id } = request.params;
-    const offset = parseNumber(request.query["offset"], "offset");
-    // An unknown upload must not wait for a place.
-    const before = stateOf(context, id).receivedBytes;
-    try {
-      await uploads.run(WRITE_BATCH_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
-    } finally {
-      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
-    }
-    response.json(stateOf(context, id));
-  });
   app.post("/v1/uploads/:id/finish", async (request, response) => {
     const body = parseFinishUpload(request.body);
     checkTerms(context, body);
     stateOf(context, request.params.id);
-    const meta = await finishes.run(1, () => context.store.seal(request.params.id, body.root));
+    const meta = await finishes.run(1, () => context.store.check(request.params.id, body.root));
     response.json(await offers.make(meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {
     await deleteUpload(context, request.params.id, request.body);
     response.status(204).end();
   });
+}
+
+/** Takes bytes in. */
+export function appendRoute(context: ProviderContext, limits: ProviderLimits): BulkRoute {
+  const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
+  const handle = async ({ request, response, params: [id = ""], query }: BulkRequest): Promise<void> => {
+    const offset = parseNumber(query("offset"), "offset");
+    // An unknown upload must not wait for a place.
+    const before = stateOf(context, id).receivedBytes;
+    try {
+      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+    } finally {
+      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
+    }
+    answerJson(response, stateOf(context, id));
+  };
+  return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
 }
 
 function stateOf(context: ProviderContext, uploadId: string): UploadState {

@@ -1,6 +1,6 @@
 /**
- * Lets the disk work while a body still comes in, so that the flush at its end finds little left to do. One flush at a time; the body
- * never waits for it.
+ * Lets the disk work while an upload still comes in, so that the flush at its end finds little left to do. One flush at a time; nobody
+ * waits for it but the end.
  */
 export class EarlyFlush {
   readonly #sync: () => Promise<void>;
@@ -14,10 +14,10 @@ export class EarlyFlush {
     this.#everyBytes = everyBytes;
   }
 
-  /** To be called after every write. */
-  wrote(bytes: number): void {
+  /** To be called after every write; the last one is flushed at once. */
+  wrote(bytes: number, isLast: boolean): void {
     this.#bytes += bytes;
-    if (this.#bytes < this.#everyBytes || this.#running !== undefined || this.#failure !== undefined) return;
+    if ((this.#bytes < this.#everyBytes && !isLast) || this.#running !== undefined || this.#failure !== undefined) return;
     this.#bytes = 0;
     this.#running = this.#sync()
       .catch((cause) => {
@@ -28,9 +28,14 @@ export class EarlyFlush {
       });
   }
 
-  /** Waits for what runs. @throws what a flush threw: then nothing that was written may be trusted */
+  /** @throws what a flush threw: then nothing that was written may be trusted */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure.cause;
+  }
+
+  /** Waits for what runs. @throws as `check` */
   async end(): Promise<void> {
     await this.#running;
-    if (this.#failure !== undefined) throw this.#failure.cause;
+    this.check();
   }
 }

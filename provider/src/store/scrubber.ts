@@ -12,12 +12,26 @@ const SAVE_EVERY_BYTES = 64 << 20;
 /** One wait for many small cells. */
 const WAIT_EVERY_BYTES = 1 << 20;
 
+/** Where a scrub stands, kept somewhere; what is kept may be lost. */
+export interface ScrubPosition {
+  /** What was saved last; undefined when there is none. */
+  load(): Promise<unknown>;
+  save(position: object): Promise<void>;
+}
+
+export function scrubPositionFile(path: string): ScrubPosition {
+  return {
+    load: () => readJsonFile<unknown>(path),
+    save: (position) => atomicWriteFile(path, `${JSON.stringify(position)}\n`, { mode: 0o600 }),
+  };
+}
+
 export interface ScrubOptions {
   readonly store: SlotStore;
   /** More than 0. */
   readonly bytesPerSecond: number;
   /** Remembers the position. */
-  readonly file: string;
+  readonly position: ScrubPosition;
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly onBytes?: (bytes: number) => void;
@@ -42,6 +56,7 @@ interface Position {
 export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
   const { store, signal } = options;
   const start = await readPosition(options);
+  const save = (position: Position): Promise<void> => options.position.save(position);
   const report = { slots: 0, bytes: 0, damagedCells: 0 };
   const pace = pacer(options);
   let sinceSave = 0;
@@ -54,7 +69,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
     const rows = store.find(uploadId)?.header.rows ?? 0;
     for (let row = uploadId === start.uploadId ? start.row : 0; row < rows; row += 1) {
       if (signal.aborted) {
-        await savePosition(options, { version: 1, uploadId, row });
+        await save({ version: 1, uploadId, row });
         return report;
       }
       const bytes = await checkCell(store, uploadId, row);
@@ -64,7 +79,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
       report.bytes += bytes;
       sinceSave += bytes;
       if (sinceSave >= SAVE_EVERY_BYTES) {
-        await savePosition(options, { version: 1, uploadId, row: row + 1 });
+        await save({ version: 1, uploadId, row: row + 1 });
         sinceSave = 0;
       }
       await pace(bytes);
@@ -72,7 +87,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
     }
     report.slots += 1;
   }
-  await savePosition(options, { version: 1, uploadId: "", row: 0 });
+  await save({ version: 1, uploadId: "", row: 0 });
   return report;
 }
 
@@ -106,18 +121,14 @@ async function waitOrStop(ms: number, signal: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => undefined);
 }
 
-async function readPosition({ file, log }: ScrubOptions): Promise<Position> {
+async function readPosition({ position, log }: ScrubOptions): Promise<Position> {
   const beginning: Position = { version: 1, uploadId: "", row: 0 };
   try {
-    const known = await readJsonFile<Partial<Position>>(file);
+    const known = (await position.load()) as Partial<Position> | undefined;
     const isPosition = known?.version === 1 && typeof known.uploadId === "string" && Number.isSafeInteger(known.row);
     return isPosition ? (known as Position) : beginning;
   } catch (error) {
     log.warn("where the scrub stood cannot be read; it begins anew", { error });
     return beginning;
   }
-}
-
-async function savePosition({ file }: ScrubOptions, position: Position): Promise<void> {
-  await atomicWriteFile(file, `${JSON.stringify(position)}\n`, { mode: 0o600 });
 }

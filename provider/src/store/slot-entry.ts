@@ -1,5 +1,7 @@
 /** What the store knows of a slot while it runs. */
 import type { DealHeader } from "@ppio/core";
+import type { EarlyFlush } from "./early-flush.ts";
+import type { HeldTree } from "./held-tree.ts";
 import type { SlotMeta } from "./slot-record.ts";
 
 export interface StoredSlot {
@@ -24,5 +26,9 @@ export interface Entry extends StoredSlot {
   areRootsLost: boolean;
   /** Writing the sealed record failed half way: the disk may hold it. */
   isSealInDoubt: boolean;
-  loading: Promise<Uint8Array> | undefined;
+  /** Somebody asked to forget it: what is missing of it is no damage. */
+  isLeaving: boolean;
+  loading: Promise<HeldTree> | undefined;
+  /** While bytes come in. */
+  flush: EarlyFlush | undefined;
 }

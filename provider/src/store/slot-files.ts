@@ -103,13 +103,14 @@ export class SlotFiles {
     await this.#replaceDurably(uploadId, [["roots", roots]]);
   }
 
-  /** Tree and record of a slot whose data is flushed already: one flush of both, one of the folder. */
-  async writeSeal(meta: SlotMeta, roots: Uint8Array): Promise<void> {
+  /** Tree and record of a slot: one flush of both and of the data, which `flushData` asks for, then one of the folder. */
+  async writeSeal(meta: SlotMeta, roots: Uint8Array, flushData: () => Promise<void>): Promise<void> {
     const record = new TextEncoder().encode(encodeMeta(meta));
-    await this.#replaceDurably(meta.uploadId, [
+    const files = [
       ["roots", roots],
       ["meta.json", record],
-    ]);
+    ] as const;
+    await this.#replaceDurably(meta.uploadId, files, flushData);
   }
 
   syncData(uploadId: string, file: StoreFile): Promise<void> {
@@ -146,17 +147,22 @@ export class SlotFiles {
     return { key: path, sync: () => this.#layer.syncFolder(path) };
   }
 
-  async #replaceDurably(uploadId: string, files: readonly (readonly [SlotFileName, Uint8Array])[]): Promise<void> {
+  async #replaceDurably(
+    uploadId: string,
+    files: readonly (readonly [SlotFileName, Uint8Array])[],
+    flushOthers?: () => Promise<void>,
+  ): Promise<void> {
+    const named = files.map(([name, bytes]) => [this.path(uploadId, name), bytes] as const);
     try {
-      await this.#replace(files.map(([name, bytes]) => [this.path(uploadId, name), bytes]));
+      await this.#replace(named, flushOthers);
       await this.#commits.sync(this.#folder(join(this.dir, uploadId)));
     } catch (cause) {
       throw diskError(cause, join(this.dir, uploadId));
     }
   }
 
-  /** Contents are flushed before the first rename; the names are not: the caller flushes the folder. */
-  async #replace(files: readonly (readonly [string, Uint8Array])[]): Promise<void> {
+  /** Contents, and what `flushOthers` flushes, are on the disk before the first rename; the names are not: the caller flushes the folder. */
+  async #replace(files: readonly (readonly [string, Uint8Array])[], flushOthers = async (): Promise<void> => undefined): Promise<void> {
     const written: { path: string; aside: string; file: StoreFile }[] = [];
     try {
       for (const [path, bytes] of files) {
@@ -166,7 +172,10 @@ export class SlotFiles {
         written.push({ path, aside, file });
         if ((await file.writev([bytes], 0)) !== bytes.length) throw new PpioError("NO_SPACE", "The disk is full; free some and repeat.");
       }
-      await this.#commits.sync(...written.map(({ aside, file }) => ({ key: aside, sync: () => file.datasync() })));
+      const contents = written.map(({ aside, file }) => ({ key: aside, sync: () => file.datasync() }));
+      // Asked for in one turn, so that they share a round. All must have ended before files are closed.
+      const flushed = await Promise.allSettled([flushOthers(), this.#commits.sync(...contents)]);
+      for (const result of flushed) if (result.status === "rejected") throw result.reason;
       for (const { path, aside } of written) await this.#layer.rename(aside, path);
     } catch (cause) {
       // What failed first counts; a leftover goes at the next start.

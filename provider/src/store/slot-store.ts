@@ -4,20 +4,27 @@
  * after any crash. No byte leaves that was not checked against the root in `meta.json`; a slot with a byte that does not match is
  * declared damaged.
  */
-import { cellLength, cellRoot, equalBytes, isPpioError, NODE_BYTES, PpioError, slotBytes, slotRoot } from "@ppio/core";
+import { cellLength, isPpioError, NODE_BYTES, PpioError, slotBytes } from "@ppio/core";
 import { diskError, isErrno, type Logger } from "@ppio/daemon";
-import { hexlify } from "ethers";
-import { computeRoots, readFully } from "./cell-reader.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { BytesCache } from "./bytes-cache.ts";
+import { CellReader } from "./cell-reader.ts";
 import { EarlyFlush } from "./early-flush.ts";
 import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
-import { RootsCache } from "./roots-cache.ts";
+import { HashedCells } from "./hashed-cells.ts";
+import { HeldTree } from "./held-tree.ts";
 import type { Entry, StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
-import { writeBody } from "./slot-writer.ts";
+import { WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
 
-const ROOTS_CACHE_BYTES = 16 << 20;
-/** While a body comes in, what was written is flushed after so much. */
+/** Trees of sealed slots, about 70 bytes per cell. */
+const TREES_BYTES_MAX = 16 << 20;
+/** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
+const HASHED_BYTES_MAX = 16 << 20;
+/** Buffers of bodies that are kept for the next ones. */
+const BUFFERS_KEPT_MAX = 8;
+/** While an upload comes in, what was written is flushed after so much. */
 const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
 const DISK_RESERVE_BYTES = 16 << 20;
@@ -31,7 +38,7 @@ export interface SlotStoreOptions {
   readonly now?: () => number;
   /** Told once per slot and start, when a byte is found that does not match the root. */
   readonly onDamage?: (meta: SlotMeta) => void;
-  /** While a body comes in; 8 MiB unless given. */
+  /** While an upload comes in; 8 MiB unless given. */
   readonly flushEveryBytes?: number;
   /** The disk; node:fs unless given. */
   readonly files?: FileLayer;
@@ -41,7 +48,9 @@ export class SlotStore {
   readonly #options: SlotStoreOptions;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
-  readonly #roots = new RootsCache(ROOTS_CACHE_BYTES);
+  readonly #trees = new BytesCache<HeldTree>(TREES_BYTES_MAX);
+  readonly #hashed = new BytesCache<HashedCells>(HASHED_BYTES_MAX);
+  readonly #buffers = new BufferPool(WRITE_BATCH_BYTES, BUFFERS_KEPT_MAX);
   readonly #layer: FileLayer;
   readonly #files: SlotFiles;
   #usedBytes = 0;
@@ -87,8 +96,9 @@ export class SlotStore {
     const header = headerOf(meta);
     const total = slotBytes(header);
     const { size, mtimeMs } = (await this.#files.dataStat(uploadId)) ?? { size: 0, mtimeMs: meta.createdAt };
-    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, loading: undefined };
-    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle };
+    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, isLeaving: false };
+    const unused = { loading: undefined, flush: undefined };
+    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle, ...unused };
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
     if (meta.state === "sealed" && size < total) {
@@ -151,7 +161,9 @@ export class SlotStore {
       isDamaged: false,
       areRootsLost: false,
       isSealInDoubt: false,
+      isLeaving: false,
       loading: undefined,
+      flush: undefined,
     };
     const entry: Entry = { meta, header, isBusy: true, ...fresh };
     this.#entries.set(uploadId, entry);
@@ -183,16 +195,30 @@ export class SlotStore {
   }
 
   async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>): Promise<void> {
-    const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
-    const early = new EarlyFlush(() => this.#files.syncData(entry.meta.uploadId, file), flushEveryBytes);
+    const { uploadId } = entry.meta;
+    const flush = this.#flushOf(entry);
+    const hashed = this.#hashed.get(uploadId) ?? new HashedCells(entry.header);
+    this.#hashed.put(uploadId, hashed);
+    const total = slotBytes(entry.header);
+    const wrote = (bytes: number): void => {
+      entry.touchedAt = this.#now();
+      flush.wrote(bytes, entry.receivedBytes === total);
+    };
+    const isSound = async (): Promise<void> => flush.check();
+    // What failed since the last body, before anything is built upon it.
+    await this.#orStartOver(entry, file, isSound());
     try {
-      await writeBody(entry, file, body, (bytes) => {
-        entry.touchedAt = this.#now();
-        early.wrote(bytes);
-      });
+      await this.#buffers.lend((buffer) => writeBody(body, { entry, file, buffer, hashed, wrote }));
     } finally {
-      await this.#orStartOver(entry, file, early.end());
+      await this.#orStartOver(entry, file, isSound());
     }
+  }
+
+  #flushOf(entry: Entry): EarlyFlush {
+    const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
+    const sync = (): Promise<void> => this.#useData(entry, "r+", (file) => this.#files.syncData(entry.meta.uploadId, file));
+    entry.flush ??= new EarlyFlush(sync, flushEveryBytes);
+    return entry.flush;
   }
 
   /** A system that failed to flush forgets what it could not write: a second flush would succeed and mean nothing. */
@@ -206,49 +232,71 @@ export class SlotStore {
   }
 
   /**
-   * Recomputes the tree from the disk and makes the slot durable. Repeating it is harmless.
+   * Whether the bytes that arrived are all there and have this root; reads back what was not hashed as it came in.
    * @param expectedRoot what the owner says; a difference means that bytes were damaged on the way
-   * @throws TRUNCATED, CORRUPT, NO_SPACE, IO
+   * @throws TRUNCATED, CORRUPT, IO
    */
-  async seal(uploadId: string, expectedRoot: string): Promise<SlotMeta> {
+  async check(uploadId: string, expectedRoot: string): Promise<SlotMeta> {
     const entry = this.#entry(uploadId);
-    const expected = expectedRoot.toLowerCase();
     return this.#exclusively(entry, async () => {
-      const total = slotBytes(entry.header);
-      if (entry.meta.state === "receiving") {
-        if (entry.receivedBytes < total) {
-          throw new PpioError("TRUNCATED", `Only ${entry.receivedBytes} of ${total} bytes have arrived; send the rest first.`, {
-            details: { receivedBytes: entry.receivedBytes },
-          });
-        }
-        await this.#sealNow(entry, expected);
-      }
-      if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
+      const expected = expectedRoot.toLowerCase();
+      if (entry.meta.state === "receiving") await this.#useData(entry, "r+", (file) => this.#checkTree(entry, file, expected));
+      else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
       return entry.meta;
     });
   }
 
-  async #sealNow(entry: Entry, expectedRoot: string): Promise<void> {
-    const { uploadId } = entry.meta;
-    const roots = await this.#useData(entry, "r+", async (file) => {
-      // The disk works while the tree is computed.
-      const flushed = this.#files.syncData(uploadId, file);
-      flushed.catch(() => undefined);
-      const made = await computeRoots(file, entry.header);
-      await this.#orStartOver(entry, file, flushed);
-      if (made.root !== expectedRoot) {
-        // Which byte was damaged cannot be known.
-        await this.#startOver(entry, file);
-        throw wrongRoot(made.root);
-      }
-      return made.roots;
+  /**
+   * Checks as `check` does and makes the slot durable. Repeating it is harmless.
+   * @param offeredUntil as `markOffered` takes it, 0 for no offer
+   * @throws TRUNCATED, CORRUPT, NO_SPACE, IO
+   */
+  async seal(uploadId: string, expectedRoot: string, offeredUntil = 0): Promise<SlotMeta> {
+    const entry = this.#entry(uploadId);
+    return this.#exclusively(entry, async () => {
+      const expected = expectedRoot.toLowerCase();
+      if (entry.meta.state === "receiving") await this.#useData(entry, "r+", (file) => this.#sealNow(entry, file, expected, offeredUntil));
+      else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
+      if (offeredUntil > entry.meta.offeredUntil) await this.#setMeta(entry, { ...entry.meta, offeredUntil });
+      return entry.meta;
     });
-    const meta: SlotMeta = { ...entry.meta, state: "sealed", root: expectedRoot };
-    entry.isSealInDoubt = true;
-    await this.#files.writeSeal(meta, roots);
+  }
+
+  async #sealNow(entry: Entry, file: StoreFile, expectedRoot: string, offeredUntil: number): Promise<void> {
+    const { uploadId } = entry.meta;
+    const tree = await this.#checkTree(entry, file, expectedRoot);
+    const meta: SlotMeta = { ...entry.meta, state: "sealed", root: expectedRoot, offeredUntil };
+    await this.#files.writeSeal(meta, tree.roots, async () => {
+      await this.#orStartOver(entry, file, this.#files.syncData(uploadId, file));
+      entry.isSealInDoubt = true;
+    });
     entry.isSealInDoubt = false;
     entry.meta = meta;
-    this.#roots.put(uploadId, roots);
+    entry.flush = undefined;
+    this.#hashed.delete(uploadId);
+    this.#trees.put(uploadId, tree);
+  }
+
+  async #checkTree(entry: Entry, file: StoreFile, expectedRoot: string): Promise<HeldTree> {
+    const { header, receivedBytes } = entry;
+    const { uploadId } = entry.meta;
+    const total = slotBytes(header);
+    if (receivedBytes < total) {
+      throw new PpioError("TRUNCATED", `Only ${receivedBytes} of ${total} bytes have arrived; send the rest first.`, {
+        details: { receivedBytes },
+      });
+    }
+    await this.#orStartOver(entry, file, this.#flushOf(entry).end());
+    const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
+    this.#hashed.put(uploadId, hashed);
+    await hashed.complete(file);
+    const tree = new HeldTree(header, hashed.roots);
+    if (tree.root !== expectedRoot) {
+      // Which byte was damaged cannot be known.
+      await this.#startOver(entry, file);
+      throw wrongRoot(tree.root);
+    }
+    return tree;
   }
 
   async #startOver(entry: Entry, file: StoreFile): Promise<void> {
@@ -256,6 +304,8 @@ export class SlotStore {
     if (entry.isSealInDoubt) await this.#files.writeRecord(entry.meta);
     entry.isSealInDoubt = false;
     entry.receivedBytes = 0;
+    entry.flush = undefined;
+    this.#hashed.delete(entry.meta.uploadId);
     // On a disk that refuses, the root tells.
     await file.truncate(0).catch(() => undefined);
   }
@@ -268,10 +318,13 @@ export class SlotStore {
 
   /** Cell roots of a sealed slot, 32 bytes each, checked against the slot's root. @throws CORRUPT, IO */
   async cellRoots(uploadId: string): Promise<Uint8Array> {
-    const entry = this.#entry(uploadId);
-    const known = this.#roots.get(uploadId);
+    return (await this.#tree(this.#entry(uploadId))).roots;
+  }
+
+  async #tree(entry: Entry): Promise<HeldTree> {
+    const known = this.#trees.get(entry.meta.uploadId);
     if (known !== undefined) return known;
-    entry.loading ??= this.#loadRoots(entry).finally(() => {
+    entry.loading ??= this.#loadTree(entry).finally(() => {
       entry.loading = undefined;
     });
     try {
@@ -281,43 +334,62 @@ export class SlotStore {
     }
   }
 
-  async #loadRoots(entry: Entry): Promise<Uint8Array> {
+  async #loadTree(entry: Entry): Promise<HeldTree> {
+    const { header } = entry;
     const { uploadId, root } = entry.meta;
     if (root === null) throw new PpioError("NOT_FOUND", "This provider does not hold that slot yet.");
     if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-    let roots = await this.#layer.readFile(this.#files.path(uploadId, "roots")).catch(() => new Uint8Array());
-    if (roots.length !== entry.header.rows * NODE_BYTES || hexlify(slotRoot(entry.header, roots)) !== root) {
+    const roots = await this.#layer.readFile(this.#files.path(uploadId, "roots")).catch(() => new Uint8Array());
+    let tree = roots.length === header.rows * NODE_BYTES ? new HeldTree(header, roots) : undefined;
+    if (tree?.root !== root) {
       this.#options.log.warn("a slot's tree is damaged on disk; it is built again from the data", { uploadId });
-      entry.areRootsLost = true;
-      const made = await this.#useData(entry, "r", (file) => computeRoots(file, entry.header));
-      if (made.root !== root) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-      entry.areRootsLost = false;
-      roots = new Uint8Array(made.roots);
-      await this.#files.writeRoots(uploadId, roots);
+      tree = await this.#rebuildTree(entry, root);
+      await this.#files.writeRoots(uploadId, tree.roots);
     }
-    this.#roots.put(uploadId, roots);
-    return roots;
+    this.#trees.put(uploadId, tree);
+    return tree;
+  }
+
+  async #rebuildTree(entry: Entry, root: string): Promise<HeldTree> {
+    const hashed = new HashedCells(entry.header);
+    try {
+      await this.#useData(entry, "r", (file) => hashed.complete(file));
+    } catch (error) {
+      // A disk that fails may give them yet.
+      entry.areRootsLost = isPpioError(error, "CORRUPT");
+      throw error;
+    }
+    const tree = new HeldTree(entry.header, hashed.roots);
+    entry.areRootsLost = tree.root !== root;
+    if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
+    return tree;
+  }
+
+  /** Opens a sealed slot for reading; the caller closes it. @throws CORRUPT, IO */
+  async openCells(uploadId: string): Promise<CellReader> {
+    const entry = this.#entry(uploadId);
+    const tree = await this.#tree(entry);
+    const explain = (error: unknown): unknown => this.#declare(entry, diskError(error, this.#files.path(uploadId, "data")));
+    try {
+      return new CellReader({ file: await this.#openData(entry, "r"), tree, explain });
+    } catch (error) {
+      throw explain(error);
+    }
   }
 
   /** A cell's bytes, checked against its root; in `buffer` when one is given that holds it. @throws CORRUPT, IO */
   async readCell(uploadId: string, row: number, buffer?: Uint8Array): Promise<Uint8Array> {
-    const entry = this.#entry(uploadId);
-    const roots = await this.cellRoots(uploadId);
-    const length = cellLength(entry.header, row);
-    const cell = buffer === undefined ? new Uint8Array(length) : buffer.subarray(0, length);
+    const reader = await this.openCells(uploadId);
     try {
-      await this.#useData(entry, "r", (file) => readFully(file, cell, row * entry.header.cellBytes));
-      if (!equalBytes(cellRoot(entry.header, cell), roots.subarray(row * NODE_BYTES, (row + 1) * NODE_BYTES))) {
-        throw new PpioError("CORRUPT", `Cell ${row} of the slot is damaged on disk.`);
-      }
-    } catch (error) {
-      throw this.#declare(entry, error);
+      return await reader.read(row, 1, buffer ?? new Uint8Array(cellLength(reader.tree.header, row)), "thorough");
+    } finally {
+      await reader.close();
     }
-    return cell;
   }
 
   /** Damage is told once per slot. */
   #declare(entry: Entry, error: unknown): unknown {
+    if (isPpioError(error, "CORRUPT") && entry.isLeaving) return notHeld();
     if (isPpioError(error, "CORRUPT") && !entry.isDamaged) {
       entry.isDamaged = true;
       const { uploadId, dealId, slotIndex } = entry.meta;
@@ -327,20 +399,23 @@ export class SlotStore {
     return error;
   }
 
-  async #useData<T>(entry: Entry, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
+  async #openData(entry: Entry, flags: "r" | "r+"): Promise<StoreFile> {
     const path = this.#files.path(entry.meta.uploadId, "data");
-    let file: StoreFile;
     try {
-      file = await this.#layer.open(path, flags);
+      return await this.#layer.open(path, flags);
     } catch (cause) {
       if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
       await this.#files.checkDisk();
       throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
     }
+  }
+
+  async #useData<T>(entry: Entry, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
+    const file = await this.#openData(entry, flags);
     try {
       return await work(file);
     } catch (cause) {
-      throw diskError(cause, path);
+      throw diskError(cause, this.#files.path(entry.meta.uploadId, "data"));
     } finally {
       await file.close();
     }
@@ -351,9 +426,11 @@ export class SlotStore {
     const entry = this.#entries.get(uploadId);
     if (entry === undefined) return;
     const removeBytes = await this.#exclusively(entry, async () => {
+      entry.isLeaving = true;
       const remove = await this.#files.forget(uploadId);
       this.#entries.delete(uploadId);
-      this.#roots.delete(uploadId);
+      this.#trees.delete(uploadId);
+      this.#hashed.delete(uploadId);
       this.#usedBytes -= slotBytes(entry.header);
       return remove;
     });
@@ -362,7 +439,7 @@ export class SlotStore {
 
   #entry(uploadId: string): Entry {
     const entry = this.#entries.get(uploadId);
-    if (entry === undefined) throw new PpioError("NOT_FOUND", "This provider does not hold that slot.");
+    if (entry === undefined) throw notHeld();
     return entry;
   }
 
@@ -383,6 +460,10 @@ export class SlotStore {
     await this.#files.writeRecord(meta);
     entry.meta = meta;
   }
+}
+
+function notHeld(): PpioError {
+  return new PpioError("NOT_FOUND", "This provider does not hold that slot.");
 }
 
 function wrongRoot(root: string | null): PpioError {

@@ -2,8 +2,9 @@
  * Random histories of the slot store on a disk that fails: several writers at once, power cut at any call, the store opened again and
  * held to what it had acknowledged. A run is its seed.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { createLogger } from "@ppio/daemon";
-import { SlotStore } from "@ppio/provider";
+import { type ScrubPosition, type ScrubReport, SlotStore, scrubOnce } from "@ppio/provider";
 import { type Draw, type Faults, FaultyDisk } from "./faulty-disk.ts";
 import { makeSlot, pieces, type TestSlot } from "./slot.ts";
 
@@ -30,6 +31,10 @@ export interface ChaosFigures {
   acknowledged: number;
   calls: number;
   failedCalls: number;
+  /** What scrubs found whole. */
+  scrubbedBytes: number;
+  /** Bits that were flipped, each found by a scrub. */
+  rotten: number;
 }
 
 /** xorshift32. */
@@ -50,16 +55,18 @@ export async function storeChaos(seed: number, crashes: number, figures: ChaosFi
   const faults: Faults = seed % 3 === 0 ? { failOneIn: 0, fullOneIn: 0 } : { failOneIn: 100, fullOneIn: 60 };
   const calm: Faults = { failOneIn: 0, fullOneIn: 0 };
   const promises: Promised[] = Array.from({ length: WRITERS * SLOTS_PER_WRITER }, (_, index) => fresh(index));
+  const scrub = scrubber();
   let disk = new FaultyDisk(draw, faults);
   try {
     for (let crash = 0; crash < crashes; crash += 1) {
       disk.failPowerAfter(draw(CALLS_PER_LIFE_MAX));
-      await live(disk, promises, draw, figures);
+      await live(disk, promises, draw, { figures, scrub });
       figures.calls += disk.calls;
       figures.crashes += 1;
       figures.acknowledged += promises.filter(({ isSealed }) => isSealed === "yes").length;
       disk = disk.afterPowerCut(calm);
       await check(disk, promises);
+      await rot(disk, draw, { figures, scrub });
       // What was found counts as durable only once it is flushed; power may fail again at once.
       disk = disk.afterPowerCut(faults);
     }
@@ -72,7 +79,64 @@ function fresh(index: number): Promised {
   return { slot: makeSlot(HEADER, index % 2), isThere: "no", isSealed: "no" };
 }
 
-async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, figures: ChaosFigures): Promise<void> {
+interface Chaos {
+  readonly figures: ChaosFigures;
+  readonly scrub: (store: SlotStore, signal?: AbortSignal) => Promise<ScrubReport>;
+}
+
+/** Scrubs without a pause. Where they stand outlives every cut, as it may on a disk. */
+function scrubber(): Chaos["scrub"] {
+  let kept: unknown;
+  const position: ScrubPosition = {
+    load: async () => kept,
+    save: async (now) => {
+      kept = now;
+    },
+  };
+  const never = new AbortController().signal;
+  return (store, signal = never) => scrubOnce({ store, bytesPerSecond: 1, position, signal, log, wait: async () => undefined });
+}
+
+/** Passes over the store until the writers have ended: nothing rots here, so nothing may be called damaged. */
+async function scrubWhile(store: SlotStore, disk: FaultyDisk, signal: AbortSignal, { figures, scrub }: Chaos): Promise<void> {
+  while (!signal.aborted && !disk.isDown) {
+    try {
+      const { bytes, damagedCells } = await scrub(store, signal);
+      figures.scrubbedBytes += bytes;
+      if (damagedCells > 0) throw new BrokenPromise("a scrub found damage where there is none");
+    } catch (error) {
+      if (error instanceof BrokenPromise) throw error;
+      figures.failedCalls += 1;
+    }
+    await nextTurn();
+  }
+}
+
+/** Now and then a bit flips: a scrub finds that cell, tells of it once, and of nothing else. */
+async function rot(disk: FaultyDisk, draw: Draw, { figures, scrub }: Chaos): Promise<void> {
+  let told = 0;
+  const onDamage = (): void => {
+    told += 1;
+  };
+  const store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, onDamage, now: () => 0 });
+  const sealed = store.list().filter(({ state }) => state === "sealed");
+  const victim = sealed[draw(4 * WRITERS * SLOTS_PER_WRITER)];
+  const at = draw(TOTAL);
+  if (victim !== undefined) disk.flipBit(`${DIR}/${victim.uploadId}/data`, at);
+  // To the end of the pass that the cut broke off, then over everything.
+  await scrub(store);
+  const { bytes, damagedCells } = await scrub(store);
+  if (victim !== undefined) disk.flipBit(`${DIR}/${victim.uploadId}/data`, at);
+  const rotten = victim === undefined ? 0 : at < HEADER.cellBytes ? HEADER.cellBytes : HEADER.lastCellBytes;
+  if (bytes !== sealed.length * TOTAL - rotten) throw new BrokenPromise("a scrub passed over a cell");
+  const expected = victim === undefined ? 0 : 1;
+  if (damagedCells !== expected || told !== expected) throw new BrokenPromise(`a scrub told of ${damagedCells} cells, ${told} times`);
+  figures.scrubbedBytes += bytes;
+  figures.rotten += expected;
+}
+
+async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: Chaos): Promise<void> {
+  const { figures } = chaos;
   let store: SlotStore;
   try {
     store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
@@ -90,7 +154,9 @@ async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, figures:
       }
     }
   };
-  await Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index * SLOTS_PER_WRITER)));
+  const stop = new AbortController();
+  const writing = Promise.all(Array.from({ length: WRITERS }, (_, index) => writer(index * SLOTS_PER_WRITER)));
+  await Promise.all([writing.finally(() => stop.abort()), scrubWhile(store, disk, stop.signal, chaos)]);
   if (store.usedBytes !== store.list().length * TOTAL) throw new BrokenPromise("used space drifted while the store ran");
 }
 

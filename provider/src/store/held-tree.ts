@@ -1,0 +1,73 @@
+/**
+ * The tree of a sealed slot in memory, from the cell roots upwards, and what its cells are checked with. A cell is whole when its bytes
+ * hash to its root. Once they did, their CRC-32 is kept, and a reader is answered by that: five times faster, and taken of the bytes as
+ * they come from the disk each time, so that rot still shows (any burst of up to 32 bits; of other damage, all but one in 2^32, which the
+ * reader's own check and the scrub find). Proofs and scrubs always hash.
+ */
+import { crc32 } from "node:zlib";
+import { cellLength, cellRoots, type DealHeader, equalBytes, NODE_BYTES, upperLevels } from "@ppio/core";
+import { hexlify } from "ethers";
+
+export class HeldTree {
+  readonly header: DealHeader;
+  /** From the cell roots to the slot's root. */
+  readonly levels: readonly Uint8Array[];
+  readonly byteLength: number;
+  readonly #sums: Uint32Array;
+  readonly #hasSum: Uint8Array;
+
+  /** @param roots 32 bytes per cell */
+  constructor(header: DealHeader, roots: Uint8Array) {
+    this.header = header;
+    this.levels = upperLevels(header, roots);
+    this.#sums = new Uint32Array(header.rows);
+    this.#hasSum = new Uint8Array(header.rows);
+    const levelBytes = this.levels.reduce((sum, level) => sum + level.length, 0);
+    this.byteLength = levelBytes + this.#sums.byteLength + this.#hasSum.length;
+  }
+
+  get roots(): Uint8Array {
+    return this.levels[0] ?? new Uint8Array();
+  }
+
+  /** 0x hex. */
+  get root(): string {
+    return hexlify(this.levels.at(-1) ?? this.roots);
+  }
+
+  /** How many of the neighbouring cells in `bytes` are whole, counted from the first one on. */
+  countWhole(firstRow: number, bytes: Uint8Array): number {
+    const cells = this.#split(firstRow, bytes);
+    const roots = cellRoots(this.header, firstRow, bytes);
+    const damaged = cells.findIndex((cell, index) => {
+      const row = firstRow + index;
+      const isWhole = equalBytes(nodeOf(roots, index), nodeOf(this.roots, row));
+      if (isWhole && this.#hasSum[row] === 0) {
+        this.#sums[row] = crc32(cell);
+        this.#hasSum[row] = 1;
+      }
+      return !isWhole;
+    });
+    return damaged < 0 ? cells.length : damaged;
+  }
+
+  /** The same for a reader; hashes only what was never found whole, or is no longer what it was then. */
+  countWholeFast(firstRow: number, bytes: Uint8Array): number {
+    const isKnown = (cell: Uint8Array, index: number): boolean =>
+      this.#hasSum[firstRow + index] === 1 && crc32(cell) === this.#sums[firstRow + index];
+    const cells = this.#split(firstRow, bytes);
+    return cells.every(isKnown) ? cells.length : this.countWhole(firstRow, bytes);
+  }
+
+  #split(firstRow: number, bytes: Uint8Array): readonly Uint8Array[] {
+    const { cellBytes } = this.header;
+    const count = Math.ceil(bytes.length / cellBytes);
+    return Array.from({ length: count }, (_, index) =>
+      bytes.subarray(index * cellBytes, index * cellBytes + cellLength(this.header, firstRow + index)),
+    );
+  }
+}
+
+function nodeOf(nodes: Uint8Array, index: number): Uint8Array {
+  return nodes.subarray(index * NODE_BYTES, (index + 1) * NODE_BYTES);
+}

@@ -3,7 +3,7 @@
  * L2's periods of an hour, so that neither proofs, nor beacon, nor oracle run beside what is measured. Scrubbing is off for the same
  * reason: it reads and hashes 8 MiB/s for every provider.
  */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -48,6 +48,8 @@ export interface NetworkOptions {
 export interface Network {
   /** Home of a funded user, as `ppio --home` takes it. */
   readonly home: string;
+  /** The providers' processes. */
+  readonly pids: readonly number[];
   /** Stops all processes in their tracks, so that they cost a peer nothing. */
   pause(): void;
   /** Ends a pause; returns when what was due meanwhile is done. */
@@ -68,12 +70,26 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const paths = devnetPaths(home.devnetDir);
   const processes: DevnetProcess[] = [];
   const signal = (name: NodeJS.Signals): void => {
-    for (const { pid } of processes) process.kill(pid, name);
+    for (const { pid } of processes) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // Gone already.
+      }
+    }
   };
+  // They outlive who started them: a bench that is interrupted must not leave them behind.
+  const onExit = (): void => {
+    signal("SIGKILL");
+    rmSync(dir, { recursive: true, force: true });
+  };
+  const onSignal = (): void => process.exit(1);
+  process.once("exit", onExit).once("SIGINT", onSignal).once("SIGTERM", onSignal);
   const stop = async (): Promise<void> => {
     // A process that stands still cannot end.
     signal("SIGCONT");
     await stopProcesses(processes);
+    process.off("exit", onExit).off("SIGINT", onSignal).off("SIGTERM", onSignal);
     await rm(dir, { recursive: true, force: true });
   };
   try {
@@ -94,6 +110,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   }
   return {
     home: dir,
+    pids: processes.slice(1).map(({ pid }) => pid),
     pause: () => signal("SIGSTOP"),
     resume: () => {
       signal("SIGCONT");

@@ -8,7 +8,7 @@ export function roundsFromEnvironment(fallback: number): number {
   return wholeFromEnvironment("BENCH_ROUNDS", fallback);
 }
 
-function wholeFromEnvironment(name: string, fallback: number): number {
+export function wholeFromEnvironment(name: string, fallback: number): number {
   const value = Number(process.env[name] ?? fallback);
   if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a whole number above 0.`);
   return value;

@@ -27,6 +27,7 @@ export function answerOrders(handlers: Handlers): void {
 export class Worker {
   readonly #child: ChildProcess;
   readonly #name: string;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(child: ChildProcess, name: string) {
     this.#child = child;
@@ -45,9 +46,14 @@ export class Worker {
     return this.#child.pid ?? 0;
   }
 
-  async ask<T = Answer>(order: string, details: Answer = {}): Promise<T> {
-    this.#child.send({ order, ...details });
-    return (await this.#next()) as T;
+  /** Orders that are given at once are carried out one after the other. */
+  ask<T = Answer>(order: string, details: Answer = {}): Promise<T> {
+    const answer = this.#last.then(() => {
+      this.#child.send({ order, ...details });
+      return this.#next() as Promise<T>;
+    });
+    this.#last = answer.catch(() => undefined);
+    return answer;
   }
 
   /** Ends the process once it has written what it owes, a profile for one. */

@@ -3,10 +3,6 @@
  * L2's periods of an hour, so that neither proofs, nor beacon, nor oracle run beside what is measured. Scrubbing is off for the same
  * reason: it reads and hashes 8 MiB/s for every provider.
  */
-import { existsSync, rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type AddressBook, withGasMargin } from "@ppio/core";
 import { atomicWriteFile, connectContracts, createRpc } from "@ppio/daemon";
 import { loadOrCreateBeaconKey } from "@ppio/oracle";
@@ -28,6 +24,7 @@ import {
 } from "../../cli/src/devnet/state.ts";
 import { openHome } from "../../cli/src/home.ts";
 import { registerProvider } from "../../cli/src/providers/register.ts";
+import { temporaryFolder, undoAtExit } from "./temporary.ts";
 
 const COIN_WEI = parseEther("10000");
 const COLLATERAL_WEI = parseEther("1000");
@@ -35,10 +32,11 @@ const PRICE_PER_GIB_PERIOD_WEI = 10n ** 14n;
 const CAPACITY_BYTES = 2 ** 36;
 const POLLING_MS = 100;
 const SETTLE_MS = 500;
-const MEMORY_FOLDER = "/dev/shm";
 
 export interface NetworkOptions {
   readonly providers: number;
+  /** NODE_OPTIONS of the providers. */
+  readonly nodeOptions?: string;
   /** Where all bytes lie; in memory without it. */
   readonly parent?: string;
   /** Where a provider that listens on `port` is reached; itself without it. */
@@ -58,15 +56,10 @@ export interface Network {
   stop(): Promise<void>;
 }
 
-/** A folder in memory where there is one, so that no disk is measured. */
-export function temporaryFolder(parent = existsSync(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir()): Promise<string> {
-  return mkdtemp(join(parent, "ppio-bench-"));
-}
-
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   process.env["PPIO_SCRUB_BYTES_PER_SECOND"] = "0";
-  const dir = await temporaryFolder(options.parent);
-  const home = openHome(dir);
+  const folder = await temporaryFolder(options.parent);
+  const home = openHome(folder.path);
   const paths = devnetPaths(home.devnetDir);
   const processes: DevnetProcess[] = [];
   const signal = (name: NodeJS.Signals): void => {
@@ -78,19 +71,13 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       }
     }
   };
-  // They outlive who started them: a bench that is interrupted must not leave them behind.
-  const onExit = (): void => {
-    signal("SIGKILL");
-    rmSync(dir, { recursive: true, force: true });
-  };
-  const onSignal = (): void => process.exit(1);
-  process.once("exit", onExit).once("SIGINT", onSignal).once("SIGTERM", onSignal);
+  const forget = undoAtExit(() => signal("SIGKILL"));
   const stop = async (): Promise<void> => {
     // A process that stands still cannot end.
     signal("SIGCONT");
     await stopProcesses(processes);
-    process.off("exit", onExit).off("SIGINT", onSignal).off("SIGTERM", onSignal);
-    await rm(dir, { recursive: true, force: true });
+    forget();
+    await folder.remove();
   };
   try {
     const state = await newState(options.providers);
@@ -109,7 +96,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     throw error;
   }
   return {
-    home: dir,
+    home: folder.path,
     pids: processes.slice(1).map(({ pid }) => pid),
     pause: () => signal("SIGSTOP"),
     resume: () => {
@@ -166,8 +153,11 @@ async function bringUp(
   });
   await atomicWriteFile(paths.addressBook, `${JSON.stringify(book, null, 2)}\n`);
   await Promise.all(state.providers.map((provider) => register(options, provider, book, rpc)));
-  const started = await Promise.allSettled(state.providers.map((provider) => startProvider(paths, provider, CAPACITY_BYTES)));
-  for (const result of started) if (result.status === "fulfilled") processes.push(result.value);
+  if (options.nodeOptions !== undefined) process.env["NODE_OPTIONS"] = options.nodeOptions;
+  const started = await Promise.allSettled(
+    state.providers.map(async (provider) => void processes.push(await startProvider(paths, provider, CAPACITY_BYTES))),
+  );
+  delete process.env["NODE_OPTIONS"];
   for (const result of started) if (result.status === "rejected") throw result.reason;
 }
 

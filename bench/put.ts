@@ -1,0 +1,78 @@
+/**
+ * How long until an object is stored, dealt and listed, and back again? Put then get of BENCH_MIB (256) at 10/16, sixteen provider
+ * processes, against Helia's add and a cat by another process over Bitswap (>= 3). All over loopback, all bytes in memory. Ours
+ * waits for two blocks of a chain that makes one a second; it stands still while Helia runs.
+ */
+import { interleave, printRatio } from "./support/measure.ts";
+import { startNetwork } from "./support/network.ts";
+import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts";
+import { type Got, startClient } from "./support/our-client.ts";
+import { hasPeers } from "./support/peers.ts";
+import { makeSourceFile } from "./support/source.ts";
+import { Worker } from "./support/worker.ts";
+
+const MIB = mibFromEnvironment(256);
+const ROUNDS = roundsFromEnvironment(3);
+const CODE = { k: 10, n: 16 };
+
+interface Timed {
+  readonly ms: number;
+}
+
+async function compare(): Promise<void> {
+  const source = await makeSourceFile(MIB);
+  const network = await startNetwork({ providers: CODE.n });
+  const [client, adder, reader] = await Promise.all([
+    startClient(network.home),
+    Worker.start("peers/helia.mjs"),
+    Worker.start("peers/helia.mjs"),
+  ]);
+  const puts: number[] = [];
+  const adds: number[] = [];
+  const mibPerSecond = (ms: number): number => (MIB * 1000) / ms;
+  const check = (length: number): void => {
+    if (length !== source.sizeBytes) throw new Error(`Only ${length} of ${source.sizeBytes} bytes came.`);
+  };
+
+  const putAndGet = async (): Promise<number> => {
+    await network.resume();
+    const put = await client.ask<Timed>("put", { key: "object", file: source.path, ...CODE });
+    const got = await client.ask<Got>("get", { key: "object" });
+    await client.ask("delete", { key: "object" });
+    network.pause();
+    check(got.length);
+    puts.push(mibPerSecond(put.ms));
+    return mibPerSecond(put.ms + got.ms);
+  };
+  const addAndCat = async (): Promise<number> => {
+    const { address } = await adder.ask("fresh");
+    await reader.ask("fresh");
+    await reader.ask("dial", { address });
+    const added = await adder.ask<Timed & { readonly cid: string }>("add", { file: source.path });
+    const got = await reader.ask<Got>("cat", { cid: added.cid });
+    check(got.length);
+    adds.push(mibPerSecond(added.ms));
+    return mibPerSecond(added.ms + got.ms);
+  };
+
+  try {
+    const figures = await interleave(
+      [
+        { name: "put and get", run: putAndGet },
+        { name: "add and cat", run: addAndCat },
+        { name: "put", run: async () => puts.at(-1) ?? Number.NaN },
+        { name: "add", run: async () => adds.at(-1) ?? Number.NaN },
+      ],
+      ROUNDS,
+    );
+    const [both = Number.NaN, theirBoth = Number.NaN, put = Number.NaN, add = Number.NaN] = figures;
+    printRatio(`put then get of ${MIB} MiB / Helia add then cat`, both, theirBoth, "MiB/s");
+    printRatio(`put of ${MIB} MiB alone / Helia add, which stays local`, put, add, "MiB/s");
+  } finally {
+    await Promise.all([client.stop(), adder.stop(), reader.stop()]);
+    await network.stop();
+    await source.remove();
+  }
+}
+
+if (hasPeers()) await compare();

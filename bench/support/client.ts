@@ -1,0 +1,82 @@
+/** Our side of the end-to-end questions: the client of `ppio`, in a process of its own, its orders those of a user. */
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import type { ObjectSource } from "@ppio/client";
+import { openClient } from "../../cli/src/client/open-client.ts";
+import { openHome } from "../../cli/src/home.ts";
+import { GeneratedBytes } from "./generated.ts";
+import { answerOrders, type Order } from "./worker.ts";
+
+// As the launcher of `ppio` sets it (docs/adr/0004-young-generation.md).
+setFlagsFromString("--semi-space-growth-factor=1");
+
+const PERIODS = 24;
+const { client } = await openClient({ home: openHome(process.argv[2]) });
+
+interface PutOrder {
+  readonly key: string;
+  readonly k: number;
+  readonly n: number;
+  readonly cellBytes?: number;
+  /** A file, or `sizeBytes` generated ones. */
+  readonly file?: string;
+  readonly sizeBytes?: number;
+}
+
+interface GetOrder {
+  readonly key: string;
+  readonly range?: { readonly offset: number; readonly length: number };
+  /** Whether the bytes must be the generated ones. */
+  readonly isGenerated?: boolean;
+}
+
+async function put(order: PutOrder) {
+  const { key, k, n, cellBytes, file, sizeBytes = 0 } = order;
+  const source = file === undefined ? generatedSource(sizeBytes) : fileSource(file);
+  const since = performance.now();
+  const code = { k, n, periods: PERIODS, ...(cellBytes === undefined ? {} : { cellBytes }) };
+  await client.put({ bucket: "bench", key, source, ...code });
+  return { ms: performance.now() - since };
+}
+
+/** All bytes, to nowhere. Every byte was verified and opened on its way. */
+async function get({ key, range, isGenerated = false }: GetOrder) {
+  const since = performance.now();
+  const { bytes } = await client.get({ bucket: "bench", key, ...(range === undefined ? {} : { range }) });
+  const generated = new GeneratedBytes();
+  let firstMs = Number.NaN;
+  let length = 0;
+  for await (const piece of bytes) {
+    if (length === 0) firstMs = performance.now() - since;
+    if (isGenerated) generated.check((range?.offset ?? 0) + length, piece);
+    length += piece.length;
+  }
+  return { ms: performance.now() - since, firstMs, length };
+}
+
+function generatedSource(sizeBytes: number): ObjectSource {
+  const generated = new GeneratedBytes();
+  return { sizeBytes, read: async (offset, length) => generated.at(offset, length) };
+}
+
+function fileSource(path: string): ObjectSource {
+  return {
+    sizeBytes: statSync(path).size,
+    async read(offset, length) {
+      const bytes = new Uint8Array(length);
+      const file = openSync(path, "r");
+      const count = readSync(file, bytes, 0, length, offset);
+      closeSync(file);
+      return bytes.subarray(0, count);
+    },
+  };
+}
+
+answerOrders({
+  delete: async ({ key }: Order) => {
+    await client.delete({ bucket: "bench", key: String(key) });
+    return {};
+  },
+  put: (order: Order) => put(order as unknown as PutOrder),
+  get: (order: Order) => get(order as unknown as GetOrder),
+});

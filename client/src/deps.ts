@@ -44,7 +44,7 @@ export const systemClock: Clock = {
       }
       const onAbort = (): void => {
         clearTimeout(timer);
-        reject(cancelled(signal?.reason));
+        reject(signal?.reason instanceof PpioError ? signal.reason : cancelled(signal?.reason));
       };
       const timer = setTimeout(() => {
         signal?.removeEventListener("abort", onAbort);
@@ -57,6 +57,9 @@ export const systemClock: Clock = {
 export const systemRandom: Random = (lengthBytes) => crypto.getRandomValues(new Uint8Array(lengthBytes));
 
 export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {} };
+
+/** Stops a timer that nobody waits for any more. One for all: to make an error takes longer than to start a timer. */
+export const NOT_NEEDED = new PpioError("CANCELLED", "Nobody waits for this any more.");
 
 /**
  * Runs `work` with a signal that is aborted by `signal` or after `ms`; a run that is too long fails with `TIMEOUT` even when
@@ -90,7 +93,7 @@ export async function withDeadline<T>(
   try {
     return await Promise.race([work(inner.signal), late, stopped]);
   } finally {
-    timer.abort();
+    timer.abort(NOT_NEEDED);
     signal?.removeEventListener("abort", onAbort);
   }
 }

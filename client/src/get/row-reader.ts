@@ -4,7 +4,7 @@
  * only when nothing else is left.
  */
 import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, PpioError } from "@ppio/core";
-import { type Clock, type Log, throwIfAborted, withDeadline } from "../deps.ts";
+import { type Clock, type Log, NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
 import { isTransient } from "../http/provider-api.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
 
@@ -154,7 +154,7 @@ async function race(
   } finally {
     signal?.removeEventListener("abort", onAbort);
     for (const [slotIndex, entry] of running) if (entry.late) noteLate(states, slotIndex);
-    stop.abort(new PpioError("CANCELLED", "Another provider was faster."));
+    if (running.size > 0) stop.abort(NOT_NEEDED);
   }
 }
 
@@ -180,7 +180,7 @@ async function waitForChange(
     () => {},
   );
   await Promise.race([ended, late]);
-  timer.abort();
+  timer.abort(NOT_NEEDED);
   throwIfAborted(signal);
 }
 

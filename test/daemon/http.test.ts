@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { PpioError } from "@ppio/core";
 import { createHttpApp, createLogger, type Listener, listen, streamBody } from "@ppio/daemon";
 import { expect } from "chai";
@@ -24,6 +25,8 @@ async function raw(port: number, ...pieces: readonly string[]): Promise<string> 
 
 describe("daemons over HTTP", () => {
   let listener: Listener;
+  /** What the last slow or broken stream saw. */
+  let seen: { bytes: number; readFromSocket: number; code: string };
 
   beforeEach(async () => {
     const app = createHttpApp(
@@ -34,6 +37,19 @@ describe("daemons over HTTP", () => {
           let bytes = 0;
           for await (const piece of streamBody(request, STALL_MS)) bytes += piece.length;
           response.json({ bytes });
+        });
+        routes.put("/slow", async (request, response) => {
+          seen = { bytes: 0, readFromSocket: 0, code: "" };
+          const take = async (): Promise<void> => {
+            for await (const piece of streamBody(request, STALL_MS)) {
+              // Longer than a sender may stall: the time that a consumer takes is not the sender's.
+              if (seen.bytes === 0) await sleep(2 * STALL_MS);
+              if (seen.bytes === 0) seen.readFromSocket = request.socket.bytesRead;
+              seen.bytes += piece.length;
+            }
+          };
+          seen.code = await codeOf(take());
+          response.json(seen);
         });
         routes.put("/refuse", async (request) => {
           for await (const piece of streamBody(request, STALL_MS)) throw new PpioError("TOO_LARGE", `${piece.length} is too much.`);
@@ -98,6 +114,22 @@ describe("daemons over HTTP", () => {
     expect(answer)
       .to.match(/^HTTP\/1.1 504/)
       .and.include("TIMEOUT");
+  });
+
+  it("holds a sender back whose consumer is slow, and does not count that against it", async () => {
+    const body = new Uint8Array(8 << 20).fill(7);
+    const put = await fetch(`${listener.url}/slow`, { method: "PUT", body });
+    expect(await put.json()).to.deep.include({ bytes: body.length, code: "accepted" });
+    expect(seen.readFromSocket).to.be.lessThan(1 << 20);
+  });
+
+  it("gives out what came before a sender broke off", async () => {
+    const socket = connect(listener.port, "127.0.0.1");
+    await new Promise((resolve) => socket.write("PUT /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf", resolve));
+    await sleep(STALL_MS / 2);
+    socket.destroy();
+    await sleep(3 * STALL_MS);
+    expect(seen).to.include({ bytes: 4, code: "TRUNCATED" });
   });
 
   it("tells a sender what is wrong before it has sent everything", async () => {

@@ -62,8 +62,7 @@ async function openHouse(): Promise<House> {
       const slot = makeSlot();
       await store.create({ ...slot.meta, createdAt: now() });
       await store.append(slot.meta.uploadId, 0, pieces(slot.data.subarray(0, isSealed ? slot.data.length : 100)));
-      if (isSealed) await store.seal(slot.meta.uploadId, slot.root);
-      await store.markOffered(slot.meta.uploadId, offeredUntil);
+      if (isSealed) await store.seal(slot.meta.uploadId, slot.root, offeredUntil);
       return slot;
     },
   };

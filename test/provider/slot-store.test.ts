@@ -165,7 +165,7 @@ describe("slot store", () => {
     }
     const before = await crashed(dir);
     await store.seal(uploadId, slot.root);
-    await store.markOffered(uploadId, 1_800_000_000);
+    await store.seal(uploadId, slot.root, 1_800_000_000);
     const after = await openStore(await crashed(dir));
     expect(after.find(uploadId)?.meta).to.deep.equal({ ...slot.meta, state: "sealed", root: slot.root, offeredUntil: 1_800_000_000 });
     expect(await readBack(after, slot)).to.deep.equal(slot.data);

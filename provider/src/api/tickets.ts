@@ -7,8 +7,9 @@ import { getBytes, verifyMessage, ZeroAddress } from "ethers";
 import type { ProviderContext } from "../context.ts";
 import { parseTicket } from "./parse.ts";
 
-/** About 2 KiB each. */
 const KNOWN_MAX = 1_024;
+/** Of both headers; longer ones than a client makes are recovered every time. */
+const KNOWN_CHARS_MAX = 2_048;
 
 export interface Wanted {
   readonly dealId: string;
@@ -65,6 +66,7 @@ export class TicketDesk {
 
   /** Good ones only, so that strangers cannot push them out. */
   #remember(key: string, known: KnownTicket): void {
+    if (key.length > KNOWN_CHARS_MAX) return;
     this.#known.delete(key);
     this.#known.set(key, known);
     for (const oldest of this.#known.keys()) {

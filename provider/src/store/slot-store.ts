@@ -248,7 +248,7 @@ export class SlotStore {
 
   /**
    * Checks as `check` does and makes the slot durable. Repeating it is harmless.
-   * @param offeredUntil as `markOffered` takes it, 0 for no offer
+   * @param offeredUntil until when an offer for the slot may be used, remembered before it is handed out; 0 for no offer
    * @throws TRUNCATED, CORRUPT, NO_SPACE, IO
    */
   async seal(uploadId: string, expectedRoot: string, offeredUntil = 0): Promise<SlotMeta> {
@@ -308,12 +308,6 @@ export class SlotStore {
     this.#hashed.delete(entry.meta.uploadId);
     // On a disk that refuses, the root tells.
     await file.truncate(0).catch(() => undefined);
-  }
-
-  /** Remembers until when an offer for the slot may be used, before it is handed out. */
-  async markOffered(uploadId: string, offeredUntil: number): Promise<void> {
-    const entry = this.#entry(uploadId);
-    if (offeredUntil > entry.meta.offeredUntil) await this.#setMeta(entry, { ...entry.meta, offeredUntil });
   }
 
   /** Cell roots of a sealed slot, 32 bytes each, checked against the slot's root. @throws CORRUPT, IO */

@@ -190,7 +190,7 @@ async function act(store: SlotStore, promises: Promised[], index: number, draw: 
       throw error;
     });
     if (!Buffer.from(slot.data).includes(Buffer.from(cell))) throw new BrokenPromise("a read gave other bytes");
-    if (choice === 1) await store.markOffered(uploadId, draw(1_000));
+    if (choice === 1) await store.seal(uploadId, slot.root, draw(1_000));
   } else if (found.receivedBytes < TOTAL) {
     const end = Math.min(TOTAL, found.receivedBytes + 1 + draw(TOTAL));
     await store.append(uploadId, found.receivedBytes, pieces(slot.data.subarray(found.receivedBytes, end), 700));

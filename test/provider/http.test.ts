@@ -248,6 +248,8 @@ describe("a provider over HTTP", () => {
     });
 
     it("keeps what a sender brought that then stalled or hung up, and lets it go on", async () => {
+      await world.close();
+      world = await startWorld({ limits: { stallMs: 80 } });
       const upload = await makeUpload(world);
       await openUpload(upload);
       const head = (offset: number) =>
@@ -427,7 +429,7 @@ describe("a provider over HTTP", () => {
     it("gives up a reader that takes nothing, and keeps serving others", async () => {
       const narrow = await startWorld({
         config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 },
-        limits: { readBufferBytes: 1 },
+        limits: { readBufferBytes: 1, stallMs: 80 },
       });
       const upload = await store(narrow, { ...HEADER, cellBytes: 1 << 20, lastCellBytes: 1 << 20, rows: 16 });
       const headers = await ticketHeaders(narrow, upload);
@@ -522,6 +524,8 @@ describe("a provider over HTTP", () => {
     });
 
     it("refuses giant headers and hangs up on half a request", async () => {
+      await world.close();
+      world = await startWorld({ limits: { headersMs: 80, bodyMs: 80 } });
       expect(await raw(world.port, `GET /v1/info HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
       expect(
         await raw(world.port, "POST /v1/uploads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"),

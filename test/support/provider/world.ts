@@ -85,8 +85,6 @@ export interface World {
   close(): Promise<void>;
 }
 
-const LIMITS: ProviderLimits = { ...PROVIDER_LIMITS, stallMs: 80, headersMs: 80, bodyMs: 80 };
-
 export async function startWorld(
   options: { readonly config?: Partial<ProviderConfig>; readonly limits?: Partial<ProviderLimits> } = {},
 ): Promise<World> {
@@ -121,7 +119,7 @@ export async function startWorld(
     log,
     now: () => clock.nowMs,
   };
-  const limits = { ...LIMITS, ...options.limits };
+  const limits = { ...PROVIDER_LIMITS, ...options.limits };
   const listener: Listener = await listen(createProviderApp(context, limits), { host: "127.0.0.1", port: 0, limits });
   return {
     url: listener.url,

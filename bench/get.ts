@@ -3,6 +3,7 @@
  * twice, to nowhere: against Helia over Bitswap (>= 6), WebTorrent (>= 2) and a bare libp2p stream (>= 1.3), a process to another each.
  * All over loopback, all bytes in memory. Ours stands still while a peer runs. Processor time is that of all processes that take part.
  */
+import { startHelia } from "./support/helia.ts";
 import { interleave, printRatio } from "./support/measure.ts";
 import { startNetwork } from "./support/network.ts";
 import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts";
@@ -52,18 +53,9 @@ async function ours({ path }: SourceFile): Promise<Contestant> {
 }
 
 async function helia({ path }: SourceFile): Promise<Contestant> {
-  const [server, reader, stop] = await pair("peers/helia.mjs");
-  const { address } = await server.ask("fresh");
-  const { cid } = await server.ask("add", { file: path });
-  return {
-    pids: [server.pid, reader.pid],
-    fetch: async () => {
-      await reader.ask("fresh");
-      await reader.ask("dial", { address });
-      return reader.ask("cat", { cid });
-    },
-    stop,
-  };
+  const { pids, add, cat, stop } = await startHelia();
+  await add(path);
+  return { pids, fetch: cat, stop };
 }
 
 async function webTorrent({ path }: SourceFile): Promise<Contestant> {

@@ -3,30 +3,22 @@
  * processes, against Helia's add and a cat by another process over Bitswap (>= 3). All over loopback, all bytes in memory. Ours
  * waits for two blocks of a chain that makes one a second; it stands still while Helia runs.
  */
+import { startHelia, type Timed } from "./support/helia.ts";
 import { interleave, printRatio } from "./support/measure.ts";
 import { startNetwork } from "./support/network.ts";
 import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts";
 import { type Got, startClient } from "./support/our-client.ts";
 import { hasPeers } from "./support/peers.ts";
 import { makeSourceFile } from "./support/source.ts";
-import { Worker } from "./support/worker.ts";
 
 const MIB = mibFromEnvironment(256);
 const ROUNDS = roundsFromEnvironment(3);
 const CODE = { k: 10, n: 16 };
 
-interface Timed {
-  readonly ms: number;
-}
-
 async function compare(): Promise<void> {
   const source = await makeSourceFile(MIB);
   const network = await startNetwork({ providers: CODE.n });
-  const [client, adder, reader] = await Promise.all([
-    startClient(network.home),
-    Worker.start("peers/helia.mjs"),
-    Worker.start("peers/helia.mjs"),
-  ]);
+  const [client, helia] = await Promise.all([startClient(network.home), startHelia()]);
   const puts: number[] = [];
   const adds: number[] = [];
   const mibPerSecond = (ms: number): number => (MIB * 1000) / ms;
@@ -45,11 +37,8 @@ async function compare(): Promise<void> {
     return mibPerSecond(put.ms + got.ms);
   };
   const addAndCat = async (): Promise<number> => {
-    const { address } = await adder.ask("fresh");
-    await reader.ask("fresh");
-    await reader.ask("dial", { address });
-    const added = await adder.ask<Timed & { readonly cid: string }>("add", { file: source.path });
-    const got = await reader.ask<Got>("cat", { cid: added.cid });
+    const added = await helia.add(source.path);
+    const got = await helia.cat();
     check(got.length);
     adds.push(mibPerSecond(added.ms));
     return mibPerSecond(added.ms + got.ms);
@@ -69,7 +58,7 @@ async function compare(): Promise<void> {
     printRatio(`put then get of ${MIB} MiB / Helia add then cat`, both, theirBoth, "MiB/s");
     printRatio(`put of ${MIB} MiB alone / Helia add, which stays local`, put, add, "MiB/s");
   } finally {
-    await Promise.all([client.stop(), adder.stop(), reader.stop()]);
+    await Promise.all([client.stop(), helia.stop()]);
     await network.stop();
     await source.remove();
   }

@@ -244,21 +244,33 @@ describe("PossessionProofs", () => {
       expect(await world.registry.collateralOf(p2.providerId)).to.be.lessThan(1_000n * 10n ** 18n);
     });
 
-    it("looks back no further than 4096 periods for what was proven since an incident, and over words of proofs at once", async () => {
+    it("looks back no further than 4096 periods for what was proven since an incident", async () => {
       await missed(p2, 1, [p1]);
       await world.report(p2.providerId, start, deal.dealId, 1);
       const long = await world.open([p1, p2], { periods: 6_000 });
-      // All of [256, 4864) is proven but for the last period of it.
-      for (let word = 1; word < 18; word += 1) await plantProven(world, p2.providerId, word, 2n ** 256n - 1n);
-      await plantProven(world, p2.providerId, 18, 2n ** 255n - 1n);
-      await world.enter(4_864);
-      await world.seed(4_863);
-      await world.enter(4_865);
-      expect(await world.proofs.finalBefore(p2.providerId)).to.equal(4_863n);
-      await world.report(p2.providerId, 4_863, long.dealId, 1);
+      // All that lies between is proven, but for the last period of the last word.
+      const [firstWord, lastWord] = [(start >> 8) + 1, (start + 4_500) >> 8];
+      for (let word = firstWord; word < lastWord; word += 1) await plantProven(world, p2.providerId, word, 2n ** 256n - 1n);
+      await plantProven(world, p2.providerId, lastWord, 2n ** 255n - 1n);
+      const last = 256 * lastWord + 255;
+      await world.enter(last + 1);
+      await world.seed(last);
+      await world.enter(last + 2);
+      expect(await world.proofs.finalBefore(p2.providerId)).to.equal(BigInt(last));
+      await world.report(p2.providerId, last, long.dealId, 1);
       const [misses, incidents] = await world.proofs.penaltyRecord(p2.providerId);
       expect([misses, incidents]).to.deep.equal([1n, 1n]);
-      expect(await world.proofs.provenCount(p2.providerId, 256, 4_863)).to.equal(4_607n);
+    });
+
+    it("is final behind proven periods of several words of the bitmap", async () => {
+      const word = (start >> 8) + 1;
+      await world.open([p1, p2], { periods: 6_000 });
+      await plantProven(world, p2.providerId, word, 2n ** 256n - 1n);
+      await plantProven(world, p2.providerId, word + 1, 1n);
+      await world.enter(256 * (word + 1));
+      expect(await world.proofs.finalBefore(p2.providerId)).to.equal(256n * BigInt(word + 1));
+      await world.enter(256 * (word + 1) + 1);
+      expect(await world.proofs.finalBefore(p2.providerId)).to.equal(256n * BigInt(word + 1) + 1n);
     });
 
     it("one incident goes on across void periods", async () => {

@@ -6,14 +6,17 @@ import type { StartWorker } from "./pool.ts";
 
 export const startWorker: StartWorker = ({ onAnswer, onFailure }) => {
   const worker = new Worker(new URL(`./entry.node${extname(import.meta.url)}`, import.meta.url));
+  let tasks = 0;
   worker.on("message", (answer) => {
-    worker.unref();
+    tasks -= 1;
+    if (tasks === 0) worker.unref();
     onAnswer(answer);
   });
   worker.on("error", onFailure);
   worker.on("exit", (code) => onFailure(new Error(`exit code ${code}`)));
   return {
     send: (task) => {
+      tasks += 1;
       worker.ref();
       worker.postMessage(task);
     },

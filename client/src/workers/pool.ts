@@ -1,5 +1,5 @@
 /**
- * Threads that compute for a client (docs/adr/0012-workers.md): started when first needed, each with one task at a time, the others
+ * Threads that compute for a client (docs/adr/0012-workers.md): started when first needed, each with one task and the next one, the others
  * waiting in order. Without any, tasks run on the calling thread.
  */
 import { PpioError } from "@ppio/core/data";
@@ -44,42 +44,54 @@ interface Waiting {
 
 interface Member {
   readonly thread: WorkerThread;
-  busy?: Waiting;
+  /** The one that is computed, and the next one, so that the thread never waits for us. */
+  readonly tasks: Waiting[];
 }
 
-/** A thread that fails fails its task alone; the next task starts another one. */
+const TASKS_PER_THREAD = 2;
+
+/** A thread that fails fails its tasks alone; the next task starts another one. */
 export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
   const members = new Set<Member>();
   const queue: Waiting[] = [];
   let isClosed = false;
   const closed = (): PpioError => new PpioError("CANCELLED", "The client was closed.");
 
-  const next = (member: Member): void => {
-    delete member.busy;
-    const waiting = queue.shift();
-    if (waiting === undefined) return;
-    member.busy = waiting;
-    member.thread.send(waiting.task);
-  };
-
   const hire = (): Member => {
+    const tasks: Waiting[] = [];
     const member: Member = {
+      tasks,
       thread: start({
         onAnswer: (answer) => {
-          const { busy } = member;
-          next(member);
-          if ("roots" in answer) busy?.resolve(answer.roots);
-          else busy?.reject(new PpioError("INTERNAL", `A worker failed: ${answer.error}`));
+          const done = tasks.shift();
+          assign();
+          if ("roots" in answer) done?.resolve(answer.roots);
+          else done?.reject(new PpioError("INTERNAL", `A worker failed: ${answer.error}`));
         },
         onFailure: (cause) => {
           if (!members.delete(member)) return;
-          member.busy?.reject(new PpioError("INTERNAL", "A worker thread ended; try again.", { cause }));
-          if (queue.length > 0) next(hire());
+          for (const { reject } of tasks) reject(new PpioError("INTERNAL", "A worker thread ended; try again.", { cause }));
+          assign();
         },
       }),
     };
     members.add(member);
     return member;
+  };
+
+  /** Gives waiting tasks to threads that have none, then to new threads, then to those that have one. */
+  const assign = (): void => {
+    for (let waiting = queue[0]; waiting !== undefined; waiting = queue[0]) {
+      const least = [...members].reduce<Member | undefined>(
+        (a, b) => (a === undefined || b.tasks.length < a.tasks.length ? b : a),
+        undefined,
+      );
+      const member = least !== undefined && (least.tasks.length === 0 || members.size === size) ? least : hire();
+      if (member.tasks.length === TASKS_PER_THREAD) return;
+      queue.shift();
+      member.tasks.push(waiting);
+      member.thread.send(waiting.task);
+    }
   };
 
   return {
@@ -88,12 +100,11 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
       new Promise((resolve, reject) => {
         if (isClosed) throw closed();
         queue.push({ task, resolve, reject });
-        const idle = [...members].find(({ busy }) => busy === undefined) ?? (members.size < size ? hire() : undefined);
-        if (idle !== undefined) next(idle);
+        assign();
       }),
     close: () => {
       isClosed = true;
-      const gone = [...members].flatMap(({ busy }) => (busy === undefined ? [] : [busy])).concat(queue.splice(0));
+      const gone = [...members].flatMap(({ tasks }) => tasks).concat(queue.splice(0));
       for (const { thread } of members) thread.close();
       members.clear();
       for (const { reject } of gone) reject(closed());

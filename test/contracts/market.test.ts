@@ -301,6 +301,7 @@ describe("StorageMarket", () => {
       const amount = await world.market.creditOf(world.user);
       await world.market.connect(world.reporter).withdrawWithSig(world.user, to, far, signature);
       expect(await world.token.balanceOf(to)).to.equal(amount);
+      expect(await world.market.nonceOf(world.user)).to.equal(1n);
       await expect(world.market.withdrawWithSig(world.user, to, far, signature)).to.be.revertedWithCustomError(
         world.market,
         "InvalidOwnerSignature",

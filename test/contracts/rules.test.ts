@@ -91,6 +91,14 @@ describe("PenaltyPolicy", () => {
     );
   });
 
+  it("Y1: takes for one miss at most its share of what was there when the incident began, and at most what is left", async () => {
+    const record = { incidentMisses: 1, incidents: 20, lastMissPeriod: 19, incidentCollateralWei: 1_000n };
+    const [tier, share] = await world.policy.assess(record, 20, true, 0, 1_000n);
+    expect([tier, share]).to.deep.equal([1n, 300n]);
+    const [, rest] = await world.policy.assess(record, 20, true, 0, 100n);
+    expect(rest).to.equal(100n);
+  });
+
   it("forgets an incident per so many proven periods", async () => {
     const record = { incidentMisses: 1, incidents: 3, lastMissPeriod: 10, incidentCollateralWei: 0n };
     const [, , soon] = await world.policy.assess(record, 20, false, 4, 1_000n);

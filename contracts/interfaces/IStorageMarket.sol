@@ -289,7 +289,8 @@ interface IStorageMarket {
 
     /// @notice `refill` with the owner's signature over
     /// RefillSlot(bytes32 dealId,uint8 slotIndex,uint32 vacantFrom,uint32 providerId,uint256 collateralWei,uint64 deadline), where
-    /// `vacantFrom` is the vacant slot's `fromPeriod`, once it is settled (single use, because a later vacancy begins later), and `collateralWei` the offer's.
+    /// `vacantFrom` is the vacant slot's `fromPeriod`, once it is settled (single use, because a later vacancy begins later), and
+    /// `collateralWei` the offer's.
     function refillWithSig(
         bytes32 dealId,
         uint8 slotIndex,

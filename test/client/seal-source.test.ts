@@ -115,12 +115,26 @@ describe("sealing a source", function () {
     expect(await codeOf(() => fillAll(source, plan, workers))).to.equal("TRUNCATED");
   });
 
-  it("fails the task of a thread that ends, and goes on with another", async () => {
-    let started = 0;
+  it("seals on this thread where none can be started", async () => {
+    const none = createWorkerPool((events: WorkerEvents) => {
+      return { send: () => events.onFailure(new Error("the bundle has no such file")), close: () => {} };
+    }, 2);
+    expect(await fillAll(sealed(none, plan, bytes), plan, none)).to.deep.equal(await sealedPlainly(plan, bytes));
+    none.close();
+  });
+
+  it("fails the tasks of a thread that ends, and goes on with another", async () => {
+    let sent = 0;
     const dying = createWorkerPool((events: WorkerEvents) => {
-      started += 1;
-      if (started > 1) return startWorker(events);
-      return { send: () => events.onFailure(new Error("out of memory")), close: () => {} };
+      const thread = startWorker(events);
+      return {
+        send: (task) => {
+          sent += 1;
+          if (sent === 3) events.onFailure(new Error("out of memory"));
+          else thread.send(task);
+        },
+        close: () => thread.close(),
+      };
     }, 1);
     const source = sealed(dying, plan, bytes);
     expect(await codeOf(() => fillAll(source, plan, dying))).to.equal("INTERNAL");

@@ -3,7 +3,7 @@
  * waiting in order. Without any, tasks run on the calling thread.
  */
 import { PpioError } from "@ppio/core/data";
-import { createTaskRunner, type SealTask } from "./tasks.ts";
+import { createTaskRunner, type SealTask, type TaskRunner } from "./tasks.ts";
 
 /** A thread that answers every task in order; `#worker` starts one on this platform. */
 export interface WorkerThread {
@@ -50,19 +50,25 @@ interface Member {
 
 const TASKS_PER_THREAD = 2;
 
-/** A thread that fails fails its tasks alone; the next task starts another one. */
+/**
+ * A thread that fails fails its tasks alone; the next task starts another one. One that fails before it has answered anything cannot be
+ * started here, as in a bundle that left it out: then all tasks run on the calling thread.
+ */
 export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
   const members = new Set<Member>();
   const queue: Waiting[] = [];
   let isClosed = false;
+  let here: TaskRunner | undefined;
   const closed = (): PpioError => new PpioError("CANCELLED", "The client was closed.");
 
   const hire = (): Member => {
     const tasks: Waiting[] = [];
+    let hasAnswered = false;
     const member: Member = {
       tasks,
       thread: start({
         onAnswer: (answer) => {
+          hasAnswered = true;
           const done = tasks.shift();
           assign();
           if ("roots" in answer) done?.resolve(answer.roots);
@@ -70,7 +76,12 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
         },
         onFailure: (cause) => {
           if (!members.delete(member)) return;
-          for (const { reject } of tasks) reject(new PpioError("INTERNAL", "A worker thread ended; try again.", { cause }));
+          if (hasAnswered) {
+            for (const { reject } of tasks) reject(new PpioError("INTERNAL", "A worker thread ended; try again.", { cause }));
+          } else {
+            here ??= createTaskRunner();
+            queue.unshift(...tasks);
+          }
           assign();
         },
       }),
@@ -81,6 +92,11 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
 
   /** Gives waiting tasks to threads that have none, then to new threads, then to those that have one. */
   const assign = (): void => {
+    if (here !== undefined) {
+      const runner = here;
+      for (const { task, resolve, reject } of queue.splice(0)) Promise.resolve(task).then(runner.seal).then(resolve, reject);
+      return;
+    }
     for (let waiting = queue[0]; waiting !== undefined; waiting = queue[0]) {
       const least = [...members].reduce<Member | undefined>(
         (a, b) => (a === undefined || b.tasks.length < a.tasks.length ? b : a),

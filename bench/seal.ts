@@ -4,8 +4,9 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from "node:crypto";
 import { createSealer } from "@ppio/client";
-import { cellLength, type ObjectPlan, planObject, SUITE_GCM_CTR } from "@ppio/core";
+import { cellLength, planObject } from "@ppio/core";
 import { compare, rateOf, rateOfAsync } from "./support/interleave.ts";
+import { sealContext } from "./support/pipeline.ts";
 
 const CELLS = 64;
 const TAG_BYTES = 16;
@@ -48,23 +49,10 @@ function bareSealed(plaintext: Uint8Array): [body: Uint8Array, tag: Uint8Array] 
   return [body, cipher.getAuthTag()];
 }
 
-function sealerOf(plan: ObjectPlan) {
-  const context = {
-    contentKey: random(32),
-    applicationSecret: random(32),
-    salt: random(32),
-    fillKey: random(32),
-    objectId: random(32),
-    objectVersion: 1,
-    objectHeader: { suite: SUITE_GCM_CTR, frameBytes: plan.frameBytes },
-  };
-  return createSealer(context, plan.header.cellBytes);
-}
-
 for (const cellBytes of [16_384, 65_536, 1 << 20]) {
   const frameBytes = cellBytes - TAG_BYTES;
   const plan = planObject({ sizeBytes: CELLS * frameBytes, k: 4, n: 8, cellBytes });
-  const sealer = sealerOf(plan);
+  const sealer = createSealer(sealContext(plan.frameBytes), cellBytes);
   const plaintext = random(frameBytes);
   const target = new Uint8Array(cellBytes);
   const [body, tag] = bareSealed(plaintext);

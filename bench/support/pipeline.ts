@@ -13,7 +13,7 @@ export const BATCH_BYTES = ROWS * CODE.k * FRAME_BYTES;
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-export function sealContext() {
+export function sealContext(frameBytes = FRAME_BYTES) {
   return {
     contentKey: random(32),
     applicationSecret: random(32),
@@ -21,7 +21,7 @@ export function sealContext() {
     fillKey: random(32),
     objectId: random(32),
     objectVersion: 1,
-    objectHeader: { suite: SUITE_GCM_CTR, frameBytes: FRAME_BYTES },
+    objectHeader: { suite: SUITE_GCM_CTR, frameBytes },
   };
 }
 

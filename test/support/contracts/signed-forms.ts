@@ -9,12 +9,12 @@ import {
   SPONSORED_RENEWAL_TYPES,
   SPONSORSHIP_TYPES,
 } from "@ppio/core";
-import { concat, id, keccak256, Signature, type TypedDataDomain, type TypedDataField } from "ethers";
+import { id, Signature, type TypedDataDomain, type TypedDataField } from "ethers";
 import { ethers } from "./chain.ts";
 import { MIN_STAKE_WEI } from "./committee.ts";
 import { servedAtOf } from "./lies.ts";
 import { FAR, GWEI, NO_PERMIT, OFFER_TYPES } from "./parameters.ts";
-import { escrowOf, makeSponsored, type SponsoredDeal, signOpenDeal } from "./sponsor-world.ts";
+import { escrowOf, makeSponsored, openDealMessage, type SponsoredDeal, signOpenDeal } from "./sponsor-world.ts";
 import type { Stage } from "./stage.ts";
 import { OPEN_DEAL_TYPES, TERMINATE_DEAL_TYPES, WITHDRAW_TYPES } from "./typed-data.ts";
 import { type OpenedDeal, offerMessage, type TestProvider } from "./world.ts";
@@ -205,15 +205,7 @@ const openDeal: Form = {
       domain: await world.domain(),
       types: OPEN_DEAL_TYPES,
       signer: world.user,
-      value: {
-        owner: terms.owner,
-        payer: terms.payer,
-        dealSalt: terms.dealSalt,
-        headerHash: keccak256(terms.header),
-        rootsHash: keccak256(concat(terms.offers.map(({ root }) => root as string))),
-        maxEscrowWei: escrowOf(terms),
-        deadline: FAR,
-      },
+      value: openDealMessage(terms),
       async send(signature, { owner, payer: by, dealSalt, maxEscrowWei, deadline, sender = by }) {
         const from = world.signers.find(({ address }) => address === sender);
         return world.market.connect(from).openDealWithSig({ ...terms, owner, payer: by, dealSalt }, maxEscrowWei, deadline, signature);

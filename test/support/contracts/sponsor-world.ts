@@ -57,9 +57,9 @@ export interface SponsoredOptions {
 export const escrowOf = (terms: DealTerms): bigint =>
   terms.offers.reduce((sum, offer) => sum + offer.payPerPeriodWei, 0n) * BigInt(terms.periods);
 
-/** The user's OpenDeal over `terms`. */
-export async function signOpenDeal(world: World, terms: DealTerms, user: HardhatEthersSigner): Promise<string> {
-  return user.signTypedData(await world.domain(), OPEN_DEAL_TYPES, {
+/** What an owner signs so that another one may open `terms`. */
+export function openDealMessage(terms: DealTerms): Record<string, unknown> {
+  return {
     owner: terms.owner,
     payer: terms.payer,
     dealSalt: terms.dealSalt,
@@ -67,7 +67,12 @@ export async function signOpenDeal(world: World, terms: DealTerms, user: Hardhat
     rootsHash: keccak256(concat(terms.offers.map(({ root }) => root as string))),
     maxEscrowWei: escrowOf(terms),
     deadline: FAR,
-  });
+  };
+}
+
+/** The user's OpenDeal over `terms`. */
+export async function signOpenDeal(world: World, terms: DealTerms, user: HardhatEthersSigner): Promise<string> {
+  return user.signTypedData(await world.domain(), OPEN_DEAL_TYPES, openDealMessage(terms));
 }
 
 /** Terms that `providers` offered, with the pool as payer, signed by all three parties. */

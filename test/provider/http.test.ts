@@ -3,25 +3,11 @@ import { open, readdir, rm, truncate } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
-import {
-  answerRootsHash,
-  cellLength,
-  dealHeaderHash,
-  leafCountOf,
-  type Offer,
-  type OfferBody,
-  offerMessage,
-  payForSlot,
-  readAnswerHead,
-  readAnswerMessage,
-  readCellSiblings,
-  slotBytes,
-  verifyCellPart,
-  verifyCellRun,
-} from "@ppio/core";
+import { dealHeaderHash, leafCountOf, type Offer, type OfferBody, offerMessage, payForSlot, slotBytes } from "@ppio/core";
 import { expect } from "chai";
-import { concat, getBytes, hexlify, Wallet } from "ethers";
+import { Wallet } from "ethers";
 import { HEADER } from "../support/provider/slot.ts";
+import { verified } from "../support/provider/verified.ts";
 import {
   call,
   DOMAIN,
@@ -38,36 +24,6 @@ import {
 import { removeTemporaryFolders } from "../support/temporary.ts";
 
 const TOTAL = slotBytes(HEADER);
-
-/** What a client does with an answer: everything is verified before it counts. */
-async function verified(world: World, upload: Upload, bytes: Uint8Array, offset: number, length: number): Promise<Uint8Array> {
-  let at = 0;
-  const take = async (count: number): Promise<Uint8Array> => {
-    if (at + count > bytes.length) throw new Error("the answer is too short");
-    at += count;
-    return bytes.slice(at - count, at);
-  };
-  const { header } = upload;
-  const first = Math.floor(offset / header.cellBytes);
-  const count = Math.floor((offset + length - 1) / header.cellBytes) - first + 1;
-  const head = await readAnswerHead(take, count);
-  verifyCellRun(header, getBytes(upload.root), first, getBytes(concat([...head.cellRoots])), head.siblings);
-  const rootsHash = answerRootsHash(head.cellRoots, head.siblings);
-  const signed = { dealId: upload.dealId, slotIndex: upload.slotIndex, firstCell: first, rootsHash, servedAt: head.servedAt };
-  expect(readAnswerMessage.recover(DOMAIN, signed, hexlify(head.signature))).to.equal(world.operator.address);
-  const parts: Uint8Array[] = [];
-  for (const [index, root] of head.cellRoots.entries()) {
-    const row = first + index;
-    const start = row * header.cellBytes;
-    const from = Math.max(offset - start, 0);
-    const siblings = await readCellSiblings(take);
-    const part = await take(Math.min(offset + length - start, cellLength(header, row)) - from);
-    verifyCellPart(header, row, root, from, part, siblings);
-    parts.push(part);
-  }
-  expect(at).to.equal(bytes.length);
-  return new Uint8Array(Buffer.concat(parts));
-}
 
 /** Sends raw bytes; resolves to what came back once the server has closed the connection. */
 async function raw(port: number, ...sent: readonly (string | Uint8Array)[]): Promise<string> {

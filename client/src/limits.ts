@@ -4,6 +4,8 @@ export interface ClientLimits {
   readonly putBufferBytes: number;
   /** Plain and coded bytes of a get or a repair that are held in memory at once. */
   readonly getBufferBytes: number;
+  /** Most bytes of a slot that one read asks for; they are taken as they are wanted. */
+  readonly readBytesMax: number;
   /** Most bytes in one request to a provider. */
   readonly requestBytesMax: number;
   /** Tries of one request whose connection failed, the first one included. */
@@ -34,6 +36,7 @@ export interface ClientLimits {
 export const LIMITS_DEFAULT: ClientLimits = {
   putBufferBytes: 24 << 20,
   getBufferBytes: 24 << 20,
+  readBytesMax: 16 << 20,
   requestBytesMax: 1 << 20,
   triesMax: 5,
   pauseMs: 250,

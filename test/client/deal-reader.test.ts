@@ -90,7 +90,7 @@ describe("reading a remembered deal", () => {
       get: (key) => memory.get(key, async () => now),
       forget: (key) => memory.forget(key),
     });
-    const reader = await openReader(context, dealId);
+    const reader = await openReader(context, { dealId });
     const slots = await reader.readRows(0, header.rows, [0]);
     expect(slots.get(0)).to.deep.equal(bytes);
     expect(new Set(asked)).to.deep.equal(new Set(["gone", "here"]));
@@ -103,11 +103,11 @@ describe("reading a remembered deal", () => {
       forget: (key) => memory.forget(key),
     });
     const first = contextWith(() => stranger, once(fresh()));
-    const refused = await openReader(first.context, dealId);
+    const refused = await openReader(first.context, { dealId });
     expect(await codeOf(() => refused.readRows(0, header.rows, [0]))).to.equal("UNRECOVERABLE");
 
     const second = contextWith((answer) => (answer === 1 ? operator : stranger), once(fresh()));
-    const reader = await openReader(second.context, dealId);
+    const reader = await openReader(second.context, { dealId });
     for (let run = 0; run < 2; run += 1) expect((await reader.readRows(0, header.rows, [0])).get(0)).to.deep.equal(bytes);
   });
 });

@@ -1,11 +1,13 @@
 /** A row reader over a deal of the chain: tickets, providers and verification wired together. */
 
-import { isPpioError } from "@ppio/core";
+import { cellRoots, type DealHeader, equalBytes, isPpioError } from "@ppio/core";
 import type { Chain } from "../chain/chain.ts";
 import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { createRowReader, type RowReader } from "./row-reader.ts";
-import { issueTicket, readCells } from "./slot-reader.ts";
+import { openSlotAnswer } from "./slot-answer.ts";
+import { createSlotStream, type SlotStream } from "./slot-stream.ts";
+import { issueTicket } from "./ticket.ts";
 
 /** What a reader needs to know of a deal. The roots never change; its providers do, seldom. */
 export interface ReadableDeal {
@@ -17,35 +19,62 @@ export interface ReadableDeal {
 /** Of the answers of a slot, the first one's signature is checked, and one in so many of the others. */
 const ANSWERS_PER_CHECK = 16;
 
+/** A reader of a deal's rows, to be closed: what it asked for ahead is given up then. */
+export interface DealReader extends RowReader {
+  readonly header: DealHeader;
+  close(): void;
+}
+
+export interface OpenReaderOptions {
+  readonly dealId: string;
+  /** Rows of a slot from here on are not asked for ahead. All of it without this. */
+  readonly endRowOf?: (slotIndex: number) => number;
+  readonly signal?: AbortSignal;
+}
+
 /** Reads a deal by what is remembered of it, and by what the chain says now when too few of the providers remembered serve it. */
-export async function openReader(context: Context, dealId: string, signal?: AbortSignal): Promise<RowReader & { readonly deal: DealView }> {
+export async function openReader(context: Context, { dealId, endRowOf, signal }: OpenReaderOptions): Promise<DealReader> {
   let isFresh = false;
   const look = () =>
     context.deals.get(dealId, () => {
       isFresh = true;
       return loadReadable(context, dealId, signal);
     });
-  const known = await look();
-  let reader = readerOf(context, known);
+  const first = readerOf(context, await look(), endRowOf);
+  const readers = [first];
+  let latest = Promise.resolve(first);
+  const renew = async (): Promise<DealReader> => {
+    isFresh = true;
+    context.deals.forget(dealId);
+    const reader = readerOf(context, await look(), endRowOf);
+    readers.push(reader);
+    return reader;
+  };
   return {
-    deal: known.deal,
-    failures: () => reader.failures(),
+    header: first.header,
+    failures: () => readers.at(-1)?.failures() ?? new Map(),
     async readRows(...request) {
+      const used = latest;
       try {
-        return await reader.readRows(...request);
+        return await (await used).readRows(...request);
       } catch (error) {
-        if (isFresh || !isPpioError(error, "UNRECOVERABLE")) throw error;
-        context.deals.forget(dealId);
-        reader = readerOf(context, await look());
-        return reader.readRows(...request);
+        if (!isPpioError(error, "UNRECOVERABLE")) throw error;
+        if (used === latest) {
+          if (isFresh) throw error;
+          latest = renew();
+        }
+        return (await latest).readRows(...request);
       }
+    },
+    close: () => {
+      for (const reader of readers) reader.close();
     },
   };
 }
 
 /** Reads `deal` as it was loaded, never from the slots in `without`. */
-export async function openReaderWithout(context: Context, deal: DealView, without: ReadonlySet<number>): Promise<RowReader> {
-  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, without);
+export async function openReaderWithout(context: Context, deal: DealView, without: ReadonlySet<number>): Promise<DealReader> {
+  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, undefined, without);
 }
 
 async function loadReadable(context: Context, dealId: string, signal: AbortSignal | undefined): Promise<ReadableDeal> {
@@ -58,37 +87,61 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
 }
 
 /** Slots whose provider is gone come last: it may still answer. */
-function readerOf(context: Context, { deal, authorization }: ReadableDeal, without: ReadonlySet<number> = new Set()): RowReader {
+function readerOf(
+  context: Context,
+  { deal, authorization }: ReadableDeal,
+  endRowOf: (slotIndex: number) => number = () => deal.header.rows,
+  without: ReadonlySet<number> = new Set(),
+): DealReader {
   const { chain, clock, limits, log } = context;
+  const { dealId, header } = deal;
   const usable = deal.slots.filter((slot) => !without.has(slot.slotIndex) && slot.provider.endpoint !== "");
   const isSound = (slotIndex: number): number => {
     const slot = deal.slots[slotIndex];
     return slot !== undefined && slot.status === "Filled" && !slot.provider.evicted ? 0 : 1;
   };
-  const answered = new Set<number>();
-  const isChecked = (slotIndex: number): boolean => {
-    if (answered.has(slotIndex)) return (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
-    answered.add(slotIndex);
-    return true;
+  const streams = new Map<number, SlotStream>();
+  const streamOf = (slotIndex: number): SlotStream => {
+    const known = streams.get(slotIndex);
+    if (known !== undefined) return known;
+    const slot = deal.slots[slotIndex];
+    if (slot === undefined) throw new RangeError(`no slot ${slotIndex}`);
+    const { endpoint, providerId } = slot.provider;
+    const answer = { dealId, header, slot, authorization, hasRoots, currentOperator: operatorOf(chain, providerId) };
+    let answers = 0;
+    const stream = createSlotStream({
+      header,
+      endRow: endRowOf(slotIndex),
+      rowsMax: Math.max(1, Math.floor(limits.readBytesMax / header.cellBytes)),
+      open: (firstRow, rowCount, signal) => {
+        answers += 1;
+        const isSignatureChecked = answers === 1 || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
+        const request = { ...answer, isSignatureChecked, api: context.api(endpoint), domain: chain.domain };
+        return openSlotAnswer(request, firstRow, rowCount, signal);
+      },
+    });
+    streams.set(slotIndex, stream);
+    return stream;
   };
-  return createRowReader({
-    dealId: deal.dealId,
-    header: deal.header,
+  const hasRoots = async (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
+    equalBytes(cellRoots(header, firstRow, cells), roots);
+  const reader = createRowReader({
+    dealId,
+    header,
     slots: usable.map((slot) => slot.slotIndex).sort((a, b) => isSound(a) - isSound(b) || a - b),
     providerOf: (slotIndex) => deal.slots[slotIndex]?.provider.providerId ?? 0,
-    readCells: (slotIndex, firstRow, rowCount, signal) => {
-      const slot = deal.slots[slotIndex];
-      if (slot === undefined) return Promise.reject(new RangeError(`no slot ${slotIndex}`));
-      const { dealId, header } = deal;
-      const { endpoint, providerId } = slot.provider;
-      const request = { dealId, header, slot, authorization, isSignatureChecked: isChecked(slotIndex) };
-      const currentOperator = operatorOf(chain, providerId);
-      return readCells({ ...request, api: context.api(endpoint), domain: chain.domain, currentOperator }, firstRow, rowCount, signal);
-    },
+    readCells: async (slotIndex, ...rows) => streamOf(slotIndex).read(...rows),
     limits,
     clock,
     log,
   });
+  return {
+    ...reader,
+    header,
+    close: () => {
+      for (const stream of streams.values()) stream.close();
+    },
+  };
 }
 
 function operatorOf(chain: Chain, providerId: number): () => Promise<string> {

@@ -67,8 +67,14 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
     cellBytes,
   );
   checkCommitment(sealer, part.commitment);
-  const reader = await openReader(context, hexlify(part.dealId), signal);
   const batches = planRowBatches(context, plan, from, to);
+  const lastCell = batches.at(-1)?.frames.at(-1)?.cell ?? 0;
+  const reader = await openReader(context, {
+    dealId: hexlify(part.dealId),
+    // Of the last row no cell behind the last one; coded cells may stand for any.
+    endRowOf: (slotIndex) => Math.floor(lastCell / k) + (slotIndex > lastCell % k && slotIndex < k ? 0 : 1),
+    ...(signal === undefined ? {} : { signal }),
+  });
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
@@ -93,6 +99,7 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   } finally {
     signal?.removeEventListener("abort", onAbort);
     stop.abort(new PpioError("CANCELLED", "The read was given up."));
+    reader.close();
   }
 }
 

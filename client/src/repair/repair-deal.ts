@@ -91,7 +91,7 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
     for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
   });
-  const stored = await storeSlots(context, {
+  const storing = storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },
     dates: async () => {
       // The offers end with the deal.
@@ -110,6 +110,7 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     },
     ...(signal === undefined ? {} : { signal }),
   });
+  const stored = await storing.finally(() => reader.close());
   const { startBy, periods } = stored.terms;
   return { offers: stored.offers, dealSalt, startBy, periods };
 }

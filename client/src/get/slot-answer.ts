@@ -1,0 +1,108 @@
+/**
+ * A provider's answer to a read of one slot: the head's cell roots against the slot's root on the chain, now and then the operator's
+ * signature over them, then every cell against its root. No cell is handed out before it holds.
+ */
+import {
+  answerRootsHash,
+  type DealHeader,
+  NODE_BYTES,
+  PpioError,
+  readAnswerHead,
+  readAnswerMessage,
+  readCellSiblings,
+  type SigningDomain,
+  slotBytes,
+  verifyCellRun,
+} from "@ppio/core";
+import { hexlify } from "ethers";
+import type { SlotView } from "../chain/deal-view.ts";
+import type { ProviderApi } from "../http/provider-api.ts";
+
+export interface SlotAnswerOptions {
+  readonly api: ProviderApi;
+  readonly domain: SigningDomain;
+  readonly dealId: string;
+  readonly header: DealHeader;
+  readonly slot: SlotView;
+  readonly authorization: string;
+  /**
+   * The bytes are held against the chain in any case. The signature only makes a lie provable, so it costs a provider that leaves it
+   * out its reader when it is looked for now and then.
+   */
+  readonly isSignatureChecked: boolean;
+  /** Whether cells from `firstRow` on have these roots, 32 bytes each. */
+  readonly hasRoots: (firstRow: number, cells: Uint8Array, roots: Uint8Array) => Promise<boolean>;
+  /** The operator that must have signed, asked again when another one has: keys are rotated. */
+  readonly currentOperator: () => Promise<string>;
+}
+
+/** What a provider answered, its head verified. Cells are taken in order. */
+export interface SlotAnswer {
+  /** Fills `target` with the next cells, as many as it holds. @throws CORRUPT when they do not match the slot */
+  readCells(target: Uint8Array): Promise<void>;
+  /** @throws BAD_FORMAT when there is more */
+  end(): Promise<void>;
+  /** Gives up what was not taken. */
+  close(): Promise<void>;
+}
+
+/** Asks for the cells of rows [firstRow, firstRow + rowCount). @throws CORRUPT when the answer's head does not hold */
+export async function openSlotAnswer(
+  options: SlotAnswerOptions,
+  firstRow: number,
+  rowCount: number,
+  signal: AbortSignal,
+): Promise<SlotAnswer> {
+  const { header, slot } = options;
+  const { cellBytes } = header;
+  const { providerId } = slot.provider;
+  const length = Math.min(slotBytes(header), (firstRow + rowCount) * cellBytes) - firstRow * cellBytes;
+  const request = { dealId: options.dealId, slotIndex: slot.slotIndex, offset: firstRow * cellBytes, length };
+  const answer = await options.api.readSlot({ ...request, authorization: options.authorization }, signal);
+  let row = firstRow;
+  const roots = new Uint8Array(NODE_BYTES * rowCount);
+  try {
+    const head = await readAnswerHead(answer.readExactly, rowCount);
+    head.cellRoots.forEach((root, at) => {
+      roots.set(root, NODE_BYTES * at);
+    });
+    verifyCellRun(header, slot.root, firstRow, roots, head.siblings);
+    if (options.isSignatureChecked) {
+      await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
+    }
+  } catch (error) {
+    await answer.close();
+    throw error;
+  }
+  return {
+    async readCells(target) {
+      const first = row;
+      for (let at = 0; at < target.length; at += cellBytes, row += 1) {
+        if ((await readCellSiblings(answer.readExactly)).length !== 0) {
+          throw new PpioError("CORRUPT", `Provider ${providerId} sent siblings with a whole cell; another provider is asked.`);
+        }
+        await answer.readInto(target.subarray(at, at + cellBytes));
+      }
+      const expected = roots.subarray(NODE_BYTES * (first - firstRow), NODE_BYTES * (row - firstRow));
+      if (!(await options.hasRoots(first, target, expected))) {
+        throw new PpioError("CORRUPT", `Provider ${providerId} sent bytes that do not match the slot; another provider is asked.`);
+      }
+    },
+    end: () => answer.end(),
+    close: () => answer.close(),
+  };
+}
+
+async function checkSignature(
+  options: SlotAnswerOptions,
+  firstCell: number,
+  rootsHash: string,
+  servedAt: number,
+  signature: Uint8Array,
+): Promise<void> {
+  const { slot, dealId, domain } = options;
+  const signed = { dealId, slotIndex: slot.slotIndex, firstCell, rootsHash, servedAt };
+  const signer = readAnswerMessage.recover(domain, signed, hexlify(signature));
+  if (signer !== undefined && (signer === slot.provider.operator || signer === (await options.currentOperator()))) return;
+  throw new PpioError("CORRUPT", `Provider ${slot.provider.providerId} did not sign its answer; another provider is asked.`);
+}

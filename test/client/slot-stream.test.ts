@@ -1,6 +1,7 @@
 /** A slot read piece after piece: how far requests reach ahead, where a reading goes on after a cut, what is given up. */
 import { PpioError } from "@ppio/core";
 import { expect } from "chai";
+import { createRoom } from "../../client/dist/get/room.js";
 import type { SlotAnswer } from "../../client/dist/get/slot-answer.js";
 import { createSlotStream, type SlotStreamOptions } from "../../client/dist/get/slot-stream.js";
 import { codeOf } from "../support/code-of.ts";
@@ -42,7 +43,7 @@ function provider(fail: (row: number, request: number) => void | Promise<void> =
       },
     };
   };
-  return { options: { header, open, endRow: 90, rowsMax: 16 }, asked, closed };
+  return { options: { header, open, endRow: 90, rowsMax: 16, room: createRoom(false) }, asked, closed };
 }
 
 const cut = (): never => {

@@ -1,9 +1,11 @@
 /** A row reader over a deal of the chain: tickets, providers and verification wired together. */
 
-import { cellRoots, type DealHeader, equalBytes, isPpioError } from "@ppio/core";
+import { type DealHeader, isPpioError } from "@ppio/core";
 import type { Chain } from "../chain/chain.ts";
 import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
+import { createInlinePool, type WorkerPool } from "../workers/pool.ts";
+import { createRoom, type Room } from "./room.ts";
 import { createRowReader, type RowReader } from "./row-reader.ts";
 import { openSlotAnswer } from "./slot-answer.ts";
 import { createSlotStream, type SlotStream } from "./slot-stream.ts";
@@ -25,28 +27,38 @@ export interface DealReader extends RowReader {
   close(): void;
 }
 
-export interface OpenReaderOptions {
-  readonly dealId: string;
+export interface ReadingOptions {
+  /** Where cells are checked; on the calling thread without it. */
+  readonly workers?: WorkerPool;
+  /** Where what is read lies; memory that is not used again without it. */
+  readonly room?: Room;
   /** Rows of a slot from here on are not asked for ahead. All of it without this. */
   readonly endRowOf?: (slotIndex: number) => number;
+  /** Slots that are not read at all. */
+  readonly without?: ReadonlySet<number>;
+}
+
+export interface OpenReaderOptions extends ReadingOptions {
+  readonly dealId: string;
   readonly signal?: AbortSignal;
 }
 
 /** Reads a deal by what is remembered of it, and by what the chain says now when too few of the providers remembered serve it. */
-export async function openReader(context: Context, { dealId, endRowOf, signal }: OpenReaderOptions): Promise<DealReader> {
+export async function openReader(context: Context, options: OpenReaderOptions): Promise<DealReader> {
+  const { dealId, signal } = options;
   let isFresh = false;
   const look = () =>
     context.deals.get(dealId, () => {
       isFresh = true;
       return loadReadable(context, dealId, signal);
     });
-  const first = readerOf(context, await look(), endRowOf);
+  const first = readerOf(context, await look(), options);
   const readers = [first];
   let latest = Promise.resolve(first);
   const renew = async (): Promise<DealReader> => {
     isFresh = true;
     context.deals.forget(dealId);
-    const reader = readerOf(context, await look(), endRowOf);
+    const reader = readerOf(context, await look(), options);
     readers.push(reader);
     return reader;
   };
@@ -72,9 +84,9 @@ export async function openReader(context: Context, { dealId, endRowOf, signal }:
   };
 }
 
-/** Reads `deal` as it was loaded, never from the slots in `without`. */
-export async function openReaderWithout(context: Context, deal: DealView, without: ReadonlySet<number>): Promise<DealReader> {
-  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, undefined, without);
+/** Reads `deal` as it was loaded. */
+export async function openReaderOf(context: Context, deal: DealView, options: ReadingOptions): Promise<DealReader> {
+  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, options);
 }
 
 async function loadReadable(context: Context, dealId: string, signal: AbortSignal | undefined): Promise<ReadableDeal> {
@@ -87,14 +99,10 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
 }
 
 /** Slots whose provider is gone come last: it may still answer. */
-function readerOf(
-  context: Context,
-  { deal, authorization }: ReadableDeal,
-  endRowOf: (slotIndex: number) => number = () => deal.header.rows,
-  without: ReadonlySet<number> = new Set(),
-): DealReader {
+function readerOf(context: Context, { deal, authorization }: ReadableDeal, options: ReadingOptions): DealReader {
   const { chain, clock, limits, log } = context;
   const { dealId, header } = deal;
+  const { workers = createInlinePool(), room = createRoom(false), endRowOf = () => header.rows, without = new Set() } = options;
   const usable = deal.slots.filter((slot) => !without.has(slot.slotIndex) && slot.provider.endpoint !== "");
   const isSound = (slotIndex: number): number => {
     const slot = deal.slots[slotIndex];
@@ -112,6 +120,7 @@ function readerOf(
     const stream = createSlotStream({
       header,
       endRow: endRowOf(slotIndex),
+      room,
       rowsMax: Math.max(1, Math.floor(limits.readBytesMax / header.cellBytes)),
       open: (firstRow, rowCount, signal) => {
         answers += 1;
@@ -123,14 +132,15 @@ function readerOf(
     streams.set(slotIndex, stream);
     return stream;
   };
-  const hasRoots = async (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
-    equalBytes(cellRoots(header, firstRow, cells), roots);
+  const hasRoots = (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
+    workers.run("check", { header, firstRow, cells, roots });
   const reader = createRowReader({
     dealId,
     header,
     slots: usable.map((slot) => slot.slotIndex).sort((a, b) => isSound(a) - isSound(b) || a - b),
     providerOf: (slotIndex) => deal.slots[slotIndex]?.provider.providerId ?? 0,
     readCells: async (slotIndex, ...rows) => streamOf(slotIndex).read(...rows),
+    room,
     limits,
     clock,
     log,

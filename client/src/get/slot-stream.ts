@@ -3,8 +3,9 @@
  * a set of headers serve many megabytes while no more than a piece of it lies in memory. What is not taken yet waits at the provider.
  */
 import type { DealHeader } from "@ppio/core";
-import { throwIfAborted } from "../deps.ts";
+import { cancelled, throwIfAborted } from "../deps.ts";
 import { isTransient } from "../http/provider-api.ts";
+import type { Room } from "./room.ts";
 import type { SlotAnswer } from "./slot-answer.ts";
 
 export interface SlotStreamOptions {
@@ -15,10 +16,11 @@ export interface SlotStreamOptions {
   readonly endRow: number;
   /** Most rows of a request. */
   readonly rowsMax: number;
+  readonly room: Room;
 }
 
 export interface SlotStream {
-  /** Verified cells of rows [firstRow, firstRow + rowCount), back to back. Reads happen in the order in which they were asked for. */
+  /** Verified cells of rows [firstRow, firstRow + rowCount), back to back, in memory of the room. Reads happen in the order in which they were asked for. */
   read(firstRow: number, rowCount: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Gives up what was asked for and not taken. */
   close(): void;
@@ -32,7 +34,7 @@ interface OpenAnswer {
   readonly endRow: number;
 }
 
-export function createSlotStream({ header, open, endRow, rowsMax }: SlotStreamOptions): SlotStream {
+export function createSlotStream({ header, open, endRow, rowsMax, room }: SlotStreamOptions): SlotStream {
   let current: OpenAnswer | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let isClosed = false;
@@ -100,9 +102,9 @@ export function createSlotStream({ header, open, endRow, rowsMax }: SlotStreamOp
     read(firstRow, rowCount, signal) {
       const lastRow = firstRow + rowCount - 1;
       const lastBytes = lastRow === header.rows - 1 ? header.lastCellBytes : header.cellBytes;
-      const target = new Uint8Array((rowCount - 1) * header.cellBytes + lastBytes);
       const done = last.then(async () => {
-        if (isClosed) throwIfAborted(AbortSignal.abort());
+        if (isClosed) throw cancelled();
+        const target = room.take((rowCount - 1) * header.cellBytes + lastBytes);
         await fill(firstRow, rowCount, target, signal);
         return target;
       });

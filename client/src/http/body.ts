@@ -55,7 +55,7 @@ export async function readAll(body: AsyncIterable<Uint8Array>, bytesMax: number)
   for await (const chunk of body) {
     length += chunk.length;
     if (length > bytesMax) throw new PpioError("TOO_LARGE", `The answer has more than ${bytesMax} bytes.`);
-    chunks.push(chunk);
+    chunks.push(new Uint8Array(chunk));
   }
   const out = new Uint8Array(length);
   let at = 0;

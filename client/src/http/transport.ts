@@ -15,7 +15,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** The body as it arrives. Ending the iteration early closes the connection. */
+  /** The body as it arrives, each piece lent until the next one is asked for. Ending the iteration early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

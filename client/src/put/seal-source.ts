@@ -9,6 +9,7 @@ import { concat, getBytes } from "ethers";
 import type { Hasher } from "../deps.ts";
 import type { SealContext } from "../seal/index.ts";
 import type { WorkerPool } from "../workers/pool.ts";
+import { newObject } from "../workers/tasks.ts";
 import type { Batch, Fill } from "./batch.ts";
 import { type ObjectSource, readInto } from "./source.ts";
 
@@ -27,13 +28,9 @@ export interface SealedSource {
   digest(): Uint8Array;
 }
 
-/** Names an object among those that the workers know. */
-let objects = 0;
-
 export function sealSource(options: SealSourceOptions): SealedSource {
   const { source, seal, workers, hasher } = options;
-  objects += 1;
-  const object = objects;
+  const object = newObject();
   const plan: ObjectPlan = planObject(options.plan);
   const seen = new Map<number, Uint8Array>();
   let hashed = 0;
@@ -63,7 +60,7 @@ export function sealSource(options: SealSourceOptions): SealedSource {
     async fill(batch, arena) {
       const { firstRow, rowCount } = batch;
       const plain = await readNext(() => read(batch, arena.plain));
-      const roots = await workers.seal({ object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
+      const roots = await workers.run("seal", { object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
       checkSame(batch, roots);
       return roots;
     },

@@ -3,13 +3,10 @@ import { type Manifest, type ManifestPart, type ObjectHeader, planObject, SUITE_
 import { getBytes } from "ethers";
 import type { Context } from "../context.ts";
 import { createSealer } from "../seal/index.ts";
-import { createInlinePool } from "../workers/pool.ts";
+import { workersFor } from "../workers/pool.ts";
 import { sealSource } from "./seal-source.ts";
 import type { ObjectSource } from "./source.ts";
 import { type StoreDealOptions, type StoredDeal, storeDeal } from "./store-deal.ts";
-
-/** Objects from here on are sealed by workers. */
-const WORKERS_FROM_BYTES = 8 << 20;
 
 export interface StoreObjectOptions extends Omit<StoreDealOptions, "header" | "fill"> {
   readonly source: ObjectSource;
@@ -34,8 +31,7 @@ export async function storeObject(context: Context, options: StoreObjectOptions)
   const salt = random(32);
   const fillKey = random(32);
   const seal = { contentKey, applicationSecret, salt, fillKey, objectId, objectVersion, objectHeader };
-  // A small object is sealed before a thread has started.
-  const workers = source.sizeBytes < WORKERS_FROM_BYTES ? createInlinePool() : context.workers;
+  const workers = workersFor(context.workers, source.sizeBytes);
   const sealed = sealSource({ plan: shape, source, seal, workers, hasher: context.sha256() });
   const stored = await storeDeal(context, {
     ...options,

@@ -6,7 +6,8 @@ import { PpioError, slotBytes } from "@ppio/core";
 import { type DealView, loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
-import { openReaderWithout } from "../get/deal-reader.ts";
+import { openReaderOf } from "../get/deal-reader.ts";
+import { createRoom } from "../get/room.ts";
 import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { hashedFill } from "../put/batch.ts";
@@ -84,12 +85,14 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     // One provider may get any of the slots, so it must accept the lowest pay.
     payPerPeriodWei: pays.reduce((low, pay) => (pay < low ? pay : low)),
   });
-  const reader = await openReaderWithout(context, deal, new Set(lost));
+  const room = createRoom(false);
+  const reader = await openReaderOf(context, deal, { without: new Set(lost), room });
   const totalBytes = lost.length * slotBytes(deal.header);
   let sentBytes = 0;
   const fill = hashedFill(deal.header, async (batch, slots) => {
     const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
     for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
+    for (const bytes of rows.values()) room.give(bytes);
   });
   const storing = storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },

@@ -49,7 +49,7 @@ async function answerOf(signer: typeof operator): Promise<Uint8Array> {
 function readable(endpoint: string): Readable {
   const provider = { providerId: 1, owner: "", operator: operator.address, endpoint, failureDomain: "", evicted: false };
   const slot = { slotIndex: 0, root, leafCount, status: "Filled", provider };
-  return { deal: { dealId, header, slots: [slot] }, authorization: "ticket" } as unknown as Readable;
+  return { deal: { dealId, header, slots: [slot] }, authorization: "ticket", signed: new Set() } as unknown as Readable;
 }
 
 function contextWith(signerOf: (answer: number) => typeof operator, deals: Context["deals"]): { context: Context; asked: string[] } {

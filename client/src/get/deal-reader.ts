@@ -16,10 +16,15 @@ export interface ReadableDeal {
   readonly deal: DealView;
   /** Value of the `authorization` header. The same ticket again is cheaper for a provider than a new one. */
   readonly authorization: string;
+  /** Slots of which an answer's signature was right. */
+  readonly signed: Set<number>;
 }
 
-/** Of the answers of a slot, the first one's signature is checked, and one in so many of the others. */
+/** Until an answer of a slot was signed as it must be, all signatures are checked; then one in so many. */
 const ANSWERS_PER_CHECK = 16;
+
+/** What is hashed at once on the thread that received it. */
+const CHECKED_BYTES = 128 << 10;
 
 /** A reader of a deal's rows, to be closed: what it asked for ahead is given up then. */
 export interface DealReader extends RowReader {
@@ -86,12 +91,12 @@ export async function openReader(context: Context, options: OpenReaderOptions): 
 
 /** Reads `deal` as it was loaded. */
 export async function openReaderOf(context: Context, deal: DealView, options: ReadingOptions): Promise<DealReader> {
-  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, options);
+  return readerOf(context, { deal, authorization: await ticketFor(context, deal), signed: new Set() }, options);
 }
 
 async function loadReadable(context: Context, dealId: string, signal: AbortSignal | undefined): Promise<ReadableDeal> {
   const deal = await loadDeal(context.chain, dealId, signal);
-  return { deal, authorization: await ticketFor(context, deal) };
+  return { deal, authorization: await ticketFor(context, deal), signed: new Set() };
 }
 
 function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }: DealView): Promise<string> {
@@ -99,7 +104,7 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
 }
 
 /** Slots whose provider is gone come last: it may still answer. */
-function readerOf(context: Context, { deal, authorization }: ReadableDeal, options: ReadingOptions): DealReader {
+function readerOf(context: Context, { deal, authorization, signed }: ReadableDeal, options: ReadingOptions): DealReader {
   const { chain, clock, limits, log } = context;
   const { dealId, header } = deal;
   const { workers = createInlinePool(), room = createRoom(false), endRowOf = () => header.rows, without = new Set() } = options;
@@ -115,23 +120,25 @@ function readerOf(context: Context, { deal, authorization }: ReadableDeal, optio
     const slot = deal.slots[slotIndex];
     if (slot === undefined) throw new RangeError(`no slot ${slotIndex}`);
     const { endpoint, providerId } = slot.provider;
-    const answer = { dealId, header, slot, authorization, hasRoots, currentOperator: operatorOf(chain, providerId) };
-    let answers = 0;
+    const answer = { dealId, header, slot, authorization, hasRoots, checkedBytes, currentOperator: operatorOf(chain, providerId) };
     const stream = createSlotStream({
       header,
       endRow: endRowOf(slotIndex),
       room,
       rowsMax: Math.max(1, Math.floor(limits.readBytesMax / header.cellBytes)),
       open: (firstRow, rowCount, signal) => {
-        answers += 1;
-        const isSignatureChecked = answers === 1 || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
+        const isSignatureChecked = !signed.has(slotIndex) || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
         const request = { ...answer, isSignatureChecked, api: context.api(endpoint), domain: chain.domain };
-        return openSlotAnswer(request, firstRow, rowCount, signal);
+        const opened = openSlotAnswer(request, firstRow, rowCount, signal);
+        if (isSignatureChecked) opened.then(() => signed.add(slotIndex)).catch(() => {});
+        return opened;
       },
     });
     streams.set(slotIndex, stream);
     return stream;
   };
+  // A worker has to be told, so it is told of all that was read.
+  const checkedBytes = workers.size > 0 ? limits.getBufferBytes : CHECKED_BYTES;
   const hasRoots = (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
     workers.run("check", { header, firstRow, cells, roots });
   const reader = createRowReader({

@@ -2,11 +2,10 @@
  * From rows to n signed offers: the first n candidates get a slot each, all slots are sent at once, and slots whose provider failed go
  * to spares in further passes over the same source. Fails only when fewer than n candidates work.
  */
-import { dealHeaderHash, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import { dealHeaderHash, isTransient, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { mapConcurrent, throwIfAborted } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
 import type { Candidate } from "../providers/select.ts";
 import type { Fill } from "./batch.ts";

@@ -16,4 +16,6 @@ export * from "./peer/provider-api.ts";
 export * from "./peer/transport.ts";
 export * from "./wire/answer.ts";
 export * from "./wire/api.ts";
+export * from "./wire/authorization.ts";
+export * from "./wire/offers.ts";
 export * from "./wire/verified-range.ts";

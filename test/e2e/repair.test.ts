@@ -17,11 +17,12 @@ describe("Repair by the network itself", function () {
   this.timeout(240_000);
   let devnet: Devnet;
   let dealId: string;
-  let objectSlotBytes: number;
+  let killed: number;
   const bytes = randomBytes(3_000_000);
 
   before(async () => {
-    devnet = await Devnet.start(PROVIDERS);
+    // Slow enough to be interrupted.
+    devnet = await Devnet.start(PROVIDERS, { PPIO_REPAIR_BYTES_PER_SECOND: String(1 << 20) });
     await writeFile(devnet.path("in"), bytes);
     ({ dealId } = await devnet.ok<{ dealId: string }>(
       "put",
@@ -32,7 +33,6 @@ describe("Repair by the network itself", function () {
       "--periods",
       "360",
     ));
-    objectSlotBytes = slotBytes(decodeDealHeader(getBytes((await devnet.contracts.market.deal(dealId)).header)));
   });
   after(() => devnet.stop());
 
@@ -46,20 +46,16 @@ describe("Repair by the network itself", function () {
     await devnet.ok("get", "ppio://watched/x", devnet.path("out"), "--force");
     expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
   };
-  /** A counter, over all providers that answer. */
-  const countedBy = async (metric: string): Promise<number> => {
-    let total = 0;
-    for (const { port } of (await devnet.json()).providers) {
-      const text = await fetch(`http://127.0.0.1:${port}/v1/metrics`).then(
-        (response) => response.text(),
-        () => "",
-      );
-      total += Number(new RegExp(`^${metric} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
-    }
-    return total;
+  /** A provider's counter; 0 of one that does not answer. */
+  const countedAt = async (port: number, metric: string): Promise<number> => {
+    const text = await fetch(`http://127.0.0.1:${port}/v1/metrics`).then(
+      (response) => response.text(),
+      () => "",
+    );
+    return Number(new RegExp(`^${metric} (\\d+)$`, "m").exec(text)?.[1] ?? 0);
   };
-  const traffic = async (): Promise<number> =>
-    (await countedBy("ppio_repair_read_bytes_total")) + (await countedBy("ppio_repair_sent_bytes_total"));
+  const slotBytesOf = async (id: string): Promise<number> =>
+    slotBytes(decodeDealHeader(getBytes((await devnet.contracts.market.deal(id)).header)));
   const evictionOf = async (providerId: number): Promise<number> => {
     const { registry, proofs } = devnet.contracts;
     const [event] = await devnet.until(async () => {
@@ -86,10 +82,13 @@ describe("Repair by the network itself", function () {
     const folder = (await devnet.slotFolders(dealId)).get(1) ?? "";
     expect(folder).to.include(name);
     await rm(join(folder, "data"));
+    // At the same time another one dies: k are left.
+    killed = await holderOf(0);
+    process.kill(await devnet.pidOf((await providerOf(killed)).name), "SIGKILL");
     const operator = new Wallet(operatorKey);
     const domain = { chainId: BigInt(devnet.book.chainId), market: devnet.book.market };
     const expiry = Math.floor(Date.now() / 1000) + 600;
-    for (const slotIndex of [0, 2, 3]) {
+    for (const slotIndex of [2, 3]) {
       const peer = await providerOf(await holderOf(slotIndex));
       const repairTicket = { providerId: peer.providerId, dealId, slotIndex: 1, expiry };
       const readTicket = { dealId, firstCell: 0, cellCount: 1, audience: ZeroAddress, expiry, nonce: ZeroHash };
@@ -103,31 +102,28 @@ describe("Repair by the network itself", function () {
         expect(((await response.json()) as { error: { code: string } }).error.code).to.equal("UNAUTHORIZED");
       }
     }
+    await readBack();
     const { proofs, market } = devnet.contracts;
     await devnet.until(async () => {
       const missed = await proofs.queryFilter(proofs.filters.PeriodMissed(cheat), devnet.book.fromBlock);
       const lost = await market.queryFilter(market.filters.SlotVacated(dealId, 1, cheat), devnet.book.fromBlock);
       return missed.length + lost.length > 0;
     });
-    await readBack();
   });
 
   it("refills the slots of a provider that was killed for good, proven elsewhere within three periods, with no owner online", async () => {
     const { market, proofs } = devnet.contracts;
-    const lost = await holderOf(0);
-    process.kill(await devnet.pidOf((await providerOf(lost)).name), "SIGKILL");
+    const evictedIn = await evictionOf(killed);
     await readBack();
-    const evictedIn = await evictionOf(lost);
-    const deals = await dealsOf(lost);
-    for (const id of deals) {
-      const slots = (await market.slots(id)).length;
+    for (const id of await dealsOf(killed)) {
       const healed = await devnet.until(async () => {
-        const held = await market.slots(id);
-        return held.every(({ status, providerId }) => status === FILLED && Number(providerId) !== lost) && held;
+        const slots = await market.slots(id);
+        return slots.every(({ status, providerId }) => status === FILLED && Number(providerId) !== killed) && slots;
       });
-      expect(new Set(healed.map(({ providerId }) => providerId)).size, "distinct providers").to.equal(slots);
-      for (const { providerId, fromPeriod } of healed) {
-        if (Number(fromPeriod) <= evictedIn) continue;
+      expect(new Set(healed.map(({ providerId }) => providerId)).size, "distinct providers").to.equal(N);
+      for (const { args } of await market.queryFilter(market.filters.SlotFilled(id, 0), devnet.book.fromBlock)) {
+        const { providerId, fromPeriod } = args;
+        if (Number(providerId) === killed) continue;
         await devnet.until(() => proofs.isProven(providerId, fromPeriod));
         const [proven] = await proofs.queryFilter(proofs.filters.PeriodProven(providerId, fromPeriod), devnet.book.fromBlock);
         const inPeriod = Number(await proofs.periodOf((await proven?.getBlock())?.timestamp ?? 0));
@@ -137,27 +133,63 @@ describe("Repair by the network itself", function () {
     await readBack();
   });
 
-  it("heals what the cheat held as well, and reads no more than k + m slots for m", async () => {
-    const { market } = devnet.contracts;
+  it("heals what the cheat held as well, and moved no more than k + m slots for m", async () => {
+    const { market, repair } = devnet.contracts;
     await devnet.until(async () => (await market.slots(dealId)).every(({ status }) => status === FILLED));
-    expect((await repairsOf(dealId)).map(({ slotIndex }) => Number(slotIndex))).to.include(0);
+    expect((await repairsOf(dealId)).map(({ slotIndex }) => Number(slotIndex))).to.include.members([0, 1]);
+    const reservations = await repair.queryFilter(repair.filters.SlotReserved(), devnet.book.fromBlock);
+    const calls = new Map<string, string[]>();
+    for (const { args, transactionHash } of reservations) calls.set(transactionHash, [...(calls.get(transactionHash) ?? []), args.dealId]);
     let boundBytes = 0;
-    let slots = 0;
-    const reservations = await devnet.contracts.repair.queryFilter(devnet.contracts.repair.filters.SlotReserved(), devnet.book.fromBlock);
-    for (const id of new Set(reservations.map(({ args }) => args.dealId))) {
-      const size = slotBytes(decodeDealHeader(getBytes((await market.deal(id)).header)));
-      const blocks = new Map<number, number>();
-      for (const { args, blockNumber } of reservations) if (args.dealId === id) blocks.set(blockNumber, (blocks.get(blockNumber) ?? 0) + 1);
-      for (const m of blocks.values()) boundBytes += (K + m) * size;
-      slots += (await repairsOf(id)).length;
+    for (const [id = "", ...more] of calls.values()) boundBytes += (K + 1 + more.length) * (await slotBytesOf(id));
+    let movedBytes = 0;
+    for (const { port } of (await devnet.json()).providers) {
+      movedBytes += (await countedAt(port, "ppio_repair_read_bytes_total")) + (await countedAt(port, "ppio_repair_sent_bytes_total"));
     }
-    const moved = await traffic();
+    const inSlots = (bytes: number): string => (bytes / slotOfObject).toFixed(2);
+    const slotOfObject = await slotBytesOf(dealId);
     console.log(
-      `        repaired ${slots} slots with ${moved} bytes of traffic, bound ${boundBytes}; the object's slots have ${objectSlotBytes} bytes each`,
+      `        ${reservations.length} slots in ${calls.size} repairs: ${movedBytes} bytes moved, ${inSlots(movedBytes)} slots of the object; ` +
+        `k + m for each are ${boundBytes} bytes, ${inSlots(boundBytes)} slots`,
     );
-    expect(slots).to.be.at.least(1);
-    expect(moved).to.be.greaterThan(0).and.at.most(boundBytes);
-    await readBack();
+    expect(movedBytes).to.be.greaterThan(0).and.at.most(boundBytes);
+  });
+
+  it("goes on with a repair whose provider was killed in the middle of it", async () => {
+    const { market, repair } = devnet.contracts;
+    await writeFile(devnet.path("big"), randomBytes(16_000_000));
+    const { dealId: id } = await devnet.ok<{ dealId: string }>(
+      "put",
+      devnet.path("big"),
+      "ppio://watched/big",
+      "--code",
+      `${K}/${N}`,
+      "--periods",
+      "90",
+    );
+    const holder = await providerOf(Number((await market.slot(id, 2)).providerId));
+    // Its disk is gone, and it says so.
+    await (await market.connect(new Wallet(holder.ownerKey, devnet.rpc)).declareLost(id, 2)).wait();
+    const reservations = () => repair.queryFilter(repair.filters.SlotReserved(id, 2), devnet.book.fromBlock);
+    const [reservation] = await devnet.until(async () => {
+      const found = await reservations();
+      return found.length > 0 && found;
+    });
+    const repairer = (await devnet.json()).providers.find(
+      ({ operatorKey }) => new Wallet(operatorKey).address === reservation?.args.repairer,
+    );
+    if (repairer === undefined) throw new Error("reserved by nobody known");
+    await devnet.until(async () => (await countedAt(repairer.port, "ppio_repair_read_bytes_total")) > 4_000_000);
+    process.kill(await devnet.pidOf(repairer.name), "SIGKILL");
+    await devnet.ok("devnet", "restart", repairer.name);
+    await devnet.until(async () => (await market.slot(id, 2)).status === FILLED);
+    const [repaired] = await repairsOf(id);
+    expect(repaired?.repairer).to.equal(reservation?.args.repairer);
+    expect((await reservations()).length, "the reservation was gone on with").to.equal(1);
+    const size = await slotBytesOf(id);
+    expect(await countedAt(repairer.port, "ppio_repair_read_bytes_total"), "after the restart").to.be.lessThan(K * size);
+    await devnet.ok("get", "ppio://watched/big", devnet.path("out"), "--force");
+    expect((await readFile(devnet.path("out"))).equals(await readFile(devnet.path("big")))).to.equal(true);
   });
 
   it("keeps books that add up to the wei (M1, R1, N2)", async () => {

@@ -35,7 +35,7 @@ export class RepairTicketDesk {
     this.#context = context;
     this.#reservations = new ReservationBook(context);
     this.#budget = new ServingBudget(context.now);
-    this.#pace = new Pace({ bytesPerSecond: context.config.repairBytesPerSecond, now: context.now, wait: pause });
+    this.#pace = new Pace({ bytesPerSecond: context.config.repairBytesPerSecond, now: () => performance.now(), wait: pause });
   }
 
   /** Resolves when the read may begin. @throws UNAUTHORIZED, REFUSED, CHAIN_UNREACHABLE */

@@ -76,7 +76,8 @@ export async function carryOut(
   signal: AbortSignal,
 ): Promise<{ readonly filled: number; readonly reserved: number }> {
   const found = await Promise.all(plan.slots.map(({ slotIndex }) => ownReservation(context, plan.dealId, slotIndex)));
-  const reservations = found.filter((reservation) => reservation !== undefined);
+  const usableUntil = (context.now() + END_MARGIN_MS) / 1000;
+  const reservations = found.filter((own) => own !== undefined).filter(({ isOpen, until }) => isOpen && until > usableUntil);
   const targets: Target[] = [];
   let filled = 0;
   try {
@@ -86,6 +87,9 @@ export async function carryOut(
       targets.push(...(await targetsOf(context, salted, plan, reservations)));
       filled = await fillAll(context, salted, targets, reservations, signal);
     }
+  } catch (error) {
+    if (signal.aborted || !isPpioError(error, "CANCELLED")) throw error;
+    throw new PpioError("TIMEOUT", "The repair did not end before its reservation did; its slots are given back.", { cause: error });
   } finally {
     if (!signal.aborted) await giveBack(context, plans, plan, targets);
   }

@@ -22,6 +22,9 @@ const BACKOFF_MS_MAX = 3_600_000;
 /** A reservation of another one, or a premium that must grow: looked at again after this share of a period. */
 const LOOK_AGAIN_SHARE = 0.5;
 
+/** A prime that spreads neighbouring providers over the deals. */
+const PLACE_STEP = 7_919;
+
 interface Watch {
   /** Unix milliseconds. */
   nextAt: number;
@@ -58,7 +61,9 @@ export class Repairer {
     const open = new Set(deals);
     for (const dealId of this.#watched.keys()) if (!open.has(dealId) && !this.#running.has(dealId)) this.#watched.delete(dealId);
     const due = deals.filter((dealId) => this.#isFree(dealId) && (this.#watched.get(dealId)?.nextAt ?? 0) <= now());
-    for (const dealId of due.slice(0, LOOKS_PER_ROUND)) await this.#look(dealId, signal);
+    // After a great loss, each provider begins at another place.
+    const first = due.length === 0 ? 0 : (providerId * PLACE_STEP) % due.length;
+    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) await this.#look(dealId, signal);
   }
 
   /** Resolves when nothing runs any more; for after the signal. */

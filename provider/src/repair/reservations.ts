@@ -15,6 +15,8 @@ export interface OwnReservation {
   readonly until: number;
   /** Of the beacon, that decides the leaves. */
   readonly round: bigint;
+  /** The slot is still reserved by it. */
+  readonly isOpen: boolean;
 }
 
 export async function bondFor({ chain }: RepairContext, slots: readonly DealSlot[]): Promise<bigint> {
@@ -48,7 +50,10 @@ export async function reserve(context: RepairContext, dealId: string, attempt: s
   await sender.send(`repair-reserve/${attempt}`, { to: chain.book.repair, data });
 }
 
-/** Undefined when the slot is not reserved for this provider. @throws CHAIN_UNREACHABLE */
+/**
+ * This provider's, open or not: the owner may have refilled the slot over it, and the bond is still there. Undefined when there is none.
+ * @throws CHAIN_UNREACHABLE
+ */
 export async function ownReservation(
   { chain, operator }: RepairContext,
   dealId: string,
@@ -56,8 +61,9 @@ export async function ownReservation(
 ): Promise<OwnReservation | undefined> {
   const found = await askChain(() => chain.repair.reservationOf(dealId, slotIndex));
   if (found.repairer !== operator.address) return undefined;
-  if ((await askChain(() => chain.market.slot(dealId, slotIndex))).status !== RESERVED) return undefined;
-  return { slotIndex, openedAt: Number(found.openedAt), until: Number(found.until), round: found.round };
+  const { status } = await askChain(() => chain.market.slot(dealId, slotIndex));
+  const { openedAt, until, round } = found;
+  return { slotIndex, openedAt: Number(openedAt), until: Number(until), round, isOpen: status === RESERVED };
 }
 
 /** Whether a reserved slot may be taken over: its reservation has run out. @throws CHAIN_UNREACHABLE */

@@ -18,7 +18,7 @@ const INTERVAL_MS_MAX = 30_000;
 /** Resolves once everything has ended, after the signal. */
 export async function runRepairs(context: ProviderContext, offers: OfferDesk, signal: AbortSignal): Promise<void> {
   const { config, chain, metrics, now, log } = context;
-  const pace = new Pace({ bytesPerSecond: config.repairBytesPerSecond, now, wait: pause });
+  const pace = new Pace({ bytesPerSecond: config.repairBytesPerSecond, now: () => performance.now(), wait: pause });
   const plans = await Plans.open(join(config.dataDir, "repairs"));
   const repair = { ...context, offers, api: countedPeers(metrics), pace, sleep: pause };
   const repairer = new Repairer(repair, new Vacancies(chain), plans, await plans.all(log));

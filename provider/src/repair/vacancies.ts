@@ -25,6 +25,8 @@ export class Vacancies {
   /** Up to which block a deal's vacancies are over. */
   readonly #over = new Map<string, number>();
   #open = new Map<string, Seen>();
+  /** The events that `#open` was made of. */
+  #readEvents = "";
   #latest = 0;
 
   constructor(chain: ChainConnection) {
@@ -51,16 +53,20 @@ export class Vacancies {
 
   /** Reads what is new on the chain. */
   async refresh(): Promise<void> {
+    const events = await this.#follower.refresh();
+    const readEvents = events.map((event) => `${event.block}/${event.kind === "vacated" ? event.dealId : event.providerId}`).join();
+    if (readEvents === this.#readEvents) return;
     const open = new Map<string, Seen>();
     const note = (dealId: string, block: number): void => {
       const newest = Math.max(block, open.get(dealId)?.block ?? 0);
       if (newest > (this.#over.get(dealId) ?? -1)) open.set(dealId, { block: newest });
     };
-    for (const event of await this.#follower.refresh()) {
+    for (const event of events) {
       if (event.kind === "vacated") note(event.dealId, event.block);
       else for (const dealId of await this.#dealsOf(event.providerId)) note(dealId, event.block);
     }
     this.#open = open;
+    this.#readEvents = readEvents;
   }
 
   /** Deals that may have vacant slots. */

@@ -38,6 +38,7 @@ export interface DevnetJson {
     readonly name: string;
     readonly providerId: number;
     readonly port: number;
+    readonly ownerKey: string;
     readonly operatorKey: string;
   }[];
   readonly processes: readonly { readonly name: string; readonly pid: number }[];

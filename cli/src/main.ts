@@ -7,6 +7,7 @@ import { addDevnetCommands } from "./commands/devnet.ts";
 import { addObjectCommands } from "./commands/objects.ts";
 import { addOracleCommands } from "./commands/oracle.ts";
 import { addProviderCommands } from "./commands/providers.ts";
+import { addRepairCommands } from "./commands/repair.ts";
 import { fail } from "./commands/runtime.ts";
 import { addWalletCommands } from "./commands/wallet.ts";
 import { createOutput } from "./output.ts";
@@ -28,6 +29,7 @@ function createProgram(): Command {
   addObjectCommands(program);
   addDealCommands(program);
   addProviderCommands(program);
+  addRepairCommands(program);
   addOracleCommands(program);
   addDevnetCommands(program);
   addDemoCommand(program);

@@ -1,6 +1,6 @@
 /** The library's door: one object with a method per thing a developer wants to do. Everything it uses is passed in or has a default. */
 import { sha256 } from "@noble/hashes/sha2.js";
-import type { AddressBook } from "@ppio/core";
+import { type AddressBook, createFetchTransport, createProviderApi, type Transport } from "@ppio/core";
 import { JsonRpcProvider, type Provider, type Signer } from "ethers";
 import { parallelism, startWorker } from "#workers";
 import { createChain } from "./chain/chain.ts";
@@ -10,8 +10,6 @@ import { type DealSummary, listDeals } from "./deals/list-deals.ts";
 import { terminateDeal } from "./deals/terminate.ts";
 import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock, systemRandom } from "./deps.ts";
 import type { ByteRange } from "./get/read-object.ts";
-import { createProviderApi } from "./http/provider-api.ts";
-import { createFetchTransport, type Transport } from "./http/transport.ts";
 import { listBucketNames } from "./index/bucket-names.ts";
 import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 import { type ClientLimits, LIMITS_DEFAULT } from "./limits.ts";

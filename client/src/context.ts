@@ -1,10 +1,9 @@
 /** Everything the library's parts share: what was passed in, and handles made from it. */
 
-import type { BucketIndex } from "@ppio/core";
+import type { BucketIndex, ProviderApi } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
-import type { ProviderApi } from "./http/provider-api.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { PutJournal } from "./put/journal.ts";

@@ -1,10 +1,11 @@
 /** @ppio/client: store, read, check and repair on the network; runs in Node and in browsers. */
+
+export { createFetchTransport, type Transport, type TransportRequest, type TransportResponse } from "@ppio/core";
 export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from "./chain/deal-view.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
 export type { DealSummary } from "./deals/list-deals.ts";
 export type { Clock, Hasher, Log, Random } from "./deps.ts";
 export type { ByteRange } from "./get/read-object.ts";
-export { createFetchTransport, type Transport, type TransportRequest, type TransportResponse } from "./http/transport.ts";
 export { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 export * from "./keys/index.ts";
 export type { ClientLimits } from "./limits.ts";

@@ -3,12 +3,16 @@ import { type AddressBook, PpioError } from "@ppio/core";
 import {
   type DrandBeacon,
   DrandBeacon__factory,
+  type PenaltyPolicy,
+  PenaltyPolicy__factory,
   type PossessionProofs,
   PossessionProofs__factory,
   type PpioToken,
   PpioToken__factory,
   type ProviderRegistry,
   ProviderRegistry__factory,
+  type SlotRepair,
+  SlotRepair__factory,
   type StorageMarket,
   StorageMarket__factory,
 } from "@ppio/core/contracts";
@@ -22,7 +26,9 @@ export interface ChainContracts {
   readonly registry: ProviderRegistry;
   readonly market: StorageMarket;
   readonly proofs: PossessionProofs;
+  readonly policy: PenaltyPolicy;
   readonly beacon: DrandBeacon;
+  readonly repair: SlotRepair;
 }
 
 export interface ChainConnection extends ChainContracts {
@@ -82,7 +88,9 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     registry: ProviderRegistry__factory.connect(book.registry, runner),
     market: StorageMarket__factory.connect(book.market, runner),
     proofs: PossessionProofs__factory.connect(book.proofs, runner),
+    policy: PenaltyPolicy__factory.connect(book.policy, runner),
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
+    repair: SlotRepair__factory.connect(book.repair, runner),
   };
 }
 

@@ -16,6 +16,21 @@ export const PROVIDER_OPTIONS = defineOptions({
   offerSeconds: { type: "integer", help: "how long a signed offer holds", default: "600", min: 1 },
   periodsMax: { type: "integer", help: "longest deal that is accepted, in periods", default: "1000000", min: 1, max: 0xffffffff },
   scrubBytesPerSecond: { type: "integer", help: "how fast stored slots are read again and checked; 0 for never", default: "8388608" },
+  repair: { type: "boolean", help: "take vacant slots of deals, rebuild and fill them", default: "true" },
+  repairBelow: {
+    type: "integer",
+    help: "repair a deal when less of its spare slots than this live, in percent",
+    default: "75",
+    min: 1,
+    max: 100,
+  },
+  repairBytesPerSecond: {
+    type: "integer",
+    help: "traffic of repairs, each way: own ones, and others' that are served",
+    default: "8388608",
+    min: 65_536,
+  },
+  repairMinGainWei: { type: "wei", help: "least that a repair must earn, for the gas it costs", default: "0" },
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });
 

@@ -15,6 +15,8 @@ import {
   TxSender,
 } from "@ppio/daemon";
 import { createProviderApp } from "./api/app.ts";
+import { PROVIDER_LIMITS } from "./api/limits.ts";
+import { OfferDesk } from "./api/offers.ts";
 import type { ProviderContext } from "./context.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { checkIdentity } from "./identity.ts";
@@ -22,6 +24,7 @@ import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
+import { runRepairs } from "./repair/start.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 import { SlotStore } from "./store/slot-store.ts";
 
@@ -79,9 +82,10 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     log,
     now: Date.now,
   };
-  const listener = await listen(createProviderApp(context), { host: config.host, port: config.port });
+  const offers = new OfferDesk(context);
+  const listener = await listen(createProviderApp(context, PROVIDER_LIMITS, offers), { host: config.host, port: config.port });
   lifecycle.onStop("http", () => listener.close());
-  startLoops(context, lifecycle);
+  startLoops(context, offers, lifecycle);
   log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
   return { providerId, url: listener.url };
 }
@@ -97,7 +101,7 @@ async function openFolder(dataDir: string, lifecycle: Lifecycle): Promise<void> 
   await removeLeftovers(dataDir);
 }
 
-function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
+function startLoops(context: ProviderContext, offers: OfferDesk, lifecycle: Lifecycle): void {
   const { signal } = lifecycle;
   const { log } = context;
   const proving = new Inventory(context.chain, context.providerId);
@@ -120,6 +124,7 @@ function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
   if (context.config.scrubBytesPerSecond > 0) {
     loops.push(repeat({ name: "scrub", intervalMs: SCRUB_INTERVAL_MS, signal, log, work: () => scrub(context, signal) }));
   }
+  if (context.config.repair) loops.push(runRepairs(context, offers, signal));
   lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
 }
 

@@ -1,5 +1,6 @@
 /** Reading a deal by what is remembered of it: providers that moved, and signatures that are looked for now and then. */
 import {
+  answerReader,
   answerRootsHash,
   cellRoots,
   cellRunProof,
@@ -14,7 +15,6 @@ import { expect } from "chai";
 import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { openReader } from "../../client/dist/get/deal-reader.js";
-import { answerReader } from "../../client/dist/http/body.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { createMemory } from "../../client/dist/remember.js";
 import { codeOf } from "../support/code-of.ts";

@@ -35,6 +35,8 @@ export function startProvider(paths: DevnetPaths, provider: DevnetProvider, capa
   const args = [
     ...["provider", "start", "--network", paths.addressBook, "--data-dir", paths.dataDir(provider.name)],
     ...["--port", String(provider.port), "--capacity-bytes", String(capacityBytes)],
+    // What is lost shall be seen to heal.
+    ...["--repair-below", "100"],
   ];
   const env = { PPIO_PRIVATE_KEY: provider.operatorKey };
   return startDaemon(paths, provider.name, args, env, `http://127.0.0.1:${provider.port}/v1/health`);

@@ -169,11 +169,13 @@ async function registerAll(run: Run, rpc: JsonRpcProvider, book: AddressBook): P
     run.state.providers.map(async (provider) => {
       const owner = new Wallet(provider.ownerKey, rpc);
       const contracts = connectContracts(book, withGasMargin(owner));
-      await (await contracts.token.faucet(owner.address)).wait();
+      const operator = new Wallet(provider.operatorKey).address;
+      // The operator's are for the bonds of repairs.
+      for (const account of [owner.address, operator]) await (await contracts.token.faucet(account)).wait();
       const providerId = await registerProvider({
         contracts,
         owner,
-        operator: new Wallet(provider.operatorKey).address,
+        operator,
         endpoint: `http://127.0.0.1:${provider.port}`,
         pricePerGibPeriodWei: PRICE_PER_GIB_PERIOD_WEI,
         capacityBytes: run.state.capacityBytes,

@@ -3,9 +3,8 @@
  * slot, and missing cells are rebuilt. A slot that lied is not asked again; one that could not be reached gets another chance
  * only when nothing else is left.
  */
-import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, PpioError } from "@ppio/core";
+import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, isTransient, PpioError } from "@ppio/core";
 import { type Clock, type Log, NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
 import { lazy } from "../lazy.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
 import type { Room } from "./room.ts";

@@ -7,6 +7,7 @@ import {
   type DealHeader,
   NODE_BYTES,
   PpioError,
+  type ProviderApi,
   readAnswerHead,
   readAnswerMessage,
   readCellSiblings,
@@ -16,7 +17,6 @@ import {
 } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { SlotView } from "../chain/deal-view.ts";
-import type { ProviderApi } from "../http/provider-api.ts";
 
 export interface SlotAnswerOptions {
   readonly api: ProviderApi;

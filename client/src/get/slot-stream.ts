@@ -2,9 +2,8 @@
  * One slot, read from its provider piece after piece: long requests whose answers are taken as they are wanted, so that a signature and
  * a set of headers serve many megabytes while no more than a piece of it lies in memory. What is not taken yet waits at the provider.
  */
-import type { DealHeader } from "@ppio/core";
+import { type DealHeader, isTransient } from "@ppio/core";
 import { cancelled, throwIfAborted } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
 import type { Room } from "./room.ts";
 import type { SlotAnswer } from "./slot-answer.ts";
 

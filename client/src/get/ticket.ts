@@ -1,6 +1,6 @@
 /** The owner's right to read a deal, as providers want to see it. */
-import { type DealHeader, readTicketMessage, type SigningDomain, type TicketEnvelope } from "@ppio/core";
-import { encodeBase64, hexlify, type Signer, ZeroAddress } from "ethers";
+import { type DealHeader, readTicketMessage, type SigningDomain, type TicketEnvelope, ticketAuthorization } from "@ppio/core";
+import { hexlify, type Signer, ZeroAddress } from "ethers";
 import type { Clock, Random } from "../deps.ts";
 
 /** Value of the `authorization` header for all cells of a deal. */
@@ -22,6 +22,5 @@ export async function issueTicket(options: {
     nonce: hexlify(options.random(32)),
   };
   const envelope: TicketEnvelope = { ticket, signature: await readTicketMessage.sign(options.domain, ticket, options.signer) };
-  const base64 = encodeBase64(new TextEncoder().encode(JSON.stringify(envelope)));
-  return `PPIO-Ticket ${base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+  return ticketAuthorization(envelope);
 }

@@ -1,11 +1,19 @@
 /** What a crash must not lose, as bytes: the deals about to be opened and the listing entry they are for. Sealed for the journal. */
-import { type BucketIndex, decodeDealHeader, decodeIndex, encodeDealHeader, encodeIndex, type IndexEntry, PpioError } from "@ppio/core";
+import {
+  type BucketIndex,
+  decodeDealHeader,
+  decodeIndex,
+  encodeDealHeader,
+  encodeIndex,
+  type IndexEntry,
+  PpioError,
+  type SlotOffer,
+} from "@ppio/core";
 import { getBytes, hexlify, toUtf8Bytes } from "ethers";
 import type { Context } from "../context.ts";
 import { listingKey } from "../keys/index.ts";
 import { openRecord, type RecordKeys, sealRecord } from "../seal/index.ts";
 import type { JournalRecord } from "./journal.ts";
-import type { SlotOffer } from "./offers.ts";
 import type { CodeOptions, PreparedDeal } from "./store-deal.ts";
 
 const VERSION = 1;

@@ -8,9 +8,11 @@ import {
   encodeDealHeader,
   type FinishUploadBody,
   isPpioError,
+  isTransient,
   type OfferBody,
   type OpenUploadBody,
   PpioError,
+  type ProviderApi,
   type SigningDomain,
   slotBytes,
   type UploadRequest,
@@ -19,7 +21,6 @@ import {
 } from "@ppio/core";
 import { concat, hexlify, keccak256, type Signer, toBeHex } from "ethers";
 import { type Clock, type Log, withDeadline } from "../deps.ts";
-import { isTransient, type ProviderApi } from "../http/provider-api.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
 
 /** A provider that lets a deadline pass is asked once more only: the others wait for it. */

@@ -1,11 +1,10 @@
 /** Slots of one deal on n providers, up to the n signed offers: *stored*, not yet *dealt*. What the slots hold is the caller's. */
-import { type DealHeader, dealIdOf, slotBytes } from "@ppio/core";
+import { type DealHeader, dealIdOf, type OfferTerms, type SlotOffer, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import type { ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import type { Fill } from "./batch.ts";
-import type { OfferTerms, SlotOffer } from "./offers.ts";
 import { storeSlots } from "./store-slots.ts";
 
 export interface CodeOptions {

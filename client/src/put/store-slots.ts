@@ -2,15 +2,24 @@
  * From rows to n signed offers: the first n candidates get a slot each, all slots are sent at once, and slots whose provider failed go
  * to spares in further passes over the same source. Fails only when fewer than n candidates work.
  */
-import { dealHeaderHash, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import {
+  checkOffer,
+  dealHeaderHash,
+  isTransient,
+  type OfferDates,
+  type OfferTerms,
+  PpioError,
+  type SlotOffer,
+  SlotTreeBuilder,
+  slotBytes,
+  type UploadTerms,
+} from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { mapConcurrent, throwIfAborted } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
 import type { Candidate } from "../providers/select.ts";
 import type { Fill } from "./batch.ts";
-import { checkOffer, type OfferDates, type OfferTerms, type SlotOffer, type UploadTerms } from "./offers.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
 import { spread } from "./spread.ts";
 

@@ -2,7 +2,7 @@
  * Rebuilds the lost slots of a deal on other providers: reads any k of the rest, codes the missing ones, checks them against the roots
  * on the chain, and refills. The rebuilt bytes are the sealed ones, so no content key is needed.
  */
-import { PpioError, slotBytes } from "@ppio/core";
+import { PpioError, type SlotOffer, slotBytes } from "@ppio/core";
 import { type DealView, loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
@@ -11,7 +11,6 @@ import { createRoom } from "../get/room.ts";
 import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { hashedFill } from "../put/batch.ts";
-import type { SlotOffer } from "../put/offers.ts";
 import { offersUsableUntil } from "../put/store-deal.ts";
 import { storeSlots } from "../put/store-slots.ts";
 

@@ -36,7 +36,7 @@ export interface Offer {
   readonly expiry: number;
 }
 
-/** An owner asks one provider to take one slot of a deal; authorises uploading it. */
+/** Asks one provider to take one slot of a deal; authorises uploading it. Signed by the owner, or by who holds the slot's reservation. */
 export interface UploadRequest {
   readonly providerId: number;
   readonly owner: string;
@@ -59,6 +59,17 @@ export interface ReadTicket {
   /** Unix seconds. */
   readonly expiry: number;
   readonly nonce: string;
+}
+
+/** Right of a repairer to read from one provider; signed by who holds the reservation of a slot of the deal. */
+export interface RepairTicket {
+  /** The provider that shall serve: no other one can use the ticket at its peers. */
+  readonly providerId: number;
+  readonly dealId: string;
+  /** The slot that is reserved. */
+  readonly slotIndex: number;
+  /** Unix seconds. */
+  readonly expiry: number;
 }
 
 /** What a provider signs over every answer: the cell roots it served and their way to the slot root. */
@@ -86,6 +97,7 @@ export const READ_TICKET_TYPES = struct(
   "ReadTicket",
   "bytes32 dealId,uint64 firstCell,uint64 cellCount,address audience,uint64 expiry,bytes32 nonce",
 );
+export const REPAIR_TICKET_TYPES = struct("RepairTicket", "uint32 providerId,bytes32 dealId,uint8 slotIndex,uint64 expiry");
 export const READ_ANSWER_TYPES = struct("ReadAnswer", "bytes32 dealId,uint8 slotIndex,uint64 firstCell,bytes32 rootsHash,uint64 servedAt");
 export const OPEN_DEAL_TYPES = struct(
   "OpenDeal",
@@ -110,6 +122,7 @@ function typedMessage<T extends object>(types: Types): TypedMessage<T, SigningDo
 export const offerMessage = typedMessage<Offer>(OFFER_TYPES);
 export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
+export const repairTicketMessage = typedMessage<RepairTicket>(REPAIR_TICKET_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */

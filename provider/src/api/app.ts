@@ -5,14 +5,20 @@ import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
 import { withBulkRoutes } from "./bulk.ts";
 import { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
+import { OfferDesk } from "./offers.ts";
 import { readRoute } from "./reads.ts";
 import { addStatusRoutes } from "./status.ts";
 import { addUploadRoutes, appendRoute } from "./uploads.ts";
 
-export function createProviderApp(context: ProviderContext, limits: ProviderLimits = PROVIDER_LIMITS): RequestListener {
+/** @param offers the provider's one desk: two would count on the same collateral */
+export function createProviderApp(
+  context: ProviderContext,
+  limits: ProviderLimits = PROVIDER_LIMITS,
+  offers: OfferDesk = new OfferDesk(context),
+): RequestListener {
   const addRoutes = (app: Express): void => {
     addStatusRoutes(app, context);
-    addUploadRoutes(app, context, limits);
+    addUploadRoutes(app, context, limits, offers);
   };
   const control = createHttpApp(context.log, addRoutes, limits);
   return withBulkRoutes([appendRoute(context, limits), readRoute(context, limits)], control, context.log);

@@ -15,6 +15,8 @@ import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta } from "../store/slot-record.ts";
 
 const GWEI = 1_000_000_000n;
+/** A repaired slot may lock so many times what this provider asks by its own rule. */
+const COLLATERAL_FACTOR_MAX = 4n;
 
 interface Reservation {
   readonly collateralWei: bigint;
@@ -43,7 +45,7 @@ export class OfferDesk {
     if (payPerPeriodWei < ownPay)
       throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
     if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
-    const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+    const collateralWei = this.#collateralFor(payPerPeriodWei, BigInt(body.minCollateralWei ?? 0));
     await this.#reserve(meta.uploadId, collateralWei);
 
     const offer: Offer = {
@@ -82,6 +84,19 @@ export class OfferDesk {
       expiry: offer.expiry,
       signature,
     };
+  }
+
+  /** By this provider's rule, or what the holder before had at risk, within reason. @throws REFUSED */
+  #collateralFor(payPerPeriodWei: bigint, askedWei: bigint): bigint {
+    const { config } = this.#context;
+    const ruleWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+    if (askedWei > ruleWei * COLLATERAL_FACTOR_MAX) {
+      throw new PpioError(
+        "REFUSED",
+        `This provider puts at most ${ruleWei * COLLATERAL_FACTOR_MAX} wei at risk for this pay; use another one.`,
+      );
+    }
+    return max(ruleWei, roundUpToGwei(askedWei));
   }
 
   /** Two offers must not count on the same collateral: a deal that finds it gone would fail for all its providers. */

@@ -52,7 +52,7 @@ export function readRoute(context: ProviderContext, limits: ProviderLimits): Bul
     const range = parseRange(context, params, query);
     const { header, cellCount } = range;
     const audienceSignature = request.headers["ppio-audience-signature"];
-    tickets.check(
+    await tickets.check(
       {
         authorization: request.headers.authorization,
         audienceSignature: typeof audienceSignature === "string" ? audienceSignature : undefined,

@@ -34,7 +34,13 @@ export function runPpio(args: readonly string[], input?: Uint8Array, env: Readon
 }
 
 export interface DevnetJson {
-  readonly providers: readonly { readonly name: string; readonly providerId: number }[];
+  readonly providers: readonly {
+    readonly name: string;
+    readonly providerId: number;
+    readonly port: number;
+    readonly ownerKey: string;
+    readonly operatorKey: string;
+  }[];
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
 }
 
@@ -51,10 +57,10 @@ export class Devnet {
     this.contracts = connectContracts(book, this.rpc);
   }
 
-  /** Brings one up with a funded wallet. */
-  static async start(providers: number): Promise<Devnet> {
+  /** Brings one up with a funded wallet; `env` goes to its daemons too. */
+  static async start(providers: number, env: Readonly<Record<string, string>> = {}): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)]);
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)], undefined, env);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book);

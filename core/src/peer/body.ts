@@ -1,5 +1,6 @@
 /** Reading an answer's body: exact lengths, or all of it within a bound. */
-import { PpioError, type ReadExactly } from "@ppio/core";
+import { PpioError } from "../errors.ts";
+import type { ReadExactly } from "../wire/answer.ts";
 
 export interface AnswerReader {
   readonly readExactly: ReadExactly;

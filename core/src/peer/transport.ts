@@ -2,7 +2,7 @@
  * How requests travel. The default uses `fetch`, which Node and browsers have; a host may pass a faster one with the same
  * interface. A transport never retries and never follows what an answer says; callers decide.
  */
-import { PpioError } from "@ppio/core";
+import { PpioError } from "../errors.ts";
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";

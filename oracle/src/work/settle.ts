@@ -3,8 +3,11 @@
  * before their deal, and ended deals.
  */
 import { isPpioError } from "@ppio/core";
+import type { BlockTag } from "ethers";
+import { withPending } from "../chain/pending.ts";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
+import { spreadMsOf } from "./spread.ts";
 
 const SLOTS_PER_CALL_MAX = 32;
 
@@ -13,17 +16,21 @@ const CLOSED = 3n;
 
 /** Settles slots of at most one deal; true when it did. */
 export async function settleNextDeal(context: OracleContext): Promise<boolean> {
-  const { chain, slots } = context;
+  const { chain, slots, turns } = context;
+  const spreadMs = await spreadMsOf(context);
   const current = Number(await chain.proofs.currentPeriod());
   for (const [providerId, held] of slots.byProvider()) {
     const evicted = (await chain.registry.evictedAtPeriod(providerId)) !== 0n;
     const finalBefore = Number(await chain.proofs.finalBefore(providerId));
     for (const slot of held) {
       if (!evicted && !(await hasEnded(context, slot, current, finalBefore))) continue;
-      if (await isSettled(context, slot)) {
+      if (await isSettled(context, slot, "latest")) {
         slots.forget(slot);
         continue;
       }
+      if (!turns.isMine(`settle/${slot.dealId}/${providerId}`, spreadMs)) continue;
+      // Another one's settlement is on its way.
+      if (await withPending(({ blockTag }) => isSettled(context, slot, blockTag))) continue;
       await (slot.isPast ? settlePast(context, slot) : settle(context, held, slot));
       return true;
     }
@@ -38,12 +45,16 @@ async function hasEnded({ chain }: OracleContext, slot: HeldSlot, current: numbe
 }
 
 /** Whether the chain has nothing left to do for the tenure. */
-async function isSettled({ chain }: OracleContext, { dealId, slotIndex, providerId, isPast }: HeldSlot): Promise<boolean> {
+async function isSettled(
+  { chain }: OracleContext,
+  { dealId, slotIndex, providerId, isPast }: HeldSlot,
+  blockTag: BlockTag,
+): Promise<boolean> {
   if (isPast) {
-    const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
+    const past = await chain.market.pastTenure(dealId, slotIndex, providerId, { blockTag });
     return past.payGwei === 0n || past.isSettled;
   }
-  const slot = await chain.market.slot(dealId, slotIndex);
+  const slot = await chain.market.slot(dealId, slotIndex, { blockTag });
   return slot.status === CLOSED || Number(slot.providerId) !== providerId;
 }
 

@@ -13,14 +13,14 @@ import type { OracleContext } from "./context.ts";
 import { createDrandClient } from "./drand/client.ts";
 import { createOracleMetrics } from "./metrics.ts";
 import type { OracleConfig } from "./options.ts";
-import { serveTurns } from "./serve.ts";
+import { serveTurns, turnMsOf } from "./serve.ts";
 import { Turns } from "./turns.ts";
 import { createMissState, forgetMisses, reportNextMiss } from "./work/misses.ts";
 import { relayDueRound } from "./work/relay.ts";
-import { settleNextDeal } from "./work/settle.ts";
+import { type RunningTenures, settleNextDeal } from "./work/settle.ts";
 import { markNextVoid } from "./work/voids.ts";
 
-const TURN_MS = 500;
+const TURN = { leastMs: 500, mostMs: 5_000 };
 /** Reports and settlements between two looks at the beacon. */
 const TASKS_PER_TURN_MAX = 2;
 
@@ -50,7 +50,7 @@ export async function startOracle(config: OracleConfig, lifecycle: Lifecycle, lo
     log,
   };
   const { url } = await serveTurns({
-    ...{ host: config.host, port: config.port, lifecycle, log, turnMs: TURN_MS },
+    ...{ host: config.host, port: config.port, lifecycle, log, turnMs: turnMsOf(await chain.proofs.periodSeconds(), TURN) },
     turn: createTurn(context, config, lifecycle.signal),
     onFailure: () => context.metrics.add("ppio_duty_failures_total", 1),
     status: () => ({
@@ -67,16 +67,18 @@ function createTurn(context: OracleContext, config: OracleConfig, signal: AbortS
   const { slots, voids, log } = context;
   const misses = createMissState();
   const seeded = new Set<number>();
+  const running: RunningTenures = { period: 0, keys: new Set() };
   const reorgs = new ReorgWatch(context.chain.rpc);
   const other = async (): Promise<boolean> =>
     (config.reportMisses && ((await markNextVoid(context, seeded)) || (await reportNextMiss(context, misses)))) ||
-    (config.settle && (await settleNextDeal(context)));
+    (config.settle && (await settleNextDeal(context, running)));
   const others = async (): Promise<void> => {
     if (!config.reportMisses && !config.settle) return;
     if (await reorgs.hasReorged()) {
       log.info("blocks were replaced; what was concluded from them is looked at again");
       forgetMisses(misses);
       seeded.clear();
+      running.keys.clear();
       slots.lookAgain();
     }
     await slots.refresh();

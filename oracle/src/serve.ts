@@ -2,6 +2,18 @@
 import { toPpioError } from "@ppio/core";
 import { createHttpApp, type Lifecycle, type Listener, type Logger, listen, repeat } from "@ppio/daemon";
 
+/** Turns of a period, so that a node is asked no more often than it is worth. */
+const TURNS_PER_PERIOD = 20;
+
+export interface TurnBounds {
+  readonly leastMs: number;
+  readonly mostMs: number;
+}
+
+export function turnMsOf(periodSeconds: bigint, { leastMs, mostMs }: TurnBounds): number {
+  return Math.min(mostMs, Math.max(leastMs, (Number(periodSeconds) * 1000) / TURNS_PER_PERIOD));
+}
+
 export interface ServedProcess {
   readonly host: string;
   readonly port: number;

@@ -248,7 +248,8 @@ describe("settling", () => {
       ],
     });
     const { context, sent } = makeContext(fake);
-    while (await settleNextDeal(context)) expect(sent.length).to.be.lessThan(10);
+    const running = { period: 0, keys: new Set<string>() };
+    while (await settleNextDeal(context, running)) expect(sent.length).to.be.lessThan(10);
     expect(sent.map((entry) => entry.split(" ")[0])).to.deep.equal(["settle/0xa/1/0", "settle/0xb/2/2,3"]);
   });
 
@@ -256,7 +257,7 @@ describe("settling", () => {
     const { context, sent } = makeContext(
       world({ finalBefore: 7, slots: [{ dealId: "0xa", slotIndex: 0, providerId: 1, from: 1, until: 8 }] }),
     );
-    expect(await settleNextDeal(context)).to.equal(false);
+    expect(await settleNextDeal(context, { period: 0, keys: new Set() })).to.equal(false);
     expect(sent).to.deep.equal([]);
   });
 });

@@ -2,7 +2,7 @@
 import type { OracleContext } from "../context.ts";
 
 /** Of the lag after which a beacon is late; a beacon is due to everybody at once. */
-const BEACON_SHARE = 0.25;
+const BEACON_SHARE = 0.15;
 /** Of a period, for what has several of them. */
 const PERIOD_SHARE = 0.4;
 export const SPREAD_MS_MAX = 60_000;

@@ -14,7 +14,9 @@ const WAITING_MAX = 16;
 
 /** Marks at most one period; true when it did. */
 export async function markNextVoid(context: OracleContext, seeded: SeededPeriods): Promise<boolean> {
-  const { chain, voids, turns } = context;
+  const { chain, slots, voids, turns } = context;
+  // Where nothing is stored nobody asks for it.
+  if (slots.byProvider().size === 0) return false;
   const current = Number(await chain.proofs.currentPeriod());
   const oldest = Math.max(1, current - Number(await chain.proofs.reportWindowPeriods()));
   for (const period of seeded) if (period < oldest) seeded.delete(period);

@@ -8,6 +8,7 @@ import { addObjectCommands } from "./commands/objects.ts";
 import { addOracleCommands } from "./commands/oracle.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { fail } from "./commands/runtime.ts";
+import { addVerifierCommands } from "./commands/verifier.ts";
 import { addWalletCommands } from "./commands/wallet.ts";
 import { createOutput } from "./output.ts";
 
@@ -29,6 +30,7 @@ function createProgram(): Command {
   addDealCommands(program);
   addProviderCommands(program);
   addOracleCommands(program);
+  addVerifierCommands(program);
   addDevnetCommands(program);
   addDemoCommand(program);
   return program;

@@ -52,9 +52,9 @@ export class Devnet {
   }
 
   /** Brings one up with a funded wallet. */
-  static async start(providers: number): Promise<Devnet> {
+  static async start(providers: number, ...more: readonly string[]): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)]);
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more]);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book);

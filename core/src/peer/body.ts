@@ -1,0 +1,68 @@
+/** Reading an answer's body: exact lengths, or all of it within a bound. */
+import { PpioError } from "../errors.ts";
+import type { ReadExactly } from "../wire/answer.ts";
+
+export interface AnswerReader {
+  readonly readExactly: ReadExactly;
+  /** Fills `target`; throws `TRUNCATED` when the answer ends before. */
+  readInto(target: Uint8Array): Promise<void>;
+  /** Throws `BAD_FORMAT` when bytes are left. */
+  end(): Promise<void>;
+  /** Gives the connection up. */
+  close(): Promise<void>;
+}
+
+export function answerReader(body: AsyncIterable<Uint8Array>): AnswerReader {
+  const iterator = body[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+  const fill = async (): Promise<boolean> => {
+    const { done, value } = await iterator.next();
+    if (done === true) return false;
+    rest = value;
+    return true;
+  };
+  const readInto = async (target: Uint8Array): Promise<void> => {
+    for (let at = 0; at < target.length; ) {
+      if (rest.length === 0 && !(await fill())) {
+        throw new PpioError("TRUNCATED", `The answer ended ${target.length - at} bytes early.`);
+      }
+      const take = Math.min(rest.length, target.length - at);
+      target.set(rest.subarray(0, take), at);
+      rest = rest.subarray(take);
+      at += take;
+    }
+  };
+  return {
+    readInto,
+    async readExactly(length) {
+      const out = new Uint8Array(length);
+      await readInto(out);
+      return out;
+    },
+    async end() {
+      while (rest.length === 0) if (!(await fill())) return;
+      throw new PpioError("BAD_FORMAT", "The answer is longer than what was asked for.");
+    },
+    async close() {
+      await iterator.return?.();
+    },
+  };
+}
+
+/** The whole body; more than `bytesMax` is `TOO_LARGE`. */
+export async function readAll(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > bytesMax) throw new PpioError("TOO_LARGE", `The answer has more than ${bytesMax} bytes.`);
+    chunks.push(chunk);
+  }
+  const out = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    out.set(chunk, at);
+    at += chunk.length;
+  }
+  return out;
+}

@@ -1,0 +1,116 @@
+/** One provider's HTTP API (docs/protocol/http.md) as functions; errors come back as the family's codes. */
+import { ERROR_CODES, type ErrorCode, PpioError } from "../errors.ts";
+import type { ErrorBody, FinishUploadBody, OfferBody, OpenUploadBody, ProviderInfo, UploadState } from "../wire/api.ts";
+import { type AnswerReader, answerReader, readAll } from "./body.ts";
+import type { Transport, TransportRequest } from "./transport.ts";
+
+const JSON_BYTES_MAX = 64 * 1024;
+
+export interface ReadRequest {
+  readonly dealId: string;
+  readonly slotIndex: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Value of the `authorization` header. */
+  readonly authorization: string;
+}
+
+export interface ProviderApi {
+  info(signal?: AbortSignal): Promise<ProviderInfo>;
+  openUpload(body: OpenUploadBody, signal?: AbortSignal): Promise<UploadState>;
+  uploadState(uploadId: string, signal?: AbortSignal): Promise<UploadState>;
+  putBytes(uploadId: string, offset: number, bytes: Uint8Array, signal?: AbortSignal): Promise<UploadState>;
+  finishUpload(uploadId: string, body: FinishUploadBody, signal?: AbortSignal): Promise<OfferBody>;
+  /** Forgets an upload that is not dealt. */
+  dropUpload(uploadId: string, body: OpenUploadBody, signal?: AbortSignal): Promise<void>;
+  readSlot(request: ReadRequest, signal?: AbortSignal): Promise<AnswerReader>;
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERROR_CODES, code);
+}
+
+async function errorOf(status: number, body: AsyncIterable<Uint8Array>, origin: string): Promise<PpioError> {
+  const text = await readAll(body, JSON_BYTES_MAX).then(
+    (bytes) => new TextDecoder().decode(bytes),
+    () => "",
+  );
+  let parsed: Partial<ErrorBody>;
+  try {
+    parsed = JSON.parse(text) as Partial<ErrorBody>;
+  } catch {
+    parsed = {};
+  }
+  const code = parsed.error?.code;
+  const message = parsed.error?.message;
+  return new PpioError(isErrorCode(code) ? code : "NETWORK", `${origin} answered ${status}: ${message ?? "no reason given"}`, {
+    details: { ...parsed.error?.details, status, ...(message === undefined ? {} : { said: message }) },
+  });
+}
+
+export function createProviderApi(endpoint: string, transport: Transport): ProviderApi {
+  const base = endpoint.replace(/\/+$/, "");
+
+  const send = async (request: Omit<TransportRequest, "url">, path: string): Promise<AsyncIterable<Uint8Array>> => {
+    const { status, body } = await transport.request({ ...request, url: `${base}${path}` });
+    if (status >= 200 && status < 300) return body;
+    throw await errorOf(status, body, base);
+  };
+
+  const json = async <T>(
+    method: TransportRequest["method"],
+    path: string,
+    payload: unknown,
+    signal: AbortSignal | undefined,
+  ): Promise<T> => {
+    const body = await send(
+      {
+        method,
+        ...(payload === undefined
+          ? {}
+          : { body: new TextEncoder().encode(JSON.stringify(payload)), headers: { "content-type": "application/json" } }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      path,
+    );
+    const text = new TextDecoder().decode(await readAll(body, JSON_BYTES_MAX));
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new PpioError("BAD_FORMAT", `${base} answered with something that is not JSON.`, { cause });
+    }
+  };
+
+  return {
+    info: (signal) => json("GET", "/v1/info", undefined, signal),
+    openUpload: (body, signal) => json("POST", "/v1/uploads", body, signal),
+    uploadState: (uploadId, signal) => json("GET", `/v1/uploads/${uploadId}`, undefined, signal),
+    async putBytes(uploadId, offset, bytes, signal) {
+      const headers = { "content-type": "application/octet-stream" };
+      const body = await send(
+        { method: "PUT", body: bytes, headers, ...(signal === undefined ? {} : { signal }) },
+        `/v1/uploads/${uploadId}?offset=${offset}`,
+      );
+      return JSON.parse(new TextDecoder().decode(await readAll(body, JSON_BYTES_MAX))) as UploadState;
+    },
+    finishUpload: (uploadId, body, signal) => json("POST", `/v1/uploads/${uploadId}/finish`, body, signal),
+    async dropUpload(uploadId, body, signal) {
+      const payload = new TextEncoder().encode(JSON.stringify(body));
+      const headers = { "content-type": "application/json" };
+      const request = { method: "DELETE", body: payload, headers, ...(signal === undefined ? {} : { signal }) } as const;
+      await readAll(await send(request, `/v1/uploads/${uploadId}`), JSON_BYTES_MAX);
+    },
+    async readSlot({ dealId, slotIndex, offset, length, authorization }, signal) {
+      const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}`;
+      return answerReader(await send({ method: "GET", headers: { authorization }, ...(signal === undefined ? {} : { signal }) }, path));
+    },
+  };
+}
+
+/** Failures after which the same request to the same provider may succeed: the wire failed, not the provider's judgement. */
+export function isTransient(error: unknown): boolean {
+  if (!(error instanceof PpioError)) return true;
+  if (error.code === "NETWORK" || error.code === "TIMEOUT" || error.code === "TRUNCATED" || error.code === "CONFLICT") return true;
+  const status = error.details["status"];
+  return typeof status === "number" && status >= 500 && status !== 507;
+}

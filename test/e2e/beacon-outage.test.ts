@@ -63,6 +63,7 @@ describe("Three oracles on a devnet", function () {
     const rounds = await devnet.contracts.beacon.queryFilter(devnet.contracts.beacon.filters.BeaconSubmitted(), fromBlock);
     expect(rounds.length).to.be.greaterThan(3);
     const { gas, wastedGas, transactions } = await spendingOf(devnet, accounts, fromBlock, await devnet.rpc.getBlockNumber());
+    if (process.env["PPIO_PRINT_GAS"] !== undefined) console.log({ gas, wastedGas, transactions });
     expect(wastedGas * 100n <= gas * WASTE_PERCENT_MAX, `${wastedGas} of ${gas} gas in ${transactions} transactions`).to.equal(true);
     expect((await spendingOf(devnet, new Set([...accounts].slice(1)), fromBlock, await devnet.rpc.getBlockNumber())).gas > 0n).to.equal(
       true,
@@ -94,5 +95,28 @@ describe("Three oracles on a devnet", function () {
     expect(misses.map(({ args }) => Number(args.period)).filter((p) => p >= period)).to.deep.equal([]);
     const books = await readBooks(devnet);
     expect([books.marketHolds, books.registryHolds]).to.deep.equal([books.marketOwes, books.registryOwes]);
+  });
+
+  it("show a halt of the chain after the beacon came, and nobody is missed for it", async () => {
+    const { proofs, beacon } = devnet.contracts;
+    const before = (await missed()).length;
+    // Early enough that what is left of the time to prove is more than half of it.
+    const { current, closesAt } = await devnet.until(async () => {
+      const period = await devnet.period();
+      const [open, close] = await proofs.periodBounds(period);
+      const isEarly = Number((await devnet.rpc.getBlock("latest"))?.timestamp) <= Number(open) + 3;
+      const isSeeded = await beacon.isOnTime(await proofs.seedRound(period - 1));
+      return isEarly && isSeeded && (await proofsOf(period - 1)) < 4 && { current: period, closesAt: Number(close) * 1000 };
+    });
+    const chain = await devnet.pidOf("chain");
+    process.kill(chain, "SIGSTOP");
+    // On a halted chain nothing can be awaited but time itself.
+    await devnet.until(async () => Date.now() > closesAt + 500);
+    process.kill(chain, "SIGCONT");
+    await devnet.until(async () => (await devnet.period()) >= current + 3);
+    expect(await proofs.isVoid(current - 1)).to.equal(true);
+    expect((await proofs.queryFilter(proofs.filters.PeriodVoided(current - 1), fromBlock)).length).to.equal(1);
+    const during = (await missed()).slice(before).filter(({ args }) => Number(args.period) === current - 1);
+    expect(during).to.deep.equal([]);
   });
 });

@@ -9,6 +9,7 @@ import { addOracleCommands } from "./commands/oracle.ts";
 import { addProviderCommands } from "./commands/providers.ts";
 import { addRepairCommands } from "./commands/repair.ts";
 import { fail } from "./commands/runtime.ts";
+import { addVerifierCommands } from "./commands/verifier.ts";
 import { addWalletCommands } from "./commands/wallet.ts";
 import { createOutput } from "./output.ts";
 
@@ -31,6 +32,7 @@ function createProgram(): Command {
   addProviderCommands(program);
   addRepairCommands(program);
   addOracleCommands(program);
+  addVerifierCommands(program);
   addDevnetCommands(program);
   addDemoCommand(program);
   return program;

@@ -108,8 +108,8 @@ export class TxSender {
     const known = this.#journal.done.find((entry) => entry.id === id);
     if (known !== undefined) {
       const receipt = await this.#receipt(known.hash);
-      // A reorg may have taken it back; then it is sent again.
-      if (receipt !== null) return receipt;
+      // A reorg may have taken it back, or mined it anew where it was refused; then it is sent again.
+      if (receipt?.status === 1) return receipt;
     }
     const { wallet, rpc, signal } = this.#options;
     const gas = await this.#estimate(call);

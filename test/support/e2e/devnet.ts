@@ -58,9 +58,9 @@ export class Devnet {
   }
 
   /** Brings one up with a funded wallet; `env` goes to its daemons too. */
-  static async start(providers: number, env: Readonly<Record<string, string>> = {}): Promise<Devnet> {
+  static async start(providers: number, env: Readonly<Record<string, string>> = {}, ...more: readonly string[]): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)], undefined, env);
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more], undefined, env);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book);

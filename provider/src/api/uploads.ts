@@ -17,6 +17,7 @@ import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
+import { recoverSigner } from "../fast-crypto.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
@@ -77,7 +78,7 @@ function stateOf(context: ProviderContext, uploadId: string): UploadState {
 
 function checkRequest(context: ProviderContext, body: OpenUploadBody): void {
   const { request, signature } = body;
-  const signer = uploadRequestMessage.recover(context.domain, request, signature);
+  const signer = recoverSigner(uploadRequestMessage.digest(context.domain, request), signature);
   if (signer === undefined || signer !== request.owner)
     throw new PpioError("UNAUTHORIZED", "The upload request is not signed by its owner.");
   if (request.providerId !== context.providerId) {

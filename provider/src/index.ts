@@ -1,6 +1,7 @@
 export { createProviderApp } from "./api/app.ts";
 export { PROVIDER_LIMITS, type ProviderLimits } from "./api/limits.ts";
 export type { ProviderContext } from "./context.ts";
+export { digestSigner, recoverSigner, useFastKeccak } from "./fast-crypto.ts";
 export { dropUnpaid, settleSlots } from "./housekeeping.ts";
 export { checkIdentity } from "./identity.ts";
 export { createProviderMetrics } from "./metrics.ts";
@@ -14,3 +15,4 @@ export { GroupCommit } from "./store/group-commit.ts";
 export { type ScrubOptions, type ScrubPosition, type ScrubReport, scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 export { encodeMeta, type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
 export { SlotStore } from "./store/slot-store.ts";
+export { watchedDisk } from "./store/watched-disk.ts";

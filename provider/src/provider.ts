@@ -18,6 +18,7 @@ import { createProviderApp } from "./api/app.ts";
 import { PROVIDER_LIMITS } from "./api/limits.ts";
 import { OfferDesk } from "./api/offers.ts";
 import type { ProviderContext } from "./context.ts";
+import { useFastKeccak } from "./fast-crypto.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { checkIdentity } from "./identity.ts";
 import { createProviderMetrics } from "./metrics.ts";
@@ -25,8 +26,10 @@ import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { runRepairs } from "./repair/start.ts";
+import { nodeFileLayer } from "./store/file-layer.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 import { SlotStore } from "./store/slot-store.ts";
+import { watchedDisk } from "./store/watched-disk.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
 const HOUSEKEEPING_INTERVAL_MS = 15_000;
@@ -40,6 +43,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  useFastKeccak();
   await openFolder(config.dataDir, lifecycle);
 
   const book = await readAddressBookFile(config.network);
@@ -74,6 +78,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
       dir: join(config.dataDir, "slots"),
       capacityBytes: config.capacityBytes,
       log,
+      files: watchedDisk(nodeFileLayer, () => metrics.add("ppio_disk_errors_total", 1)),
       onDamage: () => metrics.add("ppio_damage_found_total", 1),
     }),
     sender,
@@ -139,5 +144,6 @@ async function scrub({ store, config, metrics, log }: ProviderContext, signal: A
   });
   if (signal.aborted) return;
   metrics.add("ppio_scrubs_total", 1);
+  metrics.add("ppio_mended_slots_total", report.mendedSlots);
   if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
 }

@@ -6,7 +6,7 @@ import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { loadBucket, storeIndex } from "../index/bucket.ts";
 import { keyContext, objectIdOf, wrapKey, wrappingKey } from "../keys/index.ts";
-import { listProviders, type ProviderView } from "../providers/list.ts";
+import { listProvidersSoon, type ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
 import { requireFunds } from "./open-deals.ts";
@@ -68,7 +68,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
   const loaded = await loadBucket(context, bucket, signal);
-  const providers = await listProviders(context, signal);
+  const providers = await listProvidersSoon(context, options.n, signal);
   await requireFunds(context, estimateEscrowWei(providers, code, source.sizeBytes), signal);
 
   const before = loaded.index.entries.find((entry) => entry.key === key);

@@ -246,6 +246,49 @@ describe("the long tail of a put", function () {
   });
 });
 
+describe("a put that goes on with one that was cut", function () {
+  this.timeout(20_000);
+
+  /** Its network breaks off when provider 1 has half; providers keep what they have. */
+  async function cutHalfway() {
+    const cancel = new AbortController();
+    const providers = providersWith(N + 1, {
+      1: {
+        onPut: async ({ receivedBytes }) => {
+          if (receivedBytes >= SLOT_BYTES / 2) cancel.abort();
+        },
+      },
+    });
+    const hired: ReadonlyMap<number, number>[] = [];
+    const onHired = async (serving: ReadonlyMap<number, number>): Promise<void> => {
+      expect(providers.map(({ takenBytes }) => takenBytes)).to.deep.equal(providers.map(() => 0));
+      hired.push(serving);
+    };
+    expect(await codeOf(() => store(providers, { signal: cancel.signal, isKept: () => true, onHired }))).to.equal("CANCELLED");
+    expect(providers.map(({ drops }) => drops)).to.deep.equal(providers.map(() => 0));
+    return { providers, begun: hired.at(-1) ?? new Map<number, number>() };
+  }
+
+  it("sends every byte once in all, to the providers that had the slots, whatever their order is now", async () => {
+    const { providers, begun } = await cutHalfway();
+    const had = providers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
+    expect(had).to.be.greaterThan(SLOT_BYTES);
+    let sent = 0;
+    const stored = await store(providers.toReversed(), { begun, onSent: (bytes) => (sent += bytes) });
+    expectStored(stored, providers);
+    expect([stored.resumedBytes, sent]).to.deep.equal([had, N * SLOT_BYTES]);
+    expect(providers.reduce((sum, { takenBytes }) => sum + takenBytes, 0)).to.equal(N * SLOT_BYTES);
+  });
+
+  it("sends a slot from its first byte when its provider has forgotten it or is gone", async () => {
+    const { providers, begun } = await cutHalfway();
+    const [first, , third] = providers;
+    await first?.dropUpload();
+    const left = providers.filter((provider) => provider !== third);
+    expectStored(await store(left, { begun }), left);
+  });
+});
+
 describe("reasons of providers", () => {
   it("names those with the same reason together", () => {
     const answered = new PpioError("REFUSED", "http://a answered 403: It is full.", { details: { said: "It is full." } });

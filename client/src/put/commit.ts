@@ -13,13 +13,16 @@ import { type PendingPut, pendingId, sealPending } from "./pending.ts";
 
 export type PutStage = "stored" | "dealt" | "indexed";
 
-/** Opens the deals and moves the head; `onStage` says how far it got. */
-export async function commit(
-  context: Context,
-  pending: PendingPut,
-  onStage: (stage: PutStage) => void,
-  signal?: AbortSignal,
-): Promise<void> {
+export interface CommitOptions {
+  /** It is paid for, and the journal finishes the rest, whatever happens. */
+  readonly onDealt?: (() => Promise<void>) | undefined;
+  /** How far it got. */
+  readonly onStage?: (stage: PutStage) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens the deals and moves the head. */
+export async function commit(context: Context, pending: PendingPut, { onDealt, onStage, signal }: CommitOptions): Promise<void> {
   await context.journal.save(await sealPending(context, pending));
   try {
     await openDeals(context, pending.deals, signal);
@@ -27,9 +30,10 @@ export async function commit(
     if (isRefusal(error)) await context.journal.done(pendingId(pending));
     throw error;
   }
-  onStage("dealt");
+  await onDealt?.();
+  onStage?.("dealt");
   await indexPending(context, pending, signal);
-  onStage("indexed");
+  onStage?.("indexed");
 }
 
 /** The contract said no: nothing was opened and nothing will be. */

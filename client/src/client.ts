@@ -24,6 +24,7 @@ import {
   statObject,
 } from "./objects/objects.ts";
 import { listProviders, type ProviderView } from "./providers/list.ts";
+import type { AttemptStore } from "./put/attempt-store.ts";
 import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
 import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
 import { type ResumedPut, resumePuts } from "./put/resume-puts.ts";
@@ -49,6 +50,8 @@ export interface ClientOptions {
   readonly headStore?: HeadStore;
   /** Where puts that are under way are noted, so that a crash between paying and listing loses nothing. */
   readonly journal?: PutJournal;
+  /** Where large objects on their way are noted, so that a put that is repeated after a cut sends only what is missing. */
+  readonly attempts?: AttemptStore;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -104,6 +107,7 @@ export function createClient(options: ClientOptions): Client {
     api: (endpoint) => createProviderApi(endpoint, transport),
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
+    attempts: options.attempts,
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),

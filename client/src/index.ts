@@ -12,6 +12,7 @@ export type { ClientLimits } from "./limits.ts";
 export type { ObjectInfo, ObjectPart } from "./objects/object-info.ts";
 export type { DeletedObject, ObjectName, ObjectReader } from "./objects/objects.ts";
 export type { ProviderView } from "./providers/list.ts";
+export { type AttemptStore, createMemoryAttemptStore, MARK_BYTES, type StoredAttempt } from "./put/attempt-store.ts";
 export type { PutStage } from "./put/commit.ts";
 export { createMemoryJournal, type JournalRecord, type PutJournal } from "./put/journal.ts";
 export type { PutOptions, PutProgress, PutResult } from "./put/put-object.ts";

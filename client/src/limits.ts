@@ -18,6 +18,8 @@ export interface ClientLimits {
   readonly bytesPerSecondMin: number;
   /** Until enough answers were timed, a read is raced by a spare after this long. */
   readonly hedgeMs: number;
+  /** A provider of a put that makes no progress for so long may be late; a spare begins when it promises to be faster. */
+  readonly lateMs: number;
   /** Rounds of putting slots whose provider failed on spare providers. */
   readonly passesMax: number;
   /** Offers must be usable for this long. */
@@ -43,6 +45,7 @@ export const LIMITS_DEFAULT: ClientLimits = {
   requestMs: 10_000,
   bytesPerSecondMin: 64 << 10,
   hedgeMs: 1_500,
+  lateMs: 1_500,
   passesMax: 8,
   offerSeconds: 900,
   authoritySeconds: 6 * 3600,

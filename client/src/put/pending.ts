@@ -42,7 +42,8 @@ export function pendingId(pending: PendingPut): string {
 
 const NAMELESS = "";
 
-function keysOf({ masterSecret, applicationSecret }: Context, id: string): RecordKeys {
+/** Keys of what a host keeps for puts that are under way. @param id 0x hex */
+export function journalKeys({ masterSecret, applicationSecret }: Context, id: string): RecordKeys {
   return { key: listingKey(masterSecret, NAMELESS), applicationSecret, context: getBytes(id) };
 }
 
@@ -67,7 +68,7 @@ export async function sealPending(context: Context, pending: PendingPut): Promis
     head: hexlify(pending.head),
     superseded: pending.superseded,
   };
-  return { id, sealed: await sealRecord(keysOf(context, id), toUtf8Bytes(JSON.stringify(plain)), context.random) };
+  return { id, sealed: await sealRecord(journalKeys(context, id), toUtf8Bytes(JSON.stringify(plain)), context.random) };
 }
 
 interface PlainDeal {
@@ -89,7 +90,7 @@ interface Plain extends Omit<PendingPut, "bucket" | "entry" | "deals" | "raw" | 
 
 /** @throws WRONG_KEY, BAD_FORMAT */
 export async function openPending(context: Context, record: JournalRecord): Promise<PendingPut> {
-  const plain = JSON.parse(new TextDecoder().decode(await openRecord(keysOf(context, record.id), record.sealed))) as Plain;
+  const plain = JSON.parse(new TextDecoder().decode(await openRecord(journalKeys(context, record.id), record.sealed))) as Plain;
   if (plain.version !== VERSION)
     throw new PpioError("BAD_FORMAT", `The journal's version ${plain.version} is not known; use a newer program.`);
   const index = decodeIndex(getBytes(plain.index));

@@ -3,17 +3,17 @@
  * signature over them, then every cell against its root. No cell is handed out before it holds.
  */
 import {
+  type AnswerReader,
   answerRootsHash,
   type DealHeader,
   NODE_BYTES,
   PpioError,
   type ProviderApi,
-  readAnswerHead,
   readAnswerMessage,
-  readCellSiblings,
+  readVerifiedHead,
+  readWholeCell,
   type SigningDomain,
   slotBytes,
-  verifyCellRun,
 } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { SlotView } from "../chain/deal-view.ts";
@@ -57,25 +57,15 @@ export async function openSlotAnswer(
 ): Promise<SlotAnswer> {
   const { header, slot } = options;
   const { cellBytes } = header;
-  const { providerId } = slot.provider;
   const length = Math.min(slotBytes(header), (firstRow + rowCount) * cellBytes) - firstRow * cellBytes;
   const request = { dealId: options.dealId, slotIndex: slot.slotIndex, offset: firstRow * cellBytes, length };
   const answer = await options.api.readSlot({ ...request, authorization: options.authorization }, signal);
+  const who = `Provider ${slot.provider.providerId}`;
   let row = firstRow;
-  const roots = new Uint8Array(NODE_BYTES * rowCount);
-  try {
-    const head = await readAnswerHead(answer.readExactly, rowCount);
-    head.cellRoots.forEach((root, at) => {
-      roots.set(root, NODE_BYTES * at);
-    });
-    verifyCellRun(header, slot.root, firstRow, roots, head.siblings);
-    if (options.isSignatureChecked) {
-      await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
-    }
-  } catch (error) {
+  const roots = await verifyHead(options, answer, firstRow, rowCount).catch(async (error) => {
     await answer.close();
     throw error;
-  }
+  });
   return {
     async readCells(target) {
       const runBytes = cellBytes * Math.max(1, Math.floor(options.checkedBytes / cellBytes));
@@ -83,20 +73,27 @@ export async function openSlotAnswer(
         const run = target.subarray(start, start + runBytes);
         const first = row;
         for (let at = 0; at < run.length; at += cellBytes, row += 1) {
-          if ((await readCellSiblings(answer.readExactly)).length !== 0) {
-            throw new PpioError("CORRUPT", `Provider ${providerId} sent siblings with a whole cell; another provider is asked.`);
-          }
-          await answer.readInto(run.subarray(at, at + cellBytes));
+          await readWholeCell(answer, run.subarray(at, at + cellBytes), who);
         }
         const expected = roots.subarray(NODE_BYTES * (first - firstRow), NODE_BYTES * (row - firstRow));
         if (!(await options.hasRoots(first, run, expected))) {
-          throw new PpioError("CORRUPT", `Provider ${providerId} sent bytes that do not match the slot; another provider is asked.`);
+          throw new PpioError("CORRUPT", `${who} sent bytes that do not match the slot; another provider is asked.`);
         }
       }
     },
     end: () => answer.end(),
     close: () => answer.close(),
   };
+}
+
+/** @returns the cells' roots, which belong to the slot */
+async function verifyHead(options: SlotAnswerOptions, answer: AnswerReader, firstRow: number, rowCount: number): Promise<Uint8Array> {
+  const { header, slot } = options;
+  const { head, roots } = await readVerifiedHead(answer, { shape: header, root: slot.root, firstRow, rowCount });
+  if (options.isSignatureChecked) {
+    await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
+  }
+  return roots;
 }
 
 async function checkSignature(

@@ -52,20 +52,11 @@ export async function readVerifiedRange(answer: AnswerReader, range: SlotRange, 
   const bytes = new Uint8Array(length);
   const parts = partsOf(range, bytes);
   const firstRow = Math.floor(offset / shape.cellBytes);
-  const head = await readAnswerHead(answer.readExactly, parts.length);
-  const roots = new Uint8Array(NODE_BYTES * parts.length);
-  head.cellRoots.forEach((cellRoot, at) => {
-    roots.set(cellRoot, NODE_BYTES * at);
-  });
-  verifyCellRun(shape, root, firstRow, roots, head.siblings);
+  const { head, roots } = await readVerifiedHead(answer, { shape, root, firstRow, rowCount: parts.length });
   await options.checkHead?.(head);
   const partSiblings: Uint8Array[][] = [];
   for (const part of parts) {
-    const siblings = await readCellSiblings(answer.readExactly);
-    if (isWhole(shape, part) && siblings.length !== 0) {
-      throw new PpioError("CORRUPT", `${options.who} sent siblings with a whole cell; another provider is asked.`);
-    }
-    await answer.readInto(part.bytes);
+    const siblings = isWhole(shape, part) ? await readWholeCell(answer, part.bytes, options.who) : await readPartCell(answer, part.bytes);
     partSiblings.push(siblings);
   }
   await answer.end();
@@ -80,6 +71,44 @@ export async function readVerifiedRange(answer: AnswerReader, range: SlotRange, 
     }
   }
   return { head, bytes, partSiblings };
+}
+
+/** Rows [firstRow, firstRow + rowCount) of a slot. */
+export interface RowRun {
+  readonly shape: SlotShape;
+  /** Root of the slot on the chain. */
+  readonly root: Uint8Array;
+  readonly firstRow: number;
+  readonly rowCount: number;
+}
+
+/** An answer's head, and its cells' roots, 32 bytes each, which belong to the slot. @throws CORRUPT, TRUNCATED, BAD_FORMAT */
+export async function readVerifiedHead(
+  answer: AnswerReader,
+  { shape, root, firstRow, rowCount }: RowRun,
+): Promise<{ readonly head: AnswerHead; readonly roots: Uint8Array }> {
+  const head = await readAnswerHead(answer.readExactly, rowCount);
+  const roots = new Uint8Array(NODE_BYTES * rowCount);
+  head.cellRoots.forEach((cellRoot, at) => {
+    roots.set(cellRoot, NODE_BYTES * at);
+  });
+  verifyCellRun(shape, root, firstRow, roots, head.siblings);
+  return { head, roots };
+}
+
+/** Fills `target` with the answer's next cell, to be checked. @throws CORRUPT when it does not come whole */
+export async function readWholeCell(answer: AnswerReader, target: Uint8Array, who: string): Promise<[]> {
+  if ((await readCellSiblings(answer.readExactly)).length !== 0) {
+    throw new PpioError("CORRUPT", `${who} sent siblings with a whole cell; another provider is asked.`);
+  }
+  await answer.readInto(target);
+  return [];
+}
+
+async function readPartCell(answer: AnswerReader, target: Uint8Array): Promise<Uint8Array[]> {
+  const siblings = await readCellSiblings(answer.readExactly);
+  await answer.readInto(target);
+  return siblings;
 }
 
 function isWhole(shape: SlotShape, { row, from, bytes }: Part): boolean {

@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addDealCommands } from "./commands/deals.ts";
 import { addDemoCommand } from "./commands/demo.ts";
 import { addDevnetCommands } from "./commands/devnet.ts";
+import { addFraudCommands } from "./commands/fraud.ts";
 import { addObjectCommands } from "./commands/objects.ts";
 import { addOracleCommands } from "./commands/oracle.ts";
 import { addProviderCommands } from "./commands/providers.ts";
@@ -31,6 +32,7 @@ function createProgram(): Command {
   addDealCommands(program);
   addProviderCommands(program);
   addRepairCommands(program);
+  addFraudCommands(program);
   addOracleCommands(program);
   addVerifierCommands(program);
   addDevnetCommands(program);

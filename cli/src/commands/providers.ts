@@ -3,10 +3,10 @@ import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import { type Command, Option } from "commander";
-import { formatBytes, formatTokens, table } from "../output.ts";
+import { formatTokens } from "../output.ts";
+import { describeProviders, describeStatus, toListed } from "../providers/listing.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
-import { describeScore, readScoreHistory, readScores, type ScoreHistoryEntry } from "../providers/scores.ts";
-import { type ProviderStatus, readProviderStatus } from "../providers/status.ts";
+import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { parseAddress, parseEndpoint, parseTokens, parseWhole } from "./numbers.ts";
 import { refusals, runWithClient } from "./runtime.ts";
@@ -80,53 +80,20 @@ export function addProviderCommands(program: Command): void {
     .command("ls")
     .description("list providers")
     .action((_flags: unknown, command: Command) =>
-      runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
-        const listed = await client.listProviders(signal);
-        const scores = await refusals(() =>
-          readScores(
-            book,
-            rpc,
-            listed.map(({ providerId }) => providerId),
-          ),
-        );
-        const providers = listed.map((provider) => ({ ...provider, score: scores.get(provider.providerId) }));
-        const rows = providers.map((p) => [
-          String(p.providerId),
-          p.endpoint,
-          formatTokens(p.pricePerGibPeriodWei),
-          p.info === undefined ? "-" : formatBytes(p.info.freeBytes),
-          formatTokens(p.collateralWei),
-          describeScore(p.score),
-          p.problem ?? "ok",
-        ]);
-        const head = ["id", "endpoint", "per GiB and period", "free", "collateral", "service", "state"];
-        output.result({ providers }, rows.length === 0 ? "no providers" : table(head, rows));
+      runWithClient(command, async ({ output, signal }, { client }) => {
+        const providers = (await client.listProviders(signal)).map((view) => toListed(view, Date.now()));
+        output.result({ providers }, describeProviders(providers));
       }),
     );
   provider
     .command("status")
-    .description("a provider's standing: collateral, proofs, misses, health")
+    .description("how a provider stands: collateral, proofs, misses, slashes, scores, health")
     .argument("<id>", "provider id", parseProviderId)
     .action((providerId: number, _flags: unknown, command: Command) =>
-      runWithClient(command, async ({ output, signal }, { book, rpc }) => {
-        const status = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
-        const scores = await refusals(() => readScoreHistory(book, rpc, providerId));
-        output.result({ ...status, scores }, describeStatus(status, scores));
+      runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
+        const now = await refusals(() => readProviderStatus(connectContracts(book, rpc), providerId, signal));
+        const status = { ...now, ...(await client.providerStanding(providerId, signal)) };
+        output.result(status, describeStatus(status, Date.now()));
       }),
     );
-}
-
-function describeStatus(status: ProviderStatus, scores: readonly ScoreHistoryEntry[]): string {
-  return [
-    `provider    ${status.providerId} at ${status.endpoint} (${status.health})`,
-    `owner       ${status.owner}`,
-    `operator    ${status.operator}, epoch ${status.operatorEpoch}`,
-    `collateral  ${formatTokens(status.collateralWei)}, of which ${formatTokens(status.lockedWei)} locked by slots`,
-    `credits     ${formatTokens(status.creditWei)} (of the owner)`,
-    `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${formatTokens(status.slashedWei)} slashed`,
-    `service     ${describeScore(scores.at(-1))} of 10000, ${scores.length} scores by the verifiers`,
-    status.evictedAtPeriod === 0
-      ? `standing    ${status.incidentMisses === 0 ? "good" : `in business; newest incident: ${status.incidentMisses} missed periods`}`
-      : `standing    evicted in period ${status.evictedAtPeriod}`,
-  ].join("\n");
 }

@@ -1,4 +1,4 @@
-/** A provider's standing, from the chain's events and from its own health report. */
+/** How a provider is now: from the chain's views and from its own health report. */
 import type { ChainContracts } from "@ppio/daemon";
 
 export interface ProviderStatus {
@@ -10,9 +10,6 @@ export interface ProviderStatus {
   readonly collateralWei: bigint;
   readonly lockedWei: bigint;
   readonly creditWei: bigint;
-  readonly provenPeriods: number;
-  readonly missedPeriods: number;
-  readonly slashedWei: bigint;
   readonly incidentMisses: number;
   readonly evictedAtPeriod: number;
   readonly health: string;
@@ -20,17 +17,10 @@ export interface ProviderStatus {
 
 const HEALTH_MS = 3_000;
 
-export async function readProviderStatus(
-  contracts: ChainContracts,
-  fromBlock: number,
-  providerId: number,
-  signal: AbortSignal,
-): Promise<ProviderStatus> {
+export async function readProviderStatus(contracts: ChainContracts, providerId: number, signal: AbortSignal): Promise<ProviderStatus> {
   const { registry, proofs, market } = contracts;
   const record = await registry.getProvider(providerId);
-  const [proven, missed, penalties, creditWei, health] = await Promise.all([
-    proofs.queryFilter(proofs.filters.PeriodProven(providerId), fromBlock),
-    proofs.queryFilter(proofs.filters.PeriodMissed(providerId), fromBlock),
+  const [penalties, creditWei, health] = await Promise.all([
     proofs.penaltyRecord(providerId),
     market.creditOf(record.owner),
     readHealth(record.endpoint, signal),
@@ -44,9 +34,6 @@ export async function readProviderStatus(
     collateralWei: record.collateralWei,
     lockedWei: record.lockedWei,
     creditWei,
-    provenPeriods: proven.length,
-    missedPeriods: missed.length,
-    slashedWei: missed.reduce((sum, event) => sum + event.args.slashedWei, 0n),
     incidentMisses: Number(penalties.incidentMisses),
     evictedAtPeriod: Number(record.evictedAtPeriod),
     health,

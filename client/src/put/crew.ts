@@ -75,7 +75,7 @@ export interface CrewOptions {
 
 export function createCrew(context: Context, options: CrewOptions): Crew {
   const { terms, candidates, begun = new Map<number, number>() } = options;
-  const { log, limits, clock, chain } = context;
+  const { log, limits, clock, chain, service } = context;
   const slots: Slot[] = options.slotIndices.map((slotIndex, at) => {
     return { at, slotIndex, runners: new Set(), isStuck: false, acknowledgedBytes: 0 };
   });
@@ -167,6 +167,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
       if (!stop(runner)) return;
       log.warn("a provider is late; a spare begins its slot", { slotIndex: slot.slotIndex, providerId: candidate.providerId });
       reasons.set(candidate.providerId, "too slow");
+      service.late(candidate.providerId);
       forget(runner);
     },
     giveUp(runner, error) {
@@ -176,6 +177,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
       const { providerId } = candidate;
       log.warn("a provider failed; its slot goes to another one", { slotIndex: slot.slotIndex, providerId, reason });
       reasons.set(providerId, reason);
+      service.failed(providerId, error);
       if (!isTransient(error)) hiredAgain.add(providerId);
       forget(runner);
     },

@@ -103,6 +103,7 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
     looking.abort(NOT_NEEDED);
     signal?.removeEventListener("abort", onAbort);
     await Promise.all(run.passesNow);
+    void context.service.settle();
   }
   if (negotiation.terms === undefined) throw new PpioError("INTERNAL", "A deal has at least one slot.");
   return {
@@ -265,7 +266,7 @@ async function pass(run: Run, runners: readonly Runner[], needsRoots: boolean): 
 
 function laneOf(run: Run, runner: Runner): Lane {
   const { pace, crew, context } = run;
-  const { upload, slot } = runner;
+  const { upload, slot, candidate } = runner;
   runner.state = "sending";
   return {
     at: slot.at,
@@ -281,6 +282,7 @@ function laneOf(run: Run, runner: Runner): Lane {
       const tookMs = context.clock.nowMs() - sinceMs;
       runner.busyMs += tookMs;
       pace.note(tookMs);
+      context.service.sent(candidate.providerId, bytes.length, tookMs);
     },
     done() {
       runner.state = "sent";

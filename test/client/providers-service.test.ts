@@ -82,6 +82,7 @@ describe("what is noted of providers", () => {
       [new Error("socket"), "vanished"],
       [new PpioError("CANCELLED", "stopped"), undefined],
       [new PpioError("INTERNAL", "ours"), undefined],
+      [new PpioError("CHAIN_UNREACHABLE", "the operator could not be asked for"), undefined],
     ] as const;
     for (const [error, kind] of cases) {
       const { service } = logWith();

@@ -2,7 +2,7 @@
  * What this client has seen of a provider: how fast it was, and until when it is not chosen again because it failed. Pure; the times that
  * count are the client's own.
  */
-import { PpioError } from "@ppio/core";
+import { type ErrorCode, PpioError } from "@ppio/core";
 
 /** Refused: it said no. Stalled: it let a deadline pass. Vanished: the connection failed. Lied: what it sent or signed was false. */
 export type FailureKind = "refused" | "stalled" | "vanished" | "lied";
@@ -50,16 +50,21 @@ export const LIE_HOLD_MS_MAX = 28 * DAY_MS;
 /** Failures so old, and providers not seen for so long, are forgotten. */
 export const FORGET_MS = 60 * DAY_MS;
 
-/** Which kind of failure an error of a provider is; nothing when the failure is not the provider's. */
+const KIND_OF_CODE: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
+  CORRUPT: "lied",
+  TIMEOUT: "stalled",
+  NETWORK: "vanished",
+  TRUNCATED: "vanished",
+  IO: "vanished",
+  REFUSED: "refused",
+  BAD_FORMAT: "refused",
+};
+
+/** Which kind of failure an error is that came up at a provider; nothing when it is the chain's, the user's or our own. */
 export function failureKindOf(error: unknown): FailureKind | undefined {
   if (!(error instanceof PpioError)) return "vanished";
-  if (error.code === "CANCELLED") return undefined;
   // What a provider admits is no lie.
-  if (typeof error.details["said"] === "string") return "refused";
-  if (error.code === "CORRUPT") return "lied";
-  if (error.code === "TIMEOUT") return "stalled";
-  if (error.code === "NETWORK" || error.code === "TRUNCATED" || error.code === "IO") return "vanished";
-  return error.code === "INTERNAL" ? undefined : "refused";
+  return typeof error.details["said"] === "string" ? "refused" : KIND_OF_CODE[error.code];
 }
 
 /** Whether a provider is not to be chosen now, unless there are too few others. */

@@ -1,6 +1,7 @@
 export { createProviderApp } from "./api/app.ts";
 export { PROVIDER_LIMITS, type ProviderLimits } from "./api/limits.ts";
 export type { ProviderContext } from "./context.ts";
+export { digestSigner, recoverSigner, useFastKeccak } from "./fast-crypto.ts";
 export { dropUnpaid, settleSlots } from "./housekeeping.ts";
 export { checkIdentity } from "./identity.ts";
 export { createProviderMetrics } from "./metrics.ts";

@@ -18,6 +18,7 @@ import { createProviderApp } from "./api/app.ts";
 import { PROVIDER_LIMITS } from "./api/limits.ts";
 import { OfferDesk } from "./api/offers.ts";
 import type { ProviderContext } from "./context.ts";
+import { useFastKeccak } from "./fast-crypto.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { checkIdentity } from "./identity.ts";
 import { createProviderMetrics } from "./metrics.ts";
@@ -40,6 +41,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  useFastKeccak();
   await openFolder(config.dataDir, lifecycle);
 
   const book = await readAddressBookFile(config.network);

@@ -125,7 +125,9 @@ describe("hashing while a slot comes in", () => {
     const serve = async (): Promise<Uint8Array> => {
       const reader = await store.openCells(uploadId);
       try {
-        return (await reader.read(0, HEADER.rows, buffer, "serving")).slice();
+        const cells = Array.from({ length: HEADER.rows }, (_, row) => buffer.subarray(row * CELL, Math.min((row + 1) * CELL, TOTAL)));
+        const whole = await reader.read(0, cells, "serving");
+        return buffer.slice(0, Math.min(whole * CELL, TOTAL));
       } finally {
         await reader.close();
       }

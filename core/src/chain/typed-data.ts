@@ -3,7 +3,7 @@
  * docs/protocol/typed-data.md; the contracts hash the same strings.
  */
 
-import { AbiCoder, concat, keccak256, type TypedDataDomain, toBeHex } from "ethers";
+import { AbiCoder, keccak256, type TypedDataDomain } from "ethers";
 import { messageIn, struct, type TypedMessage, type Types } from "./typed-message.ts";
 
 export interface SigningDomain {
@@ -132,8 +132,17 @@ export function dealIdOf(domain: SigningDomain, owner: string, dealSalt: string)
   );
 }
 
+const COUNT_BYTES = 4;
+const WORD_BYTES = 32;
+
 /** What a `ReadAnswer` signs: keccak256 of the number of cells (4 bytes), the cell roots, then the siblings. */
 export function answerRootsHash(cellRoots: readonly Uint8Array[], siblings: readonly Uint8Array[]): string {
   // With the number of cells, so that nobody can read roots as siblings and make a lie of an honest answer.
-  return keccak256(concat([toBeHex(cellRoots.length, 4), ...cellRoots, ...siblings]));
+  const words = [...cellRoots, ...siblings];
+  const bytes = new Uint8Array(COUNT_BYTES + WORD_BYTES * words.length);
+  new DataView(bytes.buffer).setUint32(0, cellRoots.length);
+  words.forEach((word, index) => {
+    bytes.set(word, COUNT_BYTES + WORD_BYTES * index);
+  });
+  return keccak256(bytes);
 }

@@ -10,8 +10,10 @@ import {
   payForSlot,
   slotBytes,
 } from "@ppio/core";
+import { hexlify } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
+import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
 import { headerOf, type SlotMeta } from "../store/slot-record.ts";
 
 const GWEI = 1_000_000_000n;
@@ -25,11 +27,13 @@ interface Reservation {
 
 export class OfferDesk {
   readonly #context: ProviderContext;
+  readonly #sign: DigestSigner;
   /** Collateral that offers which are out may lock, by upload. */
   readonly #reserved = new Map<string, Reservation>();
 
   constructor(context: ProviderContext) {
     this.#context = context;
+    this.#sign = digestSigner(context.operator.privateKey);
   }
 
   /**
@@ -67,7 +71,7 @@ export class OfferDesk {
       renewUntil: body.renewUntil,
       expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
     };
-    const signature = context.operator.signingKey.sign(offerMessage.digest(context.domain, offer)).serialized;
+    const signature = hexlify(this.#sign(offerMessage.digest(context.domain, offer)));
     // It does not leave before the slot, and until when the offer can be used, are on the disk.
     await context.store.seal(meta.uploadId, body.root, offer.expiry);
     context.metrics.add("ppio_offers_total", 1);

@@ -6,6 +6,7 @@
 import { PpioError, repairTicketMessage, slotBytes } from "@ppio/core";
 import { pause } from "@ppio/daemon";
 import type { ProviderContext } from "../context.ts";
+import { recoverSigner } from "../fast-crypto.ts";
 import { Pace } from "../repair/pace.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
 import { ServingBudget } from "../repair/serving-budget.ts";
@@ -62,7 +63,7 @@ export class RepairTicketDesk {
 
   #recover(authorization: string): Recovered {
     const { ticket, signature } = parseRepairTicket(authorization);
-    return { ...ticket, signer: repairTicketMessage.recover(this.#context.domain, ticket, signature) };
+    return { ...ticket, signer: recoverSigner(repairTicketMessage.digest(this.#context.domain, ticket), signature) };
   }
 }
 

@@ -1,10 +1,11 @@
 /**
- * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes longer
- * than to read and hash a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
+ * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes as long
+ * as to read a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
  */
 import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, type TicketEnvelope } from "@ppio/core";
-import { getBytes, verifyMessage, ZeroAddress } from "ethers";
+import { getBytes, hashMessage, ZeroAddress } from "ethers";
 import type { ProviderContext } from "../context.ts";
+import { recoverSigner } from "../fast-crypto.ts";
 import { KnownTickets } from "./known-tickets.ts";
 import { parseTicket } from "./parse.ts";
 import { RepairTicketDesk } from "./repair-tickets.ts";
@@ -66,22 +67,15 @@ export class TicketDesk {
   #recover({ authorization, audienceSignature }: ShownTicket): KnownTicket {
     const { domain } = this.#context;
     const { ticket, signature } = parseTicket(authorization);
-    const signer = readTicketMessage.recover(domain, ticket, signature) ?? ZeroAddress;
+    const digest = readTicketMessage.digest(domain, ticket);
+    const signer = recoverSigner(digest, signature) ?? ZeroAddress;
     const isForBearer =
       ticket.audience === ZeroAddress ||
-      (audienceSignature !== undefined && recoverMessage(readTicketMessage.digest(domain, ticket), audienceSignature) === ticket.audience);
+      (audienceSignature !== undefined && recoverSigner(hashMessage(getBytes(digest)), audienceSignature) === ticket.audience);
     return { ticket, signature, signer, isForBearer };
   }
 }
 
 function refuse(why: string): PpioError {
   return new PpioError("UNAUTHORIZED", `The ticket ${why}; ask the deal's owner for another.`);
-}
-
-function recoverMessage(digest: string, signature: string): string | undefined {
-  try {
-    return verifyMessage(getBytes(digest), signature);
-  } catch {
-    return undefined;
-  }
 }

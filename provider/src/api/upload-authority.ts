@@ -6,13 +6,14 @@ import { dealHeaderHash, dealIdOf, decodeDealHeader, type OpenUploadBody, PpioEr
 import { getBytes } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
+import { recoverSigner } from "../fast-crypto.ts";
 import type { ReservationBook } from "../repair/reservation-book.ts";
 
 /** @throws UNAUTHORIZED, CHAIN_UNREACHABLE */
 export async function checkUploadRequest(context: ProviderContext, reservations: ReservationBook, body: OpenUploadBody): Promise<void> {
   const { request, signature } = body;
   const { domain, providerId, now, chain } = context;
-  const signer = uploadRequestMessage.recover(domain, request, signature);
+  const signer = recoverSigner(uploadRequestMessage.digest(domain, request), signature);
   if (request.providerId !== providerId) {
     throw new PpioError("UNAUTHORIZED", `The upload request is for provider ${request.providerId}, this is ${providerId}.`);
   }

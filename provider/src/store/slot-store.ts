@@ -375,7 +375,10 @@ export class SlotStore {
   async readCell(uploadId: string, row: number, buffer?: Uint8Array): Promise<Uint8Array> {
     const reader = await this.openCells(uploadId);
     try {
-      return await reader.read(row, 1, buffer ?? new Uint8Array(cellLength(reader.tree.header, row)), "thorough");
+      const length = cellLength(reader.tree.header, row);
+      const cell = buffer?.subarray(0, length) ?? new Uint8Array(length);
+      await reader.read(row, [cell], "thorough");
+      return cell;
     } finally {
       await reader.close();
     }

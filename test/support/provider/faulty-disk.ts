@@ -144,11 +144,15 @@ export class FaultyDisk implements FileLayer {
 
   #handle(node: FileNode): StoreFile {
     return {
-      read: async (into, position) => {
+      readv: async (pieces, position) => {
         await this.#enter();
-        const part = node.now.subarray(position, position + into.length);
-        into.set(part);
-        return part.length;
+        let done = 0;
+        for (const piece of pieces) {
+          const part = node.now.subarray(position + done, position + done + piece.length);
+          piece.set(part);
+          done += part.length;
+        }
+        return done;
       },
       writev: async (pieces, position) => {
         await this.#enter(true);

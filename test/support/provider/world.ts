@@ -22,6 +22,7 @@ import {
   type ProviderLimits,
   SlotStore,
   uploadIdOf,
+  useFastKeccak,
 } from "@ppio/provider";
 import { getBytes, type HDNodeWallet, hexlify, Wallet, ZeroAddress } from "ethers";
 import { temporaryFolder } from "../temporary.ts";
@@ -109,6 +110,7 @@ const UNRESERVED: Pick<World["chain"], "dealPayer" | "dealHeader" | "reservation
 export async function startWorld(
   options: { readonly config?: Partial<ProviderConfig>; readonly limits?: Partial<ProviderLimits> } = {},
 ): Promise<World> {
+  useFastKeccak();
   const dir = await temporaryFolder();
   const config = { ...CONFIG, dataDir: dir, ...options.config };
   const log = createLogger({ component: "test", write: () => undefined });

@@ -18,7 +18,7 @@ import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
-import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
+import { BATCHES_HELD, WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
@@ -29,7 +29,7 @@ import { checkUploadRequest } from "./upload-authority.ts";
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
 /** What one body that comes in holds in memory. */
-const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
+const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits, offers: OfferDesk): void {
   const reservations = new ReservationBook(context);

@@ -16,14 +16,14 @@ import { HeldTree } from "./held-tree.ts";
 import type { Entry, StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
-import { WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
+import { BATCHES_HELD, WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
 
 /** Trees of sealed slots, about 70 bytes per cell. */
 const TREES_BYTES_MAX = 16 << 20;
 /** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
 const HASHED_BYTES_MAX = 16 << 20;
 /** Buffers of bodies that are kept for the next ones. */
-const BUFFERS_KEPT_MAX = 8;
+const BUFFERS_KEPT_MAX = 4;
 /** While an upload comes in, what was written is flushed after so much. */
 const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
@@ -40,6 +40,8 @@ export interface SlotStoreOptions {
   readonly onDamage?: (meta: SlotMeta) => void;
   /** While an upload comes in; 8 MiB unless given. */
   readonly flushEveryBytes?: number;
+  /** What is written at a time, a multiple of the cells' size; 1 MiB unless given. */
+  readonly writeBatchBytes?: number;
   /** The disk; node:fs unless given. */
   readonly files?: FileLayer;
 }
@@ -50,7 +52,7 @@ export class SlotStore {
   readonly #entries = new Map<string, Entry>();
   readonly #trees = new BytesCache<HeldTree>(TREES_BYTES_MAX);
   readonly #hashed = new BytesCache<HashedCells>(HASHED_BYTES_MAX);
-  readonly #buffers = new BufferPool(WRITE_BATCH_BYTES, BUFFERS_KEPT_MAX);
+  readonly #buffers: BufferPool;
   readonly #layer: FileLayer;
   readonly #files: SlotFiles;
   #usedBytes = 0;
@@ -60,6 +62,7 @@ export class SlotStore {
     this.#now = options.now ?? Date.now;
     this.#layer = options.files ?? nodeFileLayer;
     this.#files = new SlotFiles(options.dir, this.#layer);
+    this.#buffers = new BufferPool(BATCHES_HELD * (options.writeBatchBytes ?? WRITE_BATCH_BYTES), BUFFERS_KEPT_MAX);
   }
 
   /** Opens a folder and recovers every slot in it; one whose record is damaged is set aside, never deleted. */

@@ -139,7 +139,15 @@ async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: C
   const { figures } = chaos;
   let store: SlotStore;
   try {
-    store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
+    store = await SlotStore.open({
+      dir: DIR,
+      capacityBytes: 1 << 20,
+      log,
+      files: disk,
+      flushEveryBytes: 1,
+      writeBatchBytes: HEADER.cellBytes,
+      now: () => 0,
+    });
   } catch {
     return;
   }

@@ -26,8 +26,10 @@ import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { runRepairs } from "./repair/start.ts";
+import { nodeFileLayer } from "./store/file-layer.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 import { SlotStore } from "./store/slot-store.ts";
+import { watchedDisk } from "./store/watched-disk.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
 const HOUSEKEEPING_INTERVAL_MS = 15_000;
@@ -76,6 +78,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
       dir: join(config.dataDir, "slots"),
       capacityBytes: config.capacityBytes,
       log,
+      files: watchedDisk(nodeFileLayer, () => metrics.add("ppio_disk_errors_total", 1)),
       onDamage: () => metrics.add("ppio_damage_found_total", 1),
     }),
     sender,
@@ -141,5 +144,6 @@ async function scrub({ store, config, metrics, log }: ProviderContext, signal: A
   });
   if (signal.aborted) return;
   metrics.add("ppio_scrubs_total", 1);
+  metrics.add("ppio_mended_slots_total", report.mendedSlots);
   if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
 }

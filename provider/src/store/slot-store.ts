@@ -122,6 +122,16 @@ export class SlotStore {
     return [...this.#entries.values()].filter((entry) => entry.isDamaged).length;
   }
 
+  /** Slots that were moved away because their records could not be read; they stay on the disk. */
+  get slotsSetAside(): number {
+    return this.#files.setAsideCount;
+  }
+
+  /** Whether the disk is there and takes bytes for good. @throws NO_SPACE, IO */
+  probe(): Promise<void> {
+    return this.#files.probe();
+  }
+
   /** What can be promised: left of the capacity, and on the disk after all that was promised already. @throws IO */
   async availableBytes(): Promise<number> {
     const { dir, diskFreeBytes = () => this.#layer.freeBytes(dir) } = this.#options;
@@ -290,6 +300,11 @@ export class SlotStore {
       });
     }
     await this.#orStartOver(entry, file, this.#flushOf(entry).end());
+    if ((await this.#files.dataStat(uploadId))?.size !== total) {
+      // What was hashed as it came in proves nothing about a file that somebody cut or a disk that came back without it.
+      await this.#startOver(entry, file);
+      throw new PpioError("CORRUPT", "Bytes of this upload have vanished from the disk; upload the slot again.");
+    }
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
     this.#hashed.put(uploadId, hashed);
     await hashed.complete(file);
@@ -385,6 +400,20 @@ export class SlotStore {
     } finally {
       await reader.close();
     }
+  }
+
+  /**
+   * Writes record and tree of a whole slot again where the disk has spoiled them: they are known here, and not after the next start.
+   * @returns whether something had to be written. @throws NO_SPACE, IO
+   */
+  async mend(uploadId: string): Promise<boolean> {
+    const entry = this.#entries.get(uploadId);
+    if (entry === undefined || entry.isBusy || entry.isDamaged || entry.meta.state !== "sealed") return false;
+    return this.#exclusively(entry, async () => {
+      const names = await this.#files.mend(entry.meta, (await this.#tree(entry)).roots);
+      if (names.length > 0) this.#options.log.warn("records of a slot were damaged on disk and are written again", { uploadId, names });
+      return names.length > 0;
+    });
   }
 
   /** Damage is told once per slot. */

@@ -97,6 +97,34 @@ export class SlotFiles {
     }
   }
 
+  /** @throws CORRUPT when the file is gone and the disk is there, IO */
+  async openData(uploadId: string, flags: "r" | "r+"): Promise<StoreFile> {
+    const path = this.path(uploadId, "data");
+    try {
+      return await this.#layer.open(path, flags);
+    } catch (cause) {
+      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
+      await this.checkDisk();
+      throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
+    }
+  }
+
+  async useData<T>(uploadId: string, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
+    const file = await this.openData(uploadId, flags);
+    try {
+      return await work(file);
+    } catch (cause) {
+      throw diskError(cause, this.path(uploadId, "data"));
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** As they lie on the disk, damaged or not; empty when they cannot be read. */
+  readRoots(uploadId: string): Promise<Uint8Array> {
+    return this.#layer.readFile(this.path(uploadId, "roots")).catch(() => new Uint8Array());
+  }
+
   /** An empty slot with its record, durable on return. */
   async create(meta: SlotMeta): Promise<void> {
     const { uploadId } = meta;

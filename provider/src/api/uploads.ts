@@ -28,8 +28,8 @@ import { checkUploadRequest } from "./upload-authority.ts";
 
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
-/** What one body that comes in holds in memory. */
-const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
+/** What one body that comes in holds in memory at most, however long it is. */
+const BODY_BYTES_MAX = BATCHES_HELD * WRITE_BATCH_BYTES;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits, offers: OfferDesk): void {
   const reservations = new ReservationBook(context);
@@ -60,8 +60,10 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     const offset = parseNumber(query("offset"), "offset");
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
+    const announced = Number(request.headers["content-length"] ?? BODY_BYTES_MAX);
+    const heldBytes = Math.min(announced, BODY_BYTES_MAX) + STREAM_WAITING_BYTES_MAX;
     try {
-      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(heldBytes, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
       context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
     }

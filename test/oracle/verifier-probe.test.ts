@@ -4,11 +4,11 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PpioError, type ReadTicket, type TicketEnvelope, type Transport } from "@ppio/core";
+import { PpioError, type ReadTicket, type TicketEnvelope, type Transport, ticketAuthorization } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import { expect } from "chai";
 import { concat, getBytes, hexlify } from "ethers";
-import { authorizationOf, type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
+import { type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
 import { probe } from "../../oracle/dist/verifier/probe.js";
 import { drawRead, type Target } from "../../oracle/dist/verifier/targets.js";
 import { codeOf } from "../support/code-of.ts";
@@ -134,7 +134,7 @@ describe("a probe", () => {
     expect({ outcome, firstByteMs, bodyMs, bytes }).to.deep.equal({ outcome: "served", firstByteMs: 40, bodyMs: 40, bytes: 9216 });
     const [ticket] = grant.tickets;
     expect(asked).to.deep.equal([
-      `http://provider/v1/deals/${DEAL}/slots/1?offset=4096&length=9216 ${ticket === undefined ? "" : authorizationOf(ticket)}`,
+      `http://provider/v1/deals/${DEAL}/slots/1?offset=4096&length=9216 ${ticket === undefined ? "" : ticketAuthorization(ticket)}`,
     ]);
   });
 

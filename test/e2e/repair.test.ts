@@ -18,7 +18,7 @@ describe("Repair by the network itself", function () {
   let devnet: Devnet;
   let dealId: string;
   let killed: number;
-  const bytes = randomBytes(3_000_000);
+  const bytes = randomBytes(1_000_000);
 
   before(async () => {
     // Slow enough to be interrupted.

@@ -1,5 +1,5 @@
 /** A deal as a repairer sees it: what its slots must hash to, who holds them, and which nobody holds. */
-import { type DealHeader, dealIdOf, decodeDealHeader, PpioError, type SigningDomain } from "@ppio/core";
+import { type DealHeader, dealIdOf, decodeDealHeader, leafCountOf, PpioError, type SigningDomain } from "@ppio/core";
 import type { ChainConnection } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import { askChain } from "../ask-chain.ts";
@@ -31,16 +31,20 @@ export interface RepairableDeal {
   readonly end: number;
   readonly renewUntil: number;
   readonly isActive: boolean;
+  /** What the chain counts of the deal and its slots is what its header says: others cannot be rebuilt. */
+  readonly isSound: boolean;
   readonly header: DealHeader;
   readonly slots: readonly DealSlot[];
 }
 
-/** @throws CHAIN_UNREACHABLE */
+/** @throws CHAIN_UNREACHABLE, BAD_FORMAT when the deal's header is none: anybody may open such a deal */
 export async function loadRepairable({ market }: ChainConnection, dealId: string): Promise<RepairableDeal> {
   const deal = await askChain(() => market.deal(dealId));
   const slots = await askChain(() => market.slots(dealId));
   const stateOf = (status: bigint): DealSlot["state"] =>
     HELD.has(status) ? "held" : status === VACANT ? "vacant" : status === RESERVED ? "reserved" : "closed";
+  const header = decodeDealHeader(getBytes(deal.header));
+  const { k, n } = header;
   return {
     dealId,
     owner: deal.owner,
@@ -49,7 +53,8 @@ export async function loadRepairable({ market }: ChainConnection, dealId: string
     end: Number(deal.end),
     renewUntil: Number(deal.renewUntil),
     isActive: deal.status === ACTIVE,
-    header: decodeDealHeader(getBytes(deal.header)),
+    isSound: Number(deal.k) === k && slots.length === n && slots.every((slot) => Number(slot.leafCount) === leafCountOf(header)),
+    header,
     slots: slots.map((slot, slotIndex) => ({
       slotIndex,
       root: getBytes(slot.root),

@@ -119,7 +119,7 @@ async function fillAll(
       filled += 1;
     } catch (error) {
       // One that does not keep its word, or a chain that refuses it, is no reason to give the others up.
-      if (signal.aborted || isPpioError(error, "CHAIN_UNREACHABLE")) throw error;
+      if (signal.aborted || isPpioError(error, "CHAIN_UNREACHABLE") || (done.length === 1 && isPpioError(error, "CORRUPT"))) throw error;
       log.warn("a rebuilt slot could not be filled", { dealId: deal.dealId, slotIndex: target.slot.slotIndex, error });
     }
   }

@@ -3,7 +3,7 @@
  * waits for its turn, and nothing is begun that does not pay. Repairs run beside each other, each deal with a wait of its own after a
  * failure, so that one that cannot be repaired keeps no other waiting.
  */
-import { isPpioError } from "@ppio/core";
+import { isPpioError, PpioError } from "@ppio/core";
 import { askChain } from "../ask-chain.ts";
 import type { RepairContext } from "./context.ts";
 import { type DealSlot, loadRepairable, type RepairableDeal } from "./deal.ts";
@@ -63,7 +63,14 @@ export class Repairer {
     const due = deals.filter((dealId) => this.#isFree(dealId) && (this.#watched.get(dealId)?.nextAt ?? 0) <= now());
     // After a great loss, each provider begins at another place.
     const first = due.length === 0 ? 0 : (providerId * PLACE_STEP) % due.length;
-    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) await this.#look(dealId, signal);
+    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) {
+      try {
+        await this.#look(dealId, signal);
+      } catch (error) {
+        if (isPpioError(error, "CHAIN_UNREACHABLE")) throw error;
+        this.#backOff(dealId, error);
+      }
+    }
   }
 
   /** Resolves when nothing runs any more; for after the signal. */
@@ -90,7 +97,7 @@ export class Repairer {
     const current = Number(await askChain(() => chain.proofs.currentPeriod()));
     const periodSeconds = Number(await askChain(() => chain.proofs.periodSeconds()));
     const again = now() + periodSeconds * 1000 * LOOK_AGAIN_SHARE;
-    const isOver = !deal.isActive || current + 1 >= deal.end;
+    const isOver = !deal.isActive || !deal.isSound || current + 1 >= deal.end;
     const unheld = deal.slots.filter(({ state }) => state === "vacant" || state === "reserved");
     if (isOver || unheld.length === 0) {
       this.#vacancies.forget(dealId);
@@ -138,20 +145,28 @@ export class Repairer {
   }
 
   async #guarded(dealId: string, work: () => Promise<void>): Promise<void> {
-    const { log, now } = this.#context;
     const watch = this.#watch(dealId);
     try {
       await work();
       watch.failures = 0;
     } catch (error) {
-      const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
-      watch.failures += 1;
-      watch.nextAt = now() + pauseMs;
-      // That another one was first is how turns are decided.
-      if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
-      else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
+      this.#backOff(dealId, error);
     }
     watch.turnTaken = false;
+  }
+
+  /** This deal waits, longer each time, and no other. */
+  #backOff(dealId: string, error: unknown): void {
+    const { log, now } = this.#context;
+    const watch = this.#watch(dealId);
+    // Slots that are no code of each other never will be.
+    const isHopeless = isPpioError(error, "CORRUPT") || isPpioError(error, "BAD_FORMAT");
+    const pauseMs = isHopeless ? BACKOFF_MS_MAX : Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
+    watch.failures += 1;
+    watch.nextAt = now() + pauseMs;
+    // That another one was first is how turns are decided.
+    if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
+    else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
   }
 
   async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<void> {
@@ -173,6 +188,7 @@ export class Repairer {
       this.#unfinished.delete(dealId);
       isWhole = filled === reserved;
       log.info("a repair has ended", { dealId, filled, reserved });
+      if (!isWhole) throw new PpioError("REFUSED", `${reserved - filled} of ${reserved} slots of the deal could not be filled.`);
     } catch (error) {
       // Still on the disk when it could not be given back: then it is gone on with.
       if (!(await this.#plans.has(dealId))) this.#unfinished.delete(dealId);

@@ -6,6 +6,7 @@ import { askChain } from "../ask-chain.ts";
 
 const GWEI = 1_000_000_000n;
 /** Deal and slot states of IStorageMarket. */
+const NONE = 0n;
 const ACTIVE = 1n;
 const HELD: ReadonlySet<bigint> = new Set([1n, 4n]);
 const VACANT = 2n;
@@ -37,9 +38,11 @@ export interface RepairableDeal {
   readonly slots: readonly DealSlot[];
 }
 
-/** @throws CHAIN_UNREACHABLE, BAD_FORMAT when the deal's header is none: anybody may open such a deal */
+/** @throws CHAIN_UNREACHABLE, NOT_FOUND, BAD_FORMAT when the deal's header is none: anybody may open such a deal */
 export async function loadRepairable({ market }: ChainConnection, dealId: string): Promise<RepairableDeal> {
   const deal = await askChain(() => market.deal(dealId));
+  // A reorganisation took it back; it may come again.
+  if (deal.status === NONE) throw new PpioError("NOT_FOUND", `The chain does not know deal ${dealId} now.`, { retry: "later" });
   const slots = await askChain(() => market.slots(dealId));
   const stateOf = (status: bigint): DealSlot["state"] =>
     HELD.has(status) ? "held" : status === VACANT ? "vacant" : status === RESERVED ? "reserved" : "closed";

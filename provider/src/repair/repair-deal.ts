@@ -34,7 +34,7 @@ export async function planRepair(
 ): Promise<RepairPlan | undefined> {
   const [first] = vacant;
   if (first === undefined) return undefined;
-  const keeps = (await canKeepOne(context, deal, first)) ? [first] : [];
+  const keeps = (await canKeepOne(context, deal, first, period)) ? [first] : [];
   const others = vacant.slice(keeps.length);
   const takers = await findTakers(context, deal, others, period, signal);
   const slots: PlannedSlot[] = [

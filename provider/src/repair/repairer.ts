@@ -50,17 +50,18 @@ export class Repairer {
 
   /** Looks at what is due, and begins what may begin; repairs go on beside it. @throws CHAIN_UNREACHABLE */
   async round(signal: AbortSignal): Promise<void> {
-    const { chain, metrics, now, providerId } = this.#context;
-    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+    const { chain, metrics, providerId } = this.#context;
     for (const plan of this.#unfinished.values()) {
-      if (this.#isFree(plan.dealId)) this.#start(plan.dealId, () => this.#finish(plan, signal));
+      if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#finish(plan, signal));
     }
+    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
     await this.#vacancies.refresh();
     const deals = this.#vacancies.deals();
     metrics.set("ppio_vacant_deals", deals.length);
     const open = new Set(deals);
-    for (const dealId of this.#watched.keys()) if (!open.has(dealId) && !this.#running.has(dealId)) this.#watched.delete(dealId);
-    const due = deals.filter((dealId) => this.#isFree(dealId) && (this.#watched.get(dealId)?.nextAt ?? 0) <= now());
+    const isKnown = (dealId: string): boolean => open.has(dealId) || this.#running.has(dealId) || this.#unfinished.has(dealId);
+    for (const dealId of this.#watched.keys()) if (!isKnown(dealId)) this.#watched.delete(dealId);
+    const due = deals.filter((dealId) => this.#isFree(dealId) && this.#isDue(dealId));
     // After a great loss, each provider begins at another place.
     const first = due.length === 0 ? 0 : (providerId * PLACE_STEP) % due.length;
     for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) {
@@ -80,6 +81,10 @@ export class Repairer {
 
   #isFree(dealId: string): boolean {
     return this.#running.size < REPAIRS_AT_ONCE && !this.#running.has(dealId);
+  }
+
+  #isDue(dealId: string): boolean {
+    return (this.#watched.get(dealId)?.nextAt ?? 0) <= this.#context.now();
   }
 
   #watch(dealId: string): Watch {

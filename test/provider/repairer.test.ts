@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { hexlify, Wallet, ZeroAddress } from "ethers";
 import type { RepairContext } from "../../provider/dist/repair/context.js";
 import { Pace } from "../../provider/dist/repair/pace.js";
-import { Plans } from "../../provider/dist/repair/plans.js";
+import { Plans, type RepairPlan } from "../../provider/dist/repair/plans.js";
 import { Repairer } from "../../provider/dist/repair/repairer.js";
 import type { Vacancies } from "../../provider/dist/repair/vacancies.js";
 import { HEADER } from "../support/provider/slot.ts";
@@ -29,6 +29,7 @@ interface Stage {
   readonly sent: string[];
   /** States of the slots of each deal. */
   readonly slots: Map<string, bigint[]>;
+  readonly operator: string;
   readonly chain: {
     headers: Map<string, string>;
     evicted: bigint;
@@ -37,11 +38,18 @@ interface Stage {
     balanceWei: bigint;
     until: bigint;
     holder: bigint;
+    repairer: string;
   };
   round(): Promise<void>;
 }
 
-async function stage(options: { readonly config?: Partial<typeof CONFIG>; readonly deals?: readonly string[] } = {}): Promise<Stage> {
+async function stage(
+  options: {
+    readonly config?: Partial<typeof CONFIG>;
+    readonly deals?: readonly string[];
+    readonly unfinished?: readonly RepairPlan[];
+  } = {},
+): Promise<Stage> {
   const clock = { nowMs: 1_750_000_000_000 };
   const sent: string[] = [];
   const deals = options.deals ?? [GOOD];
@@ -54,6 +62,7 @@ async function stage(options: { readonly config?: Partial<typeof CONFIG>; readon
     balanceWei: 10n ** 24n,
     until: 0n,
     holder: 1n,
+    repairer: ZeroAddress,
   };
   const slotOf = (status: bigint, at: number) => ({
     root: `0x${"01".repeat(32)}`,
@@ -103,7 +112,7 @@ async function stage(options: { readonly config?: Partial<typeof CONFIG>; readon
       bondBps: async () => 100n,
       reservationSeconds: async () => 120n,
       creditOf: async () => 0n,
-      reservationOf: async () => ({ repairer: ZeroAddress, openedAt: 0n, until: chain.until, round: 0n }),
+      reservationOf: async () => ({ repairer: chain.repairer, openedAt: 0n, until: chain.until, round: 0n }),
       interface: { encodeFunctionData: () => "0x" },
     },
     token: { balanceOf: async () => chain.balanceWei, allowance: async () => 10n ** 30n },
@@ -131,14 +140,15 @@ async function stage(options: { readonly config?: Partial<typeof CONFIG>; readon
     offers: {},
   } as unknown as RepairContext;
   const plans = await Plans.open(join(await temporaryFolder(), "repairs"));
+  for (const plan of options.unfinished ?? []) await plans.save(plan);
   const vacancies = { refresh: async () => undefined, deals: () => deals, forget: () => undefined } as unknown as Vacancies;
-  const repairer = new Repairer(context, vacancies, plans, []);
+  const repairer = new Repairer(context, vacancies, plans, options.unfinished ?? []);
   const signal = new AbortController().signal;
   const round = async (): Promise<void> => {
     await repairer.round(signal);
     await repairer.close();
   };
-  return { repairer, plans, clock, sent, slots, chain, round };
+  return { repairer, plans, clock, sent, slots, operator: context.operator.address, chain, round };
 }
 
 describe("a repairer", () => {
@@ -239,5 +249,54 @@ describe("a repairer", () => {
     evicted.chain.evicted = 3n;
     await turn(evicted);
     expect(evicted.sent).to.deep.equal([]);
+  });
+
+  describe("after a start, with a plan of the process before", () => {
+    const plan: RepairPlan = { version: 1, dealId: GOOD, slots: [{ slotIndex: 1, providerId: PROVIDER_ID }], attempt: "before" };
+    const started = async (prepare: (on: Stage) => void): Promise<Stage> => {
+      const on = await stage({ unfinished: [plan] });
+      prepare(on);
+      await on.round();
+      return on;
+    };
+
+    it("forgets it when nothing was reserved", async () => {
+      const on = await started(() => undefined);
+      expect([on.sent, await on.plans.has(GOOD)]).to.deep.equal([[], false]);
+    });
+
+    it("gives a reservation back that has run out, and one over which the owner refilled the slot", async () => {
+      for (const status of [RESERVED, FILLED]) {
+        const on = await started(({ chain, slots, clock, operator }) => {
+          chain.repairer = operator;
+          chain.until = BigInt(clock.nowMs / 1000 + (status === RESERVED ? 5 : 100));
+          slots.set(GOOD, [FILLED, status, FILLED, FILLED]);
+        });
+        expect([on.sent, await on.plans.has(GOOD)], String(status)).to.deep.equal([[`repair-release/${GOOD}/1/0`], false]);
+      }
+    });
+
+    it("leaves another one's reservation alone", async () => {
+      const on = await started(({ chain, slots, clock }) => {
+        chain.repairer = Wallet.createRandom().address;
+        chain.until = BigInt(clock.nowMs / 1000 + 100);
+        slots.set(GOOD, [FILLED, RESERVED, FILLED, FILLED]);
+      });
+      expect([on.sent, await on.plans.has(GOOD)]).to.deep.equal([[], false]);
+    });
+
+    it("keeps it while the chain does not answer, and does not ask all the time", async () => {
+      const on = await stage({ unfinished: [plan] });
+      let asked = 0;
+      Object.defineProperty(on.chain, "repairer", {
+        get: () => {
+          asked += 1;
+          throw new Error("node away");
+        },
+      });
+      for (let at = 0; at < 5; at += 1) await on.round();
+      expect(await on.plans.has(GOOD)).to.equal(true);
+      expect(asked).to.be.at.most(3);
+    });
   });
 });

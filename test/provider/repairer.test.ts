@@ -260,8 +260,16 @@ describe("a repairer", () => {
       return on;
     };
 
-    it("forgets it when nothing was reserved", async () => {
+    it("sends the reservation again under the same name, and forgets it when another one was first", async () => {
       const on = await started(() => undefined);
+      expect([on.sent, await on.plans.has(GOOD)]).to.deep.equal([["repair-reserve/before"], false]);
+      on.clock.nowMs += 4_000;
+      await on.round();
+      expect(on.sent, "once").to.have.lengthOf(1);
+    });
+
+    it("forgets it when the slot is held again", async () => {
+      const on = await started(({ slots }) => void slots.set(GOOD, [FILLED, FILLED, FILLED, FILLED]));
       expect([on.sent, await on.plans.has(GOOD)]).to.deep.equal([[], false]);
     });
 
@@ -294,6 +302,7 @@ describe("a repairer", () => {
           throw new Error("node away");
         },
       });
+      on.slots.set(GOOD, [FILLED, RESERVED, FILLED, FILLED]);
       for (let at = 0; at < 5; at += 1) await on.round();
       expect(await on.plans.has(GOOD)).to.equal(true);
       expect(asked).to.be.at.most(3);

@@ -52,7 +52,7 @@ export class Repairer {
   async round(signal: AbortSignal): Promise<void> {
     const { chain, metrics, providerId } = this.#context;
     for (const plan of this.#unfinished.values()) {
-      if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#finish(plan, signal));
+      if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#resume(plan, signal));
     }
     if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
     await this.#vacancies.refresh();
@@ -177,9 +177,28 @@ export class Repairer {
   async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<void> {
     const plan = await planRepair(this.#context, deal, vacant, period, signal);
     if (plan === undefined || !(await this.#pays(deal, plan, period))) return;
-    await reservePlanned(this.#context, this.#plans, plan, deal);
-    this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId: deal.dealId, slots: plan.slots });
+    await this.#reserve(plan, deal);
     await this.#finish(plan, signal);
+  }
+
+  /** What is not known to be reserved is sent again under the same name: it may have been under way when the process before ended. */
+  async #resume(plan: RepairPlan, signal: AbortSignal): Promise<void> {
+    const deal = await loadRepairable(this.#context.chain, plan.dealId);
+    const isVacant = plan.slots.every(({ slotIndex }) => deal.slots[slotIndex]?.state === "vacant");
+    if (deal.isActive && isVacant) await this.#reserve(plan, deal);
+    await this.#finish(plan, signal);
+  }
+
+  async #reserve(plan: RepairPlan, deal: RepairableDeal): Promise<void> {
+    const { dealId, slots } = plan;
+    try {
+      await reservePlanned(this.#context, this.#plans, plan, deal);
+    } catch (error) {
+      if (await this.#plans.has(dealId)) this.#unfinished.set(dealId, plan);
+      else this.#unfinished.delete(dealId);
+      throw error;
+    }
+    this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId, slots });
   }
 
   /** Sees a reserved plan through. */

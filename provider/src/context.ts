@@ -2,6 +2,8 @@
 import type { SigningDomain } from "@ppio/core";
 import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
 import type { Wallet } from "ethers";
+import type { Alerts } from "./alerts/alerts.ts";
+import type { DamageDesk } from "./damage/damage-desk.ts";
 import type { ProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import type { SlotStore } from "./store/slot-store.ts";
@@ -17,6 +19,8 @@ export interface ProviderContext {
   readonly sender: Pick<TxSender, "send">;
   /** Uploads whose deal was seen on the chain; housekeeping fills it. */
   readonly dealt: Set<string>;
+  readonly damage: DamageDesk;
+  readonly alerts: Alerts;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

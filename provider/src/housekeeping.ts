@@ -2,10 +2,9 @@
 import { isPpioError } from "@ppio/core";
 import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
+import { isHeld, SLOT_CLOSED } from "./slot-status.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 
-/** Slot states of IStorageMarket in which somebody holds the slot: Filled, Challenged. */
-const HELD: ReadonlySet<bigint> = new Set([1n, 4n]);
 /** Settling costs gas; it is done once this many periods have come together, or at the end. */
 const SETTLE_EVERY_PERIODS = 20;
 /** Slots asked for at a time. */
@@ -20,7 +19,7 @@ export async function settleSlots(context: ProviderContext, inventory: Inventory
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
   const slots = await inChunks(inventory.all(), ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
   for (const [{ dealId, slotIndex }, slot] of slots) {
-    if (!HELD.has(slot.status) || Number(slot.providerId) !== providerId) {
+    if (!isHeld(slot.status) || Number(slot.providerId) !== providerId) {
       await settlePast(context, dealId, slotIndex, finalBefore);
       continue;
     }
@@ -52,7 +51,7 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
 
 /** Drops what nobody pays for, and remembers what has a deal. */
 export async function dropUnpaid(context: ProviderContext): Promise<void> {
-  const { chain, providerId, store, log, now, dealt } = context;
+  const { chain, store, log, now, dealt } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
@@ -61,16 +60,30 @@ export async function dropUnpaid(context: ProviderContext): Promise<void> {
   const slots = await inChunks(store.list(), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
-    const isOurs = Number(slot.providerId) === providerId;
-    if (isOurs) dealt.add(uploadId);
-    else dealt.delete(uploadId);
+    const until = await liveUntil(context, meta, slot);
+    if (until === undefined) dealt.delete(uploadId);
+    else dealt.add(uploadId);
     // Readers may come until the end of the last period, proofs until one later.
-    const isOver = isOurs ? current > Number(slot.liveUntil) + 1 : nowMs > awaitedUntil(context, meta);
+    const isOver = until === undefined ? nowMs > awaitedUntil(context, meta) : current > until + 1;
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
     dealt.delete(uploadId);
   }
+}
+
+interface SlotState {
+  readonly providerId: bigint;
+  readonly status: bigint;
+  readonly liveUntil: bigint;
+}
+
+/** First period in which the slot is not ours any more; undefined when we never had it, or it is on its way to us again. */
+async function liveUntil({ chain, providerId }: ProviderContext, meta: SlotMeta, slot: SlotState): Promise<number | undefined> {
+  if (Number(slot.providerId) === providerId && (isHeld(slot.status) || slot.status === SLOT_CLOSED)) return Number(slot.liveUntil);
+  // Lost or handed over: the tenure's last period is still to be proven.
+  const past = await chain.market.pastTenure(meta.dealId, meta.slotIndex, providerId);
+  return past.payGwei === 0n ? undefined : Number(past.untilPeriod);
 }
 
 /** Until when a slot without a deal of ours is kept, in Unix milliseconds: it is on its way, or an offer that is out binds. */

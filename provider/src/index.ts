@@ -1,6 +1,10 @@
+export { type Alert, type AlertKind, type AlertNotice, Alerts } from "./alerts/alerts.ts";
+export { Webhook } from "./alerts/webhook.ts";
 export { createProviderApp } from "./api/app.ts";
 export { PROVIDER_LIMITS, type ProviderLimits } from "./api/limits.ts";
 export type { ProviderContext } from "./context.ts";
+export { DamageDesk, type DamageFile, damageFile } from "./damage/damage-desk.ts";
+export { declareDamaged } from "./damage/declare.ts";
 export { dropUnpaid, settleSlots } from "./housekeeping.ts";
 export { checkIdentity } from "./identity.ts";
 export { createProviderMetrics } from "./metrics.ts";

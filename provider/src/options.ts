@@ -16,6 +16,7 @@ export const PROVIDER_OPTIONS = defineOptions({
   offerSeconds: { type: "integer", help: "how long a signed offer holds", default: "600", min: 1 },
   periodsMax: { type: "integer", help: "longest deal that is accepted, in periods", default: "1000000", min: 1, max: 0xffffffff },
   scrubBytesPerSecond: { type: "integer", help: "how fast stored slots are read again and checked; 0 for never", default: "8388608" },
+  alertUrl: { type: "string", help: "alerts are posted here as JSON; empty for none", default: "", secret: true },
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });
 

@@ -14,8 +14,12 @@ import {
   repeat,
   TxSender,
 } from "@ppio/daemon";
+import { Alerts } from "./alerts/alerts.ts";
+import { Webhook } from "./alerts/webhook.ts";
 import { createProviderApp } from "./api/app.ts";
 import type { ProviderContext } from "./context.ts";
+import { DamageDesk, damageFile } from "./damage/damage-desk.ts";
+import { declareDamaged } from "./damage/declare.ts";
 import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { checkIdentity } from "./identity.ts";
 import { createProviderMetrics } from "./metrics.ts";
@@ -23,6 +27,7 @@ import type { ProviderConfig } from "./options.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
+import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
@@ -60,6 +65,22 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   lifecycle.onStop("transactions", () => sender.close());
 
   const metrics = createProviderMetrics();
+  const alerts = openAlerts(config, providerId, lifecycle, log);
+  const onDamage = (meta: SlotMeta, error: PpioError): void => {
+    metrics.add("ppio_damage_found_total", 1);
+    const { row } = error.details;
+    // Slots that are cut short are found before there is a desk; it reads the list of the store.
+    damage?.suspect(meta.uploadId, typeof row === "number" ? row : undefined);
+  };
+  let damage: DamageDesk | undefined;
+  const store = await SlotStore.open({
+    dir: join(config.dataDir, "slots"),
+    capacityBytes: config.capacityBytes,
+    log,
+    onDamage,
+  });
+  damage = await DamageDesk.open({ store, file: damageFile(join(config.dataDir, "damage.json")), log, now: Date.now });
+  lifecycle.onStop("damage", () => damage?.flushed());
   const context: ProviderContext = {
     config,
     chain,
@@ -67,14 +88,11 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     operator,
     providerId,
     operatorEpoch: Number(operatorEpoch),
-    store: await SlotStore.open({
-      dir: join(config.dataDir, "slots"),
-      capacityBytes: config.capacityBytes,
-      log,
-      onDamage: () => metrics.add("ppio_damage_found_total", 1),
-    }),
+    store,
     sender,
     dealt: new Set(),
+    damage,
+    alerts,
     metrics,
     log,
     now: Date.now,
@@ -100,19 +118,27 @@ async function openFolder(dataDir: string, lifecycle: Lifecycle): Promise<void> 
 function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
   const { signal } = lifecycle;
   const { log } = context;
-  const proving = new Inventory(context.chain, context.providerId);
-  const keeping = new Inventory(context.chain, context.providerId);
+  const inventory = new Inventory(context.chain, context.providerId);
   const state: ProverState = { keptAfter: 0 };
   const loops = [
-    repeat({ name: "prove", intervalMs: PROVE_INTERVAL_MS, signal, log, work: () => proveDuePeriod(context, proving, state) }),
+    repeat({
+      name: "prove",
+      intervalMs: PROVE_INTERVAL_MS,
+      signal,
+      log,
+      work: async () => {
+        await proveDuePeriod(context, inventory, state);
+        await declareDamaged(context, state.keptAfter);
+      },
+    }),
     repeat({
       name: "housekeeping",
       intervalMs: HOUSEKEEPING_INTERVAL_MS,
       signal,
       log,
       work: async () => {
-        await keeping.refresh();
-        await settleSlots(context, keeping);
+        await inventory.refresh();
+        await settleSlots(context, inventory);
         await dropUnpaid(context);
       },
     }),
@@ -121,6 +147,14 @@ function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
     loops.push(repeat({ name: "scrub", intervalMs: SCRUB_INTERVAL_MS, signal, log, work: () => scrub(context, signal) }));
   }
   lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
+}
+
+function openAlerts({ alertUrl }: ProviderConfig, providerId: number, { signal, onStop }: Lifecycle, log: Logger): Alerts {
+  if (alertUrl === "") return new Alerts({ providerId, log, now: Date.now });
+  if (!URL.canParse(alertUrl)) throw new PpioError("CONFIG", '"alertUrl" is no URL; correct it or leave it empty.');
+  const webhook = new Webhook({ url: alertUrl, signal, log });
+  onStop("alerts", () => webhook.close());
+  return new Alerts({ providerId, log, now: Date.now, tell: (notice) => webhook.tell(notice) });
 }
 
 async function scrub({ store, config, metrics, log }: ProviderContext, signal: AbortSignal): Promise<void> {

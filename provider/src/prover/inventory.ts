@@ -32,6 +32,7 @@ export class Inventory {
   readonly #tenures = new Map<string, Tenure>();
   #seenDealEvents = new Set<string>();
   #intervals: readonly Interval[] = [];
+  #refreshing: Promise<void> | undefined;
 
   constructor(chain: ChainConnection, providerId: number) {
     const { rpc, book } = chain;
@@ -73,8 +74,15 @@ export class Inventory {
     return events.sort((a, b) => a.log.blockNumber - b.log.blockNumber || a.log.index - b.log.index).map(({ event }) => event);
   }
 
-  /** Reads what is new on the chain. */
-  async refresh(): Promise<void> {
+  /** Reads what is new on the chain; those who ask meanwhile wait for the same reading. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
     const offLine = await this.#chain.proofs.OFF_LINE_GWEI();
     const line = new Map<string, Interval>();
     const seen = new Set<string>();

@@ -52,7 +52,7 @@ export class CellReader {
       if (complete === 0) throw new PpioError("CORRUPT", "The slot's data is cut short on disk.");
       const cells = wanted.subarray(0, bytesOf(complete));
       const whole = check === "thorough" ? tree.countWhole(firstRow, cells) : tree.countWholeFast(firstRow, cells);
-      if (whole === 0) throw new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`);
+      if (whole === 0) throw new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`, { details: { row: firstRow } });
       return cells.subarray(0, bytesOf(whole));
     } catch (error) {
       throw explain(error);

@@ -37,7 +37,7 @@ export interface SlotStoreOptions {
   readonly diskFreeBytes?: () => Promise<number>;
   readonly now?: () => number;
   /** Told once per slot and start, when a byte is found that does not match the root. */
-  readonly onDamage?: (meta: SlotMeta) => void;
+  readonly onDamage?: (meta: SlotMeta, error: PpioError) => void;
   /** While an upload comes in; 8 MiB unless given. */
   readonly flushEveryBytes?: number;
   /** The disk; node:fs unless given. */
@@ -142,6 +142,17 @@ export class SlotStore {
   /** Neither tree nor data give the root: no cell of the slot can be served. */
   areRootsLost(uploadId: string): boolean {
     return this.#entries.get(uploadId)?.areRootsLost ?? false;
+  }
+
+  /** Read again, and every byte matched: what was met before was a fault of the reading. */
+  markWhole(uploadId: string): void {
+    const entry = this.#entries.get(uploadId);
+    if (entry !== undefined) entry.isDamaged = false;
+  }
+
+  /** Whether the folder is the one of the start. @throws IO */
+  checkDisk(): Promise<void> {
+    return this.#files.checkDisk();
   }
 
   /** Reserves space for a slot. @throws NO_SPACE, ALREADY_EXISTS, IO */
@@ -388,7 +399,7 @@ export class SlotStore {
       entry.isDamaged = true;
       const { uploadId, dealId, slotIndex } = entry.meta;
       this.#options.log.error("a slot is damaged on disk", { uploadId, dealId, slotIndex, error });
-      this.#options.onDamage?.(entry.meta);
+      this.#options.onDamage?.(entry.meta, error);
     }
     return error;
   }

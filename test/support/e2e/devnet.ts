@@ -51,10 +51,10 @@ export class Devnet {
     this.contracts = connectContracts(book, this.rpc);
   }
 
-  /** Brings one up with a funded wallet. */
-  static async start(providers: number): Promise<Devnet> {
+  /** Brings one up with a funded wallet; its processes get `env` beside their own. */
+  static async start(providers: number, env: Readonly<Record<string, string>> = {}): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)]);
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)], undefined, env);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book);

@@ -25,6 +25,7 @@ import {
 } from "@ppio/provider";
 import { getBytes, type HDNodeWallet, hexlify, Wallet, ZeroAddress } from "ethers";
 import { temporaryFolder } from "../temporary.ts";
+import { damageDesk, quietAlerts } from "./desks.ts";
 import { HEADER, makeSlot } from "./slot.ts";
 
 export const PROVIDER_ID = 7;
@@ -67,6 +68,7 @@ export const CONFIG: ProviderConfig = {
   offerSeconds: 600,
   periodsMax: 1_000,
   scrubBytesPerSecond: 0,
+  alertUrl: "",
   logLevel: "info",
 };
 
@@ -105,6 +107,8 @@ export async function startWorld(
     registry: { freeCollateral: () => answer(chain.freeCollateralWei) },
     market: { deal: () => answer({ status: chain.dealStatus }) },
   } as unknown as ChainConnection;
+  const store = await SlotStore.open({ dir: join(dir, "slots"), capacityBytes: config.capacityBytes, log, now: () => clock.nowMs });
+  const damage = await damageDesk(store, () => clock.nowMs);
   const context: ProviderContext = {
     config,
     chain: connection,
@@ -112,9 +116,11 @@ export async function startWorld(
     operator: new Wallet(operator.privateKey),
     providerId: PROVIDER_ID,
     operatorEpoch: 3,
-    store: await SlotStore.open({ dir: join(dir, "slots"), capacityBytes: config.capacityBytes, log, now: () => clock.nowMs }),
+    store,
     sender: { send: () => Promise.reject(new Error("nothing is sent here")) },
     dealt: new Set(),
+    damage,
+    alerts: quietAlerts(),
     metrics: createProviderMetrics(),
     log,
     now: () => clock.nowMs,

@@ -9,6 +9,8 @@ import {
   PpioToken__factory,
   type ProviderRegistry,
   ProviderRegistry__factory,
+  type SlotChallenges,
+  SlotChallenges__factory,
   type StorageMarket,
   StorageMarket__factory,
 } from "@ppio/core/contracts";
@@ -23,6 +25,7 @@ export interface ChainContracts {
   readonly market: StorageMarket;
   readonly proofs: PossessionProofs;
   readonly beacon: DrandBeacon;
+  readonly challenges: SlotChallenges;
 }
 
 export interface ChainConnection extends ChainContracts {
@@ -83,6 +86,7 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     market: StorageMarket__factory.connect(book.market, runner),
     proofs: PossessionProofs__factory.connect(book.proofs, runner),
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
+    challenges: SlotChallenges__factory.connect(book.challenges, runner),
   };
 }
 

@@ -6,6 +6,8 @@ import type { Alerts } from "./alerts/alerts.ts";
 import type { DamageDesk } from "./damage/damage-desk.ts";
 import type { ProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
+import type { Admission } from "./policy/admission.ts";
+import type { Pricing } from "./policy/pricing.ts";
 import type { SlotStore } from "./store/slot-store.ts";
 
 export interface ProviderContext {
@@ -21,6 +23,8 @@ export interface ProviderContext {
   readonly dealt: Set<string>;
   readonly damage: DamageDesk;
   readonly alerts: Alerts;
+  readonly admission: Admission;
+  readonly pricing: Pricing;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

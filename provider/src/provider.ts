@@ -11,29 +11,24 @@ import {
   listen,
   readAddressBookFile,
   removeLeftovers,
-  repeat,
   TxSender,
 } from "@ppio/daemon";
 import { Alerts } from "./alerts/alerts.ts";
 import { Webhook } from "./alerts/webhook.ts";
 import { createProviderApp } from "./api/app.ts";
 import type { ProviderContext } from "./context.ts";
+import { startControl } from "./control/control-server.ts";
 import { DamageDesk, damageFile } from "./damage/damage-desk.ts";
-import { declareDamaged } from "./damage/declare.ts";
-import { dropUnpaid, settleSlots } from "./housekeeping.ts";
+import { ExitDesk } from "./exit/exit-desk.ts";
 import { checkIdentity } from "./identity.ts";
+import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
+import { Admission } from "./policy/admission.ts";
+import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
-import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
-import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
-
-const PROVE_INTERVAL_MS = 1_000;
-const HOUSEKEEPING_INTERVAL_MS = 15_000;
-/** Between two scrubs; a scrub itself takes as long as its rate says. */
-const SCRUB_INTERVAL_MS = 60_000;
 
 export interface RunningProvider {
   readonly providerId: number;
@@ -93,14 +88,24 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     dealt: new Set(),
     damage,
     alerts,
+    admission: new Admission(),
+    pricing: new Pricing({ config, usedBytes: () => store.usedBytes, now: Date.now }),
     metrics,
     log,
     now: Date.now,
   };
   const listener = await listen(createProviderApp(context), { host: config.host, port: config.port });
   lifecycle.onStop("http", () => listener.close());
-  startLoops(context, lifecycle);
-  log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
+  const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
+  startLoops({ context, inventory: new Inventory(chain, providerId), exit, lifecycle });
+  const control = await startControl({ context, exit, lifecycle });
+  log.info("provider is ready", {
+    providerId,
+    url: listener.url,
+    statusPage: control.url,
+    usedBytes: context.store.usedBytes,
+    freeBytes: context.store.freeBytes,
+  });
   return { providerId, url: listener.url };
 }
 
@@ -115,58 +120,10 @@ async function openFolder(dataDir: string, lifecycle: Lifecycle): Promise<void> 
   await removeLeftovers(dataDir);
 }
 
-function startLoops(context: ProviderContext, lifecycle: Lifecycle): void {
-  const { signal } = lifecycle;
-  const { log } = context;
-  const inventory = new Inventory(context.chain, context.providerId);
-  const state: ProverState = { keptAfter: 0 };
-  const loops = [
-    repeat({
-      name: "prove",
-      intervalMs: PROVE_INTERVAL_MS,
-      signal,
-      log,
-      work: async () => {
-        await proveDuePeriod(context, inventory, state);
-        await declareDamaged(context, state.keptAfter);
-      },
-    }),
-    repeat({
-      name: "housekeeping",
-      intervalMs: HOUSEKEEPING_INTERVAL_MS,
-      signal,
-      log,
-      work: async () => {
-        await inventory.refresh();
-        await settleSlots(context, inventory);
-        await dropUnpaid(context);
-      },
-    }),
-  ];
-  if (context.config.scrubBytesPerSecond > 0) {
-    loops.push(repeat({ name: "scrub", intervalMs: SCRUB_INTERVAL_MS, signal, log, work: () => scrub(context, signal) }));
-  }
-  lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
-}
-
 function openAlerts({ alertUrl }: ProviderConfig, providerId: number, { signal, onStop }: Lifecycle, log: Logger): Alerts {
   if (alertUrl === "") return new Alerts({ providerId, log, now: Date.now });
   if (!URL.canParse(alertUrl)) throw new PpioError("CONFIG", '"alertUrl" is no URL; correct it or leave it empty.');
   const webhook = new Webhook({ url: alertUrl, signal, log });
   onStop("alerts", () => webhook.close());
   return new Alerts({ providerId, log, now: Date.now, tell: (notice) => webhook.tell(notice) });
-}
-
-async function scrub({ store, config, metrics, log }: ProviderContext, signal: AbortSignal): Promise<void> {
-  const report = await scrubOnce({
-    store,
-    bytesPerSecond: config.scrubBytesPerSecond,
-    position: scrubPositionFile(join(config.dataDir, "scrub.json")),
-    signal,
-    log,
-    onBytes: (bytes) => metrics.add("ppio_scrubbed_bytes_total", bytes),
-  });
-  if (signal.aborted) return;
-  metrics.add("ppio_scrubs_total", 1);
-  if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
 }

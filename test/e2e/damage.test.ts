@@ -1,17 +1,23 @@
-/** Bytes that rot on a provider's disk, on real processes: given up by itself, at a tenth; named when they are drawn, at half. */
+/**
+ * Single slots on real processes: challenged ones are answered for; those that rot on a provider's disk are given up by itself, at a tenth, and
+ * named when they are drawn, at half.
+ */
 import { randomBytes } from "node:crypto";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connectContracts } from "@ppio/daemon";
 import { expect } from "chai";
+import { NonceManager, Wallet } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
 
 const GWEI = 1_000_000_000n;
 const BPS = 10_000n;
 const CELL_BYTES = 65_536;
+const FILLED = 1n;
 const VACANT = 2n;
 
-describe("Damaged slots on a devnet", function () {
+describe("Challenged and damaged slots on a devnet", function () {
   this.timeout(180_000);
   let devnet: Devnet;
   const bytes = randomBytes(8_000_000);
@@ -66,6 +72,22 @@ describe("Damaged slots on a devnet", function () {
     expect(books.marketHolds).to.equal(books.marketOwes);
     expect(books.registryHolds).to.equal(books.registryOwes);
   }
+
+  it("are answered for in time, and the challenger's bond goes to the provider's owner", async () => {
+    const dealId = await put("asked");
+    const { registry, market } = devnet.contracts;
+    const { faucetKey } = JSON.parse(await readFile(devnet.path("devnet", "devnet.json"), "utf8")) as { faucetKey: string };
+    const challenger = new NonceManager(new Wallet(faucetKey, devnet.rpc));
+    const { token, challenges } = connectContracts(devnet.book, challenger);
+    const bondWei = await challenges.bondWei();
+    await (await token.faucet(challenger)).wait();
+    await (await token.approve(devnet.book.challenges, bondWei)).wait();
+    await (await challenges.open(dealId, 2)).wait();
+    await devnet.until(async () => (await challenges.queryFilter(challenges.filters.ChallengeAnswered(dealId, 2))).length > 0);
+    const { status, providerId } = await market.slot(dealId, 2);
+    expect(status).to.equal(FILLED);
+    expect(await challenges.creditOf(await registry.ownerOf(providerId))).to.equal(bondWei);
+  });
 
   it("are given up by their provider for a tenth of their collateral, half being the price of waiting, and are vacant", async () => {
     const dealId = await put("declared");

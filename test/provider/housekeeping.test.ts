@@ -2,11 +2,20 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PpioError } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
-import { checkIdentity, createProviderMetrics, dropUnpaid, Inventory, type ProviderContext, SlotStore, settleSlots } from "@ppio/provider";
+import {
+  Admission,
+  checkIdentity,
+  createProviderMetrics,
+  dropUnpaid,
+  Inventory,
+  type ProviderContext,
+  SlotStore,
+  settleSlots,
+} from "@ppio/provider";
 import { expect } from "chai";
 import { type TransactionReceipt, Wallet } from "ethers";
 import { codeOf, messageOf } from "../support/code-of.ts";
-import { damageDesk, quietAlerts } from "../support/provider/desks.ts";
+import { damageDesk, pricing, quietAlerts } from "../support/provider/desks.ts";
 import { FakeLine, MARKET_ABI } from "../support/provider/fake-line.ts";
 import { makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { BOOK, CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
@@ -51,6 +60,8 @@ async function openHouse(): Promise<House> {
     dealt: new Set(),
     damage,
     alerts: quietAlerts(),
+    admission: new Admission(),
+    pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,
     now,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { drandRandomness, drandSecretKey, PpioError, signDrandRound } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import {
+  Admission,
   type AlertNotice,
   createProviderMetrics,
   declareDamaged,
@@ -18,7 +19,7 @@ import { expect } from "chai";
 import { hexlify, type TransactionReceipt, Wallet } from "ethers";
 import fc from "fast-check";
 import { codeOf } from "../support/code-of.ts";
-import { damageDesk, quietAlerts } from "../support/provider/desks.ts";
+import { damageDesk, pricing, quietAlerts } from "../support/provider/desks.ts";
 import { FakeLine, MARKET_ABI } from "../support/provider/fake-line.ts";
 import { HEADER, makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
@@ -80,6 +81,8 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     dealt: new Set(),
     damage,
     alerts: quietAlerts(alerts),
+    admission: new Admission(),
+    pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,
     now: () => line.timestamp * 1000,

@@ -4,15 +4,22 @@ import { createHttpApp } from "@ppio/daemon";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
 import { withBulkRoutes } from "./bulk.ts";
+import { Gate } from "./gate.ts";
+import { addHandOverRoutes } from "./handovers.ts";
 import { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
+import { OfferDesk } from "./offers.ts";
 import { readRoute } from "./reads.ts";
 import { addStatusRoutes } from "./status.ts";
 import { addUploadRoutes, appendRoute } from "./uploads.ts";
 
 export function createProviderApp(context: ProviderContext, limits: ProviderLimits = PROVIDER_LIMITS): RequestListener {
+  // Whoever brings a slot: collateral is promised once, and hashing has one queue.
+  const offers = new OfferDesk(context);
+  const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   const addRoutes = (app: Express): void => {
     addStatusRoutes(app, context);
-    addUploadRoutes(app, context, limits);
+    addUploadRoutes(app, context, offers, finishes);
+    addHandOverRoutes(app, context, offers, finishes);
   };
   const control = createHttpApp(context.log, addRoutes, limits);
   return withBulkRoutes([appendRoute(context, limits), readRoute(context, limits)], control, context.log);

@@ -32,18 +32,22 @@ export class OfferDesk {
 
   /**
    * Makes a slot durable, whose bytes were found to have the root that `body` says, and signs an offer for it.
+   * @param leastCollateralWei what the slot's holder before had at risk
    * @throws REFUSED, NO_FUNDS, CHAIN_UNREACHABLE, and what `SlotStore.seal` throws
    */
-  async make(meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
+  async make(meta: SlotMeta, body: FinishUploadBody, leastCollateralWei = 0n): Promise<OfferBody> {
     const context = this.#context;
     const { config } = context;
     const header = headerOf(meta);
-    const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
+    const ownPay = payForSlot(context.pricing.askedWei, slotBytes(header));
     const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
     if (payPerPeriodWei < ownPay)
       throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
     if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
-    const collateralWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+    const ownCollateralWei = max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei);
+    const collateralWei = roundUpToGwei(max(ownCollateralWei, leastCollateralWei));
+    context.pricing.checkCollateral(collateralWei);
+    context.admission.check();
     await this.#reserve(meta.uploadId, collateralWei);
 
     const offer: Offer = {

@@ -1,6 +1,14 @@
 /** Strict reading of what strangers send. */
 
-import { type FinishUploadBody, type OpenUploadBody, PpioError, type ReadTicket, type TicketEnvelope } from "@ppio/core";
+import {
+  type FinishHandOverBody,
+  type FinishUploadBody,
+  type HandOverBody,
+  type OpenUploadBody,
+  PpioError,
+  type ReadTicket,
+  type TicketEnvelope,
+} from "@ppio/core";
 import { getAddress, isAddress, isHexString } from "ethers";
 
 function bad(field: string): PpioError {
@@ -65,6 +73,26 @@ export function parseFinishUpload(body: unknown): FinishUploadBody {
     renewUntil: integer(fields, "renewUntil", U32),
     ...(pay === undefined ? {} : { payPerPeriodWei: pay }),
   };
+}
+
+export function parseHandOver(body: unknown): HandOverBody {
+  const fields = object(body, "body");
+  const request = object(fields["request"], "request");
+  return {
+    request: {
+      dealId: hex(request, "dealId", 32).toLowerCase(),
+      slotIndex: integer(request, "slotIndex", 255),
+      fromProviderId: integer(request, "fromProviderId", U32),
+      toProviderId: integer(request, "toProviderId", U32),
+      expiry: integer(request, "expiry", Number.MAX_SAFE_INTEGER),
+    },
+    signature: hex(fields, "signature"),
+    dealSalt: hex(fields, "dealSalt", 32),
+  };
+}
+
+export function parseFinishHandOver(body: unknown): FinishHandOverBody {
+  return { ...parseHandOver(body), startBy: integer(object(body, "body"), "startBy", U32) };
 }
 
 const TICKET_SCHEME = "PPIO-Ticket ";

@@ -18,16 +18,31 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
       operatorEpoch: context.operatorEpoch,
       chainId: chain.book.chainId,
       market: chain.book.market,
-      pricePerGibPeriodWei: String(config.pricePerGibPeriodWei),
+      pricePerGibPeriodWei: String(context.pricing.quote()),
       collateralPeriods: config.collateralPeriods,
-      freeBytes: await store.availableBytes(),
+      freeBytes: context.admission.hindrances.length === 0 ? await store.availableBytes() : 0,
       maxReadBytes: READ_BYTES_MAX,
+      policy: {
+        periodsMin: config.periodsMin,
+        periodsMax: config.periodsMax,
+        minCollateralWei: String(config.minCollateralWei),
+        maxCollateralWei: String(config.maxCollateralWei),
+        priceRisePercent: config.priceRisePercent,
+        isOpenToAll: context.pricing.isOpenToAll,
+        hindrances: context.admission.hindrances,
+      },
     } satisfies ProviderInfo);
   });
   const check = keepFor(HEALTH_KEPT_MS, context.now, async () => ({
     disk: await passes(() => access(config.dataDir, constants.W_OK)),
     chain: await passes(() => chain.rpc.getBlockNumber()),
   }));
+  app.get("/v1/ready", async (_request, response) => {
+    const passed = await check();
+    const hindrances = context.admission.hindrances;
+    const isReady = passed.disk && passed.chain && hindrances.length === 0;
+    response.status(isReady ? 200 : 503).json({ status: isReady ? "ready" : "not ready", ...passed, hindrances });
+  });
   app.get("/v1/health", async (_request, response) => {
     const passed = await check();
     const status = passed.disk && passed.chain ? "ok" : "failing";
@@ -42,8 +57,11 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
   app.get("/v1/metrics", (_request, response) => {
     metrics.set("ppio_used_bytes", store.usedBytes);
     metrics.set("ppio_free_bytes", store.freeBytes);
-    metrics.set("ppio_slots", store.list().length);
+    metrics.set("ppio_slots", store.count);
     metrics.set("ppio_damaged_slots", store.damagedSlots);
+    metrics.set("ppio_open_alerts", context.alerts.open().length);
+    metrics.set("ppio_accepting", context.admission.hindrances.length === 0 ? 1 : 0);
+    metrics.set("ppio_price_wei", Number(context.pricing.presentWei));
     response.type("text/plain; version=0.0.4").send(metrics.render());
   });
 }

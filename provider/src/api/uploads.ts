@@ -22,7 +22,7 @@ import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
-import { checkBalance, OfferDesk } from "./offers.ts";
+import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 
 /** Deal status of IStorageMarket. */
@@ -30,9 +30,7 @@ const ACTIVE = 1n;
 /** What one body that comes in holds in memory. */
 const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
-export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits): void {
-  const offers = new OfferDesk(context);
-  const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
+export function addUploadRoutes(app: Express, context: ProviderContext, offers: OfferDesk, finishes: Gate): void {
   app.post("/v1/uploads", async (request, response) => {
     response.json(await openUpload(context, parseOpenUpload(request.body)));
   });
@@ -41,6 +39,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
   });
   app.post("/v1/uploads/:id/finish", async (request, response) => {
     const body = parseFinishUpload(request.body);
+    context.pricing.checkPeriods(body.periods);
     checkTerms(context, body);
     stateOf(context, request.params.id);
     const meta = await finishes.run(1, () => context.store.check(request.params.id, body.root));
@@ -69,7 +68,7 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
   return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
 }
 
-function stateOf(context: ProviderContext, uploadId: string): UploadState {
+export function stateOf(context: ProviderContext, uploadId: string): UploadState {
   const found = context.store.find(uploadId);
   if (found === undefined) throw new PpioError("NOT_FOUND", "There is no such upload here; open it first.");
   return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header) };
@@ -100,10 +99,12 @@ async function openUpload(context: ProviderContext, body: OpenUploadBody): Promi
     if (dealHeaderHash(known.header) === request.headerHash) return stateOf(context, uploadId);
     throw new PpioError("CONFLICT", "This slot was begun with another deal header; use a new deal salt.", { retry: "never" });
   }
+  context.admission.check();
+  context.pricing.checkPayer(request.payer);
   checkQuota(context, request.payer, slotBytes(header));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
   const { status } = await askChain(() => context.chain.market.deal(dealId));
-  if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.config.pricePerGibPeriodWei, slotBytes(header)));
+  if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
     uploadId,
@@ -124,7 +125,7 @@ async function openUpload(context: ProviderContext, body: OpenUploadBody): Promi
 }
 
 /** Bytes without a deal are bounded per payer, finished ones included. */
-function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
+export function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
   const undealt = context.store.list().filter((meta) => meta.payer === payer && !context.dealt.has(meta.uploadId));
   const total = undealt.reduce((sum, meta) => sum + slotBytes(headerOf(meta)), bytes);
   if (total > context.config.undealtBytesPerPayer) {
@@ -133,9 +134,6 @@ function checkQuota(context: ProviderContext, payer: string, bytes: number): voi
 }
 
 function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
-  if (body.periods === 0 || body.periods > config.periodsMax) {
-    throw new PpioError("REFUSED", `This provider takes deals of 1 to ${config.periodsMax} periods.`);
-  }
   if (body.renewUntil > body.startBy + config.periodsMax) {
     throw new PpioError("REFUSED", `This provider holds its price for at most ${config.periodsMax} periods.`);
   }

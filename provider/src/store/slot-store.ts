@@ -119,6 +119,11 @@ export class SlotStore {
     return [...this.#entries.values()].filter((entry) => entry.isDamaged).length;
   }
 
+  /** Slots held, and on their way in. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
   /** What can be promised: left of the capacity, and on the disk after all that was promised already. @throws IO */
   async availableBytes(): Promise<number> {
     const { dir, diskFreeBytes = () => this.#layer.freeBytes(dir) } = this.#options;

@@ -14,6 +14,7 @@ import {
 } from "@ppio/core";
 import { type ChainConnection, createLogger, type Listener, listen } from "@ppio/daemon";
 import {
+  Admission,
   createProviderApp,
   createProviderMetrics,
   PROVIDER_LIMITS,
@@ -25,7 +26,7 @@ import {
 } from "@ppio/provider";
 import { getBytes, type HDNodeWallet, hexlify, Wallet, ZeroAddress } from "ethers";
 import { temporaryFolder } from "../temporary.ts";
-import { damageDesk, quietAlerts } from "./desks.ts";
+import { damageDesk, pricing, quietAlerts } from "./desks.ts";
 import { HEADER, makeSlot } from "./slot.ts";
 
 export const PROVIDER_ID = 7;
@@ -59,14 +60,21 @@ export const CONFIG: ProviderConfig = {
   privateKey: "",
   host: "127.0.0.1",
   port: 0,
+  controlPort: 0,
   capacityBytes: 1 << 20,
   pricePerGibPeriodWei: 1n << 60n,
+  priceRisePercent: 0,
   collateralPeriods: 200,
   minCollateralWei: 0n,
+  maxCollateralWei: 0n,
   undealtBytesPerPayer: 1 << 19,
   undealtSeconds: 3_600,
   offerSeconds: 600,
+  periodsMin: 1,
   periodsMax: 1_000,
+  slotsMax: 1_000,
+  payersAllowed: "",
+  payersDenied: "",
   scrubBytesPerSecond: 0,
   alertUrl: "",
   logLevel: "info",
@@ -121,6 +129,8 @@ export async function startWorld(
     dealt: new Set(),
     damage,
     alerts: quietAlerts(),
+    admission: new Admission(),
+    pricing: pricing(config, store, () => clock.nowMs),
     metrics: createProviderMetrics(),
     log,
     now: () => clock.nowMs,

@@ -9,6 +9,11 @@ import type { SlotMeta } from "./store/slot-record.ts";
 const SETTLE_EVERY_PERIODS = 20;
 /** Slots asked for at a time. */
 const ASKED_AT_ONCE = 20;
+/** Slots looked at in one round. */
+const LOOKED_AT_MAX = 500;
+/** A slot that is paid for is looked at again after so many periods, in case its deal was ended early. */
+const LOOK_AGAIN_PERIODS = 12;
+const NEVER = 0xffffffff;
 /** An upload that keeps moving may take this many times as long as one that stands still. */
 const UPLOAD_PATIENCE = 24;
 
@@ -17,27 +22,39 @@ export async function settleSlots(context: ProviderContext, inventory: Inventory
   const { chain, providerId } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
-  const slots = await inChunks(inventory.all(), ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
-  for (const [{ dealId, slotIndex }, slot] of slots) {
+  const due = inventory.due(current, LOOKED_AT_MAX);
+  const slots = await inChunks(due, ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
+  for (const [interval, slot] of slots) {
+    const { dealId, slotIndex } = interval;
     if (!isHeld(slot.status) || Number(slot.providerId) !== providerId) {
-      await settlePast(context, dealId, slotIndex, finalBefore);
+      const isDone = await settlePast(context, dealId, slotIndex, finalBefore);
+      inventory.postpone(interval, isDone ? NEVER : current + 1);
       continue;
     }
-    const payable = Math.min(finalBefore, Number(slot.liveUntil)) - Number(slot.settledTo);
-    const hasEnded = current > Number(slot.liveUntil);
-    if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) continue;
+    const [liveUntil, settledTo] = [Number(slot.liveUntil), Number(slot.settledTo)];
+    const payable = Math.min(finalBefore, liveUntil) - settledTo;
+    const hasEnded = current > liveUntil;
+    if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) {
+      // Nothing can be due before; what changes the deal's end brings it back.
+      const next = Math.min(settledTo + SETTLE_EVERY_PERIODS, liveUntil + 1);
+      inventory.postpone(interval, Math.max(current + 1, next));
+      continue;
+    }
     const data = chain.market.interface.encodeFunctionData("settle", [dealId, [slotIndex]]);
     await sendSettlement(context, `settle/${dealId}/${slotIndex}/${slot.settledTo}`, data, { dealId, slotIndex });
+    inventory.postpone(interval, current + 1);
   }
 }
 
-/** Settles a tenure of ours that ended before its deal, once all of it is final. */
-async function settlePast(context: ProviderContext, dealId: string, slotIndex: number, finalBefore: number): Promise<void> {
+/** Settles a tenure of ours that ended before its deal, once all of it is final. True when there is nothing more to settle. */
+async function settlePast(context: ProviderContext, dealId: string, slotIndex: number, finalBefore: number): Promise<boolean> {
   const { chain, providerId } = context;
   const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
-  if (past.payGwei === 0n || past.isSettled || finalBefore < Number(past.untilPeriod)) return;
+  if (past.payGwei === 0n || past.isSettled) return true;
+  if (finalBefore < Number(past.untilPeriod)) return false;
   const data = chain.market.interface.encodeFunctionData("settleTenure", [dealId, slotIndex, providerId]);
   await sendSettlement(context, `settle-past/${dealId}/${slotIndex}/${past.settledTo}`, data, { dealId, slotIndex });
+  return false;
 }
 
 async function sendSettlement({ chain, sender, log }: ProviderContext, id: string, data: string, slot: object): Promise<void> {
@@ -49,26 +66,37 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   }
 }
 
-/** Drops what nobody pays for, and remembers what has a deal. */
-export async function dropUnpaid(context: ProviderContext): Promise<void> {
+/**
+ * Drops what nobody pays for, and remembers what has a deal.
+ * @param rests periods from which slots that are paid for are looked at again, by upload; kept from round to round
+ */
+export async function dropUnpaid(context: ProviderContext, rests: Map<string, number> = new Map()): Promise<void> {
   const { chain, store, log, now, dealt } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
-  const slots = await inChunks(store.list(), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  const due = store.list().filter(({ uploadId }) => (rests.get(uploadId) ?? 0) <= current);
+  const slots = await inChunks(due.slice(0, LOOKED_AT_MAX), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
     const until = await liveUntil(context, meta, slot);
-    if (until === undefined) dealt.delete(uploadId);
-    else dealt.add(uploadId);
+    if (until === undefined) {
+      dealt.delete(uploadId);
+      // So many that wait for a deal must not keep the others from being looked at.
+      if (due.length > LOOKED_AT_MAX) rests.set(uploadId, current + 1);
+    } else {
+      dealt.add(uploadId);
+      rests.set(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
+    }
     // Readers may come until the end of the last period, proofs until one later.
     const isOver = until === undefined ? nowMs > awaitedUntil(context, meta) : current > until + 1;
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
     dealt.delete(uploadId);
+    rests.delete(uploadId);
   }
 }
 

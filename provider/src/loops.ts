@@ -36,6 +36,7 @@ export function startLoops({ context, inventory, exit, lifecycle }: LoopOptions)
   const proving: ProverState = { keptAfter: 0 };
   const challenges = new ChallengeWatch(context);
   const mover = new SlotMover(context, exit, signal);
+  const rests = new Map<string, number>();
   let isCompared = false;
   const works: Readonly<Record<string, readonly [intervalMs: number, work: () => Promise<void>]>> = {
     prove: [
@@ -54,7 +55,7 @@ export function startLoops({ context, inventory, exit, lifecycle }: LoopOptions)
         if (!isCompared) await findAbsent(context, inventory);
         isCompared = true;
         await settleSlots(context, inventory);
-        await dropUnpaid(context);
+        await dropUnpaid(context, rests);
       },
     ],
     exit: [EXIT_INTERVAL_MS, () => mover.pass(inventory)],

@@ -34,8 +34,10 @@ export async function watchStanding({ chain, providerId, alerts, admission }: Pr
 export async function findAbsent({ chain, store, alerts }: ProviderContext, inventory: Inventory): Promise<void> {
   const current = Number(await chain.proofs.currentPeriod());
   const absent: string[] = [];
-  for (const [at, interval] of inventory.all().entries()) {
-    if (at % LOOKED_UP_AT_ONCE === 0) await new Promise(setImmediate);
+  let looked = 0;
+  for (const interval of inventory.all()) {
+    looked += 1;
+    if (looked % LOOKED_UP_AT_ONCE === 0) await new Promise(setImmediate);
     if (store.find(uploadIdOf(interval.dealId, interval.slotIndex)) !== undefined) continue;
     if (await inventory.isLive(interval, current)) absent.push(`${interval.dealId}/${interval.slotIndex}`);
   }

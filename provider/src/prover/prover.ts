@@ -78,7 +78,7 @@ async function tellMiss(
 /** Nothing live at the close of a period: nothing is owed. */
 async function owesProof({ chain, providerId }: ProviderContext, inventory: Inventory, period: number): Promise<boolean> {
   if ((await chain.proofs.lengthAt(providerId, period)) === 0n) return false;
-  for (const interval of inventory.all().toReversed()) if (await inventory.isLive(interval, period)) return true;
+  for (const interval of inventory.latest()) if (await inventory.isLive(interval, period)) return true;
   return false;
 }
 

@@ -146,6 +146,7 @@ export class FakeLine {
         isProven: async (_providerId: number, period: number) => this.proven.has(period),
         isVoid: async () => this.isVoid,
         lengthAt: async () => this.lengthGwei,
+        inventory: async () => ({ lengthGwei: this.lengthGwei, liveGwei: this.lengthGwei }),
         seedRound: async (period: number) => BigInt(period),
         samplesPerProof: async () => BigInt(SAMPLES),
         compactionOf: async () => ({ gapStartGwei: 0n, gapEndGwei: 0n, period: 0n }),

@@ -7,6 +7,7 @@ import type { DamageDesk } from "./damage/damage-desk.ts";
 import type { ProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import type { Admission } from "./policy/admission.ts";
+import type { Bandwidth } from "./policy/bandwidth.ts";
 import type { Pricing } from "./policy/pricing.ts";
 import type { SlotStore } from "./store/slot-store.ts";
 
@@ -25,6 +26,7 @@ export interface ProviderContext {
   readonly alerts: Alerts;
   readonly admission: Admission;
   readonly pricing: Pricing;
+  readonly bandwidth: Bandwidth;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

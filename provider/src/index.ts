@@ -13,6 +13,7 @@ export { checkIdentity } from "./identity.ts";
 export { createProviderMetrics } from "./metrics.ts";
 export { PROVIDER_OPTIONS, type ProviderConfig } from "./options.ts";
 export { Admission, type Hindrance } from "./policy/admission.ts";
+export { type Bandwidth, createBandwidth, isWithin, parseHours, TokenBucket } from "./policy/bandwidth.ts";
 export { watchFunds } from "./policy/funds.ts";
 export { Pricing } from "./policy/pricing.ts";
 export { Inventory } from "./prover/inventory.ts";

@@ -25,6 +25,7 @@ import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
 import { Admission } from "./policy/admission.ts";
+import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
@@ -89,6 +90,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     damage,
     alerts,
     admission: new Admission(),
+    bandwidth: createBandwidth({ config, now: Date.now }),
     pricing: new Pricing({ config, usedBytes: () => store.usedBytes, now: Date.now }),
     metrics,
     log,

@@ -5,6 +5,7 @@ import { createLogger } from "@ppio/daemon";
 import {
   Admission,
   checkIdentity,
+  createBandwidth,
   createProviderMetrics,
   dropUnpaid,
   Inventory,
@@ -61,6 +62,7 @@ async function openHouse(): Promise<House> {
     damage,
     alerts: quietAlerts(),
     admission: new Admission(),
+    bandwidth: createBandwidth({ config: CONFIG, now: now }),
     pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,

@@ -7,6 +7,7 @@ import { createLogger } from "@ppio/daemon";
 import {
   Admission,
   type AlertNotice,
+  createBandwidth,
   createProviderMetrics,
   declareDamaged,
   Inventory,
@@ -82,6 +83,7 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     damage,
     alerts: quietAlerts(alerts),
     admission: new Admission(),
+    bandwidth: createBandwidth({ config: CONFIG, now: () => 0 }),
     pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,

@@ -60,6 +60,7 @@ export function readRoute(context: ProviderContext, limits: ProviderLimits): Bul
       range,
     );
     const windowBytes = Math.min(Math.max(READ_WINDOW_BYTES, header.cellBytes), cellCount * header.cellBytes);
+    await context.bandwidth.upload.take(range.length);
     await gate.run(windowBytes, () =>
       buffers.lend((buffer) => answer(context, response, range, { buffer: buffer.subarray(0, windowBytes), stallMs: limits.stallMs })),
     );

@@ -58,10 +58,15 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     const offset = parseNumber(query("offset"), "offset");
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
+    const announced = Number(request.headers["content-length"] ?? 0);
+    await context.bandwidth.download.take(announced);
     try {
       await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
-      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
+      const taken = Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before);
+      context.metrics.add("ppio_uploaded_bytes_total", taken);
+      // A body that did not tell its length is paid for by those after it.
+      context.bandwidth.download.owe(Math.max(0, taken - announced));
     }
     answerJson(response, stateOf(context, id));
   };

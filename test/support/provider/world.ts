@@ -15,6 +15,7 @@ import {
 import { type ChainConnection, createLogger, type Listener, listen } from "@ppio/daemon";
 import {
   Admission,
+  createBandwidth,
   createProviderApp,
   createProviderMetrics,
   PROVIDER_LIMITS,
@@ -75,6 +76,9 @@ export const CONFIG: ProviderConfig = {
   slotsMax: 1_000,
   payersAllowed: "",
   payersDenied: "",
+  uploadBytesPerSecond: 0,
+  downloadBytesPerSecond: 0,
+  hours: "",
   scrubBytesPerSecond: 0,
   alertUrl: "",
   logLevel: "info",
@@ -130,6 +134,7 @@ export async function startWorld(
     damage,
     alerts: quietAlerts(),
     admission: new Admission(),
+    bandwidth: createBandwidth({ config: config, now: () => clock.nowMs }),
     pricing: pricing(config, store, () => clock.nowMs),
     metrics: createProviderMetrics(),
     log,

@@ -39,7 +39,7 @@ async function ours(): Promise<number> {
     tasks.map(async (own) => {
       for (; left > 0; ) {
         left -= 1;
-        await pool.seal(own);
+        await pool.run("seal", own);
       }
     }),
   );

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import type { ObjectSource } from "@ppio/client";
+import { freeLent } from "@ppio/core";
 import { openClient } from "../../cli/src/client/open-client.ts";
 import { openHome } from "../../cli/src/home.ts";
 import { GeneratedBytes } from "./generated.ts";
@@ -50,6 +51,8 @@ async function get({ key, range, isGenerated = false }: GetOrder) {
     if (length === 0) firstMs = performance.now() - since;
     if (isGenerated) generated.check((range?.offset ?? 0) + length, piece);
     length += piece.length;
+    // As the command does once a piece is written.
+    freeLent(piece);
   }
   return { ms: performance.now() - since, firstMs, length };
 }

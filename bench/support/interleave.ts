@@ -49,6 +49,19 @@ export async function rateOfAsync(action: () => Promise<unknown>, bytes: number)
   return fastest;
 }
 
+/** GB per second of this process's processor time, collector included: what is too long for a time slice is timed so. */
+export async function processorRateOf(action: () => unknown, bytes: number): Promise<number> {
+  const start = performance.now();
+  const before = process.cpuUsage();
+  let runs = 0;
+  do {
+    await action();
+    runs += 1;
+  } while (performance.now() - start < TURN_MS);
+  const { user, system } = process.cpuUsage(before);
+  return (runs * bytes) / (user + system) / 1e3;
+}
+
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

@@ -120,6 +120,7 @@ async function newState(providers: number): Promise<DevnetState> {
     faucetKey: key(),
     oracleKey: key(),
     providers: ports.map((port, at) => ({ name: `provider-${at + 1}`, providerId: 0, port, ownerKey: key(), operatorKey: key() })),
+    verifiers: [],
     processes: [],
   };
 }

@@ -1,5 +1,5 @@
 /** A batch of rows to seal, what it costs part by part with bare calls, and a thread that does nothing else. */
-import { createCipheriv, createSecretKey, randomBytes, randomFillSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes, randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { hashInto } from "@chainsafe/hashtree";
 import { createErasureCoder, NODE_BYTES, planObject, SimdMemory, SUITE_GCM_CTR } from "@ppio/core";
@@ -36,7 +36,7 @@ export function sealTask(object: number): SealTask {
 }
 
 /** The same work by bare calls: each returns after one batch. */
-export function bareParts(): { seal(): void; code(): void; tree(): void } {
+export function bareParts(): { seal(): void; open(): void; code(): void; tree(): void; check(): void } {
   const { k, n, cellBytes } = CODE;
   const [gcmKey, ctrKey] = [createSecretKey(random(32)), createSecretKey(random(32))];
   const [nonce, counter] = [random(12), new Uint8Array(16)];
@@ -45,6 +45,20 @@ export function bareParts(): { seal(): void; code(): void; tree(): void } {
   const cells = Array.from({ length: n }, () => randomFillSync(memory.allocate(cellBytes)));
   const coder = createErasureCoder(planObject({ sizeBytes: 1, ...CODE }).header, { memory });
   const levels = [new Uint8Array(cellBytes / 2), new Uint8Array(cellBytes / 4)] as const;
+  const hash = (some: readonly Uint8Array[]): void => {
+    for (const cell of some) {
+      let from: Uint8Array = cell;
+      for (let level = 0; from.length > NODE_BYTES; level += 1) {
+        const to = (levels[level % 2] ?? cell).subarray(0, from.length / 2);
+        hashInto(from, to);
+        from = to;
+      }
+    }
+  };
+  const opened = createCipheriv("aes-256-gcm", gcmKey, nonce);
+  const sealed = opened.update(frame);
+  opened.final();
+  const tag = opened.getAuthTag();
   return {
     seal() {
       for (let at = 0; at < ROWS * k; at += 1) {
@@ -62,17 +76,22 @@ export function bareParts(): { seal(): void; code(): void; tree(): void } {
     code() {
       for (let row = 0; row < ROWS; row += 1) coder.encode(cells.slice(0, k), cells.slice(k));
     },
-    tree() {
-      for (let row = 0; row < ROWS; row += 1) {
-        for (const cell of cells) {
-          let from: Uint8Array = cell;
-          for (let level = 0; from.length > NODE_BYTES; level += 1) {
-            const to = (levels[level % 2] ?? cell).subarray(0, from.length / 2);
-            hashInto(from, to);
-            from = to;
-          }
-        }
+    open() {
+      for (let at = 0; at < ROWS * k; at += 1) {
+        const outer = createCipheriv("aes-256-ctr", ctrKey, counter);
+        const body = outer.update(sealed);
+        const inner = createDecipheriv("aes-256-gcm", gcmKey, nonce);
+        inner.setAuthTag(tag);
+        const plain = inner.update(sealed);
+        inner.final();
+        for (const { buffer } of [body, plain]) buffer.transfer(0);
       }
+    },
+    tree() {
+      for (let row = 0; row < ROWS; row += 1) hash(cells);
+    },
+    check() {
+      for (let row = 0; row < ROWS; row += 1) hash(cells.slice(0, k));
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets and puts
- * that are under way. Everything in it that is secret has mode 0600.
+ * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets, and puts
+ * that are under way: attempts until they are paid for, then the journal. Everything in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -13,6 +13,7 @@ export interface Home {
   readonly walletFile: string;
   readonly headsDir: string;
   readonly putsDir: string;
+  readonly attemptsDir: string;
   readonly devnetDir: string;
 }
 
@@ -35,6 +36,7 @@ export function openHome(dir: string | undefined): Home {
     walletFile: join(path, "wallet.json"),
     headsDir: join(path, "heads"),
     putsDir: join(path, "puts"),
+    attemptsDir: join(path, "attempts"),
     devnetDir: join(path, "devnet"),
   };
 }

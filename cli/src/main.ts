@@ -7,7 +7,9 @@ import { addDevnetCommands } from "./commands/devnet.ts";
 import { addObjectCommands } from "./commands/objects.ts";
 import { addOracleCommands } from "./commands/oracle.ts";
 import { addProviderCommands } from "./commands/providers.ts";
+import { addRepairCommands } from "./commands/repair.ts";
 import { fail } from "./commands/runtime.ts";
+import { addVerifierCommands } from "./commands/verifier.ts";
 import { addWalletCommands } from "./commands/wallet.ts";
 import { createOutput } from "./output.ts";
 
@@ -28,7 +30,9 @@ function createProgram(): Command {
   addObjectCommands(program);
   addDealCommands(program);
   addProviderCommands(program);
+  addRepairCommands(program);
   addOracleCommands(program);
+  addVerifierCommands(program);
   addDevnetCommands(program);
   addDemoCommand(program);
   return program;

@@ -1,6 +1,6 @@
 /** The library's door: one object with a method per thing a developer wants to do. Everything it uses is passed in or has a default. */
 import { sha256 } from "@noble/hashes/sha2.js";
-import type { AddressBook } from "@ppio/core";
+import { type AddressBook, createFetchTransport, createProviderApi, type Transport } from "@ppio/core";
 import { JsonRpcProvider, type Provider, type Signer } from "ethers";
 import { parallelism, startWorker } from "#workers";
 import { createChain } from "./chain/chain.ts";
@@ -10,8 +10,6 @@ import { type DealSummary, listDeals } from "./deals/list-deals.ts";
 import { terminateDeal } from "./deals/terminate.ts";
 import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock, systemRandom } from "./deps.ts";
 import type { ByteRange } from "./get/read-object.ts";
-import { createProviderApi } from "./http/provider-api.ts";
-import { createFetchTransport, type Transport } from "./http/transport.ts";
 import { listBucketNames } from "./index/bucket-names.ts";
 import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 import { type ClientLimits, LIMITS_DEFAULT } from "./limits.ts";
@@ -26,6 +24,7 @@ import {
   statObject,
 } from "./objects/objects.ts";
 import { listProviders, type ProviderView } from "./providers/list.ts";
+import type { AttemptStore } from "./put/attempt-store.ts";
 import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
 import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
 import { type ResumedPut, resumePuts } from "./put/resume-puts.ts";
@@ -51,6 +50,8 @@ export interface ClientOptions {
   readonly headStore?: HeadStore;
   /** Where puts that are under way are noted, so that a crash between paying and listing loses nothing. */
   readonly journal?: PutJournal;
+  /** Where large objects on their way are noted, so that a put that is repeated after a cut sends only what is missing. */
+  readonly attempts?: AttemptStore;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -106,6 +107,7 @@ export function createClient(options: ClientOptions): Client {
     api: (endpoint) => createProviderApi(endpoint, transport),
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
+    attempts: options.attempts,
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),

@@ -1,12 +1,12 @@
 /** Everything the library's parts share: what was passed in, and handles made from it. */
 
-import type { BucketIndex } from "@ppio/core";
+import type { BucketIndex, ProviderApi } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
-import type { ProviderApi } from "./http/provider-api.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { AttemptStore } from "./put/attempt-store.ts";
 import type { PutJournal } from "./put/journal.ts";
 import type { Memory } from "./remember.ts";
 import type { WorkerPool } from "./workers/pool.ts";
@@ -21,6 +21,8 @@ export interface Context {
   readonly api: (endpoint: string) => ProviderApi;
   readonly headStore: HeadStore;
   readonly journal: PutJournal;
+  /** Without one, a put that was cut begins anew. */
+  readonly attempts: AttemptStore | undefined;
   readonly workers: WorkerPool;
   /** By deal id. */
   readonly deals: Memory<ReadableDeal>;

@@ -1,16 +1,18 @@
 /** @ppio/client: store, read, check and repair on the network; runs in Node and in browsers. */
+
+export { createFetchTransport, type Transport, type TransportRequest, type TransportResponse } from "@ppio/core";
 export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from "./chain/deal-view.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
 export type { DealSummary } from "./deals/list-deals.ts";
 export type { Clock, Hasher, Log, Random } from "./deps.ts";
 export type { ByteRange } from "./get/read-object.ts";
-export { createFetchTransport, type Transport, type TransportRequest, type TransportResponse } from "./http/transport.ts";
 export { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 export * from "./keys/index.ts";
 export type { ClientLimits } from "./limits.ts";
 export type { ObjectInfo, ObjectPart } from "./objects/object-info.ts";
 export type { DeletedObject, ObjectName, ObjectReader } from "./objects/objects.ts";
 export type { ProviderView } from "./providers/list.ts";
+export { type AttemptStore, createMemoryAttemptStore, MARK_BYTES, type StoredAttempt } from "./put/attempt-store.ts";
 export type { PutStage } from "./put/commit.ts";
 export { createMemoryJournal, type JournalRecord, type PutJournal } from "./put/journal.ts";
 export type { PutOptions, PutProgress, PutResult } from "./put/put-object.ts";

@@ -4,6 +4,8 @@ export interface ClientLimits {
   readonly putBufferBytes: number;
   /** Plain and coded bytes of a get or a repair that are held in memory at once. */
   readonly getBufferBytes: number;
+  /** Most bytes of a slot that one read asks for; they are taken as they are wanted. */
+  readonly readBytesMax: number;
   /** Most bytes in one request to a provider. */
   readonly requestBytesMax: number;
   /** Tries of one request whose connection failed, the first one included. */
@@ -16,6 +18,8 @@ export interface ClientLimits {
   readonly bytesPerSecondMin: number;
   /** Until enough answers were timed, a read is raced by a spare after this long. */
   readonly hedgeMs: number;
+  /** A provider of a put that makes no progress for so long may be late; a spare begins when it promises to be faster. */
+  readonly lateMs: number;
   /** Rounds of putting slots whose provider failed on spare providers. */
   readonly passesMax: number;
   /** Offers must be usable for this long. */
@@ -34,12 +38,14 @@ export interface ClientLimits {
 export const LIMITS_DEFAULT: ClientLimits = {
   putBufferBytes: 24 << 20,
   getBufferBytes: 24 << 20,
+  readBytesMax: 16 << 20,
   requestBytesMax: 1 << 20,
   triesMax: 5,
   pauseMs: 250,
   requestMs: 10_000,
   bytesPerSecondMin: 64 << 10,
   hedgeMs: 1_500,
+  lateMs: 1_500,
   passesMax: 8,
   offerSeconds: 900,
   authoritySeconds: 6 * 3600,

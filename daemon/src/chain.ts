@@ -3,6 +3,8 @@ import { type AddressBook, PpioError } from "@ppio/core";
 import {
   type DrandBeacon,
   DrandBeacon__factory,
+  type PenaltyPolicy,
+  PenaltyPolicy__factory,
   type PossessionProofs,
   PossessionProofs__factory,
   type PpioToken,
@@ -11,6 +13,8 @@ import {
   ProviderRegistry__factory,
   type SlotChallenges,
   SlotChallenges__factory,
+  type SlotRepair,
+  SlotRepair__factory,
   type StorageMarket,
   StorageMarket__factory,
 } from "@ppio/core/contracts";
@@ -24,8 +28,10 @@ export interface ChainContracts {
   readonly registry: ProviderRegistry;
   readonly market: StorageMarket;
   readonly proofs: PossessionProofs;
+  readonly policy: PenaltyPolicy;
   readonly beacon: DrandBeacon;
   readonly challenges: SlotChallenges;
+  readonly repair: SlotRepair;
 }
 
 export interface ChainConnection extends ChainContracts {
@@ -85,8 +91,10 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     registry: ProviderRegistry__factory.connect(book.registry, runner),
     market: StorageMarket__factory.connect(book.market, runner),
     proofs: PossessionProofs__factory.connect(book.proofs, runner),
+    policy: PenaltyPolicy__factory.connect(book.policy, runner),
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
     challenges: SlotChallenges__factory.connect(book.challenges, runner),
+    repair: SlotRepair__factory.connect(book.repair, runner),
   };
 }
 

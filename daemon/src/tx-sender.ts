@@ -145,7 +145,8 @@ export class TxSender {
     await this.#finishEarlier();
     const known = this.#journal.done.findLast((entry) => entry.id === id);
     const before = known === undefined ? null : await this.#receipt(known.hash);
-    if (before !== null) return before;
+    // A reorg may have taken it back, or mined it anew where it was refused; then it is sent again.
+    if (before?.status === 1) return before;
     const { wallet, rpc, signal } = this.#options;
     const gas = await this.#estimate(call);
     const nonce = await this.#ask(() => rpc.getTransactionCount(wallet.address, "latest"));

@@ -9,7 +9,7 @@ export const ORACLE_OPTIONS = defineOptions({
   port: { type: "integer", help: "port for health and metrics; 0 for any free one", default: "0" },
   beaconUrls: { type: "string", help: "drand endpoints, separated by commas; empty for the address book's", default: "" },
   relay: { type: "boolean", help: "bring beacon rounds to the chain", default: "true" },
-  reportMisses: { type: "boolean", help: "report periods that nobody proved", default: "true" },
+  reportMisses: { type: "boolean", help: "report periods that nobody proved, and mark those that are void", default: "true" },
   settle: { type: "boolean", help: "settle the slots of evicted providers and of ended deals", default: "true" },
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });

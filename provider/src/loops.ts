@@ -1,6 +1,7 @@
 /** What a provider does by itself, again and again. */
 import { join } from "node:path";
 import { type Lifecycle, repeat } from "@ppio/daemon";
+import type { OfferDesk } from "./api/offers.ts";
 import { ChallengeWatch } from "./challenges/challenge-watch.ts";
 import type { ProviderContext } from "./context.ts";
 import { declareDamaged } from "./damage/declare.ts";
@@ -11,6 +12,7 @@ import { watchFunds } from "./policy/funds.ts";
 import { findAbsent, watchDisk, watchStanding } from "./policy/watch.ts";
 import type { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
+import { runRepairs } from "./repair/start.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 
 const PROVE_INTERVAL_MS = 1_000;
@@ -27,10 +29,12 @@ export interface LoopOptions {
   readonly context: ProviderContext;
   readonly inventory: Inventory;
   readonly exit: ExitDesk;
+  /** The provider's one desk. */
+  readonly offers: OfferDesk;
   readonly lifecycle: Lifecycle;
 }
 
-export function startLoops({ context, inventory, exit, lifecycle }: LoopOptions): void {
+export function startLoops({ context, inventory, exit, offers, lifecycle }: LoopOptions): void {
   const { signal } = lifecycle;
   const { log, config } = context;
   const proving: ProverState = { keptAfter: 0 };
@@ -69,6 +73,7 @@ export function startLoops({ context, inventory, exit, lifecycle }: LoopOptions)
     ...(config.scrubBytesPerSecond > 0 ? { scrub: [SCRUB_INTERVAL_MS, () => scrub(context, signal)] } : {}),
   };
   const loops = Object.entries(works).map(([name, [intervalMs, work]]) => repeat({ name, intervalMs, signal, log, work }));
+  if (config.repair) loops.push(runRepairs(context, offers, signal));
   lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
 }
 
@@ -85,6 +90,7 @@ async function scrub({ store, config, metrics, alerts, log }: ProviderContext, s
     alerts.clear("disk-failing", "scrub");
     if (signal.aborted) return;
     metrics.add("ppio_scrubs_total", 1);
+    metrics.add("ppio_mended_slots_total", report.mendedSlots);
     if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
   } catch (error) {
     const message = `The scrub cannot read the disk: ${error instanceof Error ? error.message : String(error)}; look at the disk's health.`;

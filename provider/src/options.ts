@@ -27,6 +27,21 @@ export const PROVIDER_OPTIONS = defineOptions({
   hours: { type: "string", help: "when these caps hold, in UTC, such as 07:00-23:30; empty for always", default: "" },
   scrubBytesPerSecond: { type: "integer", help: "how fast stored slots are read again and checked; 0 for never", default: "8388608" },
   alertUrl: { type: "string", help: "alerts are posted here as JSON; empty for none", default: "", secret: true },
+  repair: { type: "boolean", help: "take vacant slots of deals, rebuild and fill them", default: "true" },
+  repairBelow: {
+    type: "integer",
+    help: "repair a deal when less of its spare slots than this live, in percent",
+    default: "75",
+    min: 1,
+    max: 100,
+  },
+  repairBytesPerSecond: {
+    type: "integer",
+    help: "traffic of repairs, each way: own ones, and others' that are served",
+    default: "8388608",
+    min: 65_536,
+  },
+  repairMinGainWei: { type: "wei", help: "least that a repair must earn, for the gas it costs", default: "0" },
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });
 

@@ -16,10 +16,13 @@ import {
 import { Alerts } from "./alerts/alerts.ts";
 import { Webhook } from "./alerts/webhook.ts";
 import { createProviderApp } from "./api/app.ts";
+import { PROVIDER_LIMITS } from "./api/limits.ts";
+import { OfferDesk } from "./api/offers.ts";
 import type { ProviderContext } from "./context.ts";
 import { startControl } from "./control/control-server.ts";
 import { DamageDesk, damageFile } from "./damage/damage-desk.ts";
 import { ExitDesk } from "./exit/exit-desk.ts";
+import { useFastKeccak } from "./fast-crypto.ts";
 import { checkIdentity } from "./identity.ts";
 import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";
@@ -28,8 +31,10 @@ import { Admission } from "./policy/admission.ts";
 import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
+import { nodeFileLayer } from "./store/file-layer.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
+import { watchedDisk } from "./store/watched-disk.ts";
 
 export interface RunningProvider {
   readonly providerId: number;
@@ -38,6 +43,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  useFastKeccak();
   await openFolder(config.dataDir, lifecycle);
 
   const book = await readAddressBookFile(config.network);
@@ -73,6 +79,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     dir: join(config.dataDir, "slots"),
     capacityBytes: config.capacityBytes,
     log,
+    files: watchedDisk(nodeFileLayer, () => metrics.add("ppio_disk_errors_total", 1)),
     onDamage,
   });
   damage = await DamageDesk.open({ store, file: damageFile(join(config.dataDir, "damage.json")), log, now: Date.now });
@@ -96,10 +103,11 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     log,
     now: Date.now,
   };
-  const listener = await listen(createProviderApp(context), { host: config.host, port: config.port });
+  const offers = new OfferDesk(context);
+  const listener = await listen(createProviderApp(context, PROVIDER_LIMITS, offers), { host: config.host, port: config.port });
   lifecycle.onStop("http", () => listener.close());
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
-  startLoops({ context, inventory: new Inventory(chain, providerId), exit, lifecycle });
+  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, lifecycle });
   const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {
     providerId,

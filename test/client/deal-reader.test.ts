@@ -1,5 +1,6 @@
 /** Reading a deal by what is remembered of it: providers that moved, and signatures that are looked for now and then. */
 import {
+  answerReader,
   answerRootsHash,
   cellRoots,
   cellRunProof,
@@ -14,7 +15,6 @@ import { expect } from "chai";
 import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { openReader } from "../../client/dist/get/deal-reader.js";
-import { answerReader } from "../../client/dist/http/body.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { createMemory } from "../../client/dist/remember.js";
 import { codeOf } from "../support/code-of.ts";
@@ -49,7 +49,7 @@ async function answerOf(signer: typeof operator): Promise<Uint8Array> {
 function readable(endpoint: string): Readable {
   const provider = { providerId: 1, owner: "", operator: operator.address, endpoint, failureDomain: "", evicted: false };
   const slot = { slotIndex: 0, root, leafCount, status: "Filled", provider };
-  return { deal: { dealId, header, slots: [slot] }, authorization: "ticket" } as unknown as Readable;
+  return { deal: { dealId, header, slots: [slot] }, authorization: "ticket", signed: new Set() } as unknown as Readable;
 }
 
 function contextWith(signerOf: (answer: number) => typeof operator, deals: Context["deals"]): { context: Context; asked: string[] } {
@@ -90,7 +90,7 @@ describe("reading a remembered deal", () => {
       get: (key) => memory.get(key, async () => now),
       forget: (key) => memory.forget(key),
     });
-    const reader = await openReader(context, dealId);
+    const reader = await openReader(context, { dealId });
     const slots = await reader.readRows(0, header.rows, [0]);
     expect(slots.get(0)).to.deep.equal(bytes);
     expect(new Set(asked)).to.deep.equal(new Set(["gone", "here"]));
@@ -103,11 +103,11 @@ describe("reading a remembered deal", () => {
       forget: (key) => memory.forget(key),
     });
     const first = contextWith(() => stranger, once(fresh()));
-    const refused = await openReader(first.context, dealId);
+    const refused = await openReader(first.context, { dealId });
     expect(await codeOf(() => refused.readRows(0, header.rows, [0]))).to.equal("UNRECOVERABLE");
 
     const second = contextWith((answer) => (answer === 1 ? operator : stranger), once(fresh()));
-    const reader = await openReader(second.context, dealId);
+    const reader = await openReader(second.context, { dealId });
     for (let run = 0; run < 2; run += 1) expect((await reader.readRows(0, header.rows, [0])).get(0)).to.deep.equal(bytes);
   });
 });

@@ -146,7 +146,7 @@ describe("sealing a source", function () {
   it("tells a worker's error, and keeps the worker", async () => {
     const bad = { ...plan, k: 0 };
     const task = { object: -1, seal: CONTEXT, plan: bad, firstRow: 0, rowCount: 1, plain: bytes, slots: [] };
-    expect(await codeOf(() => workers.seal(task))).to.equal("INTERNAL");
+    expect(await codeOf(() => workers.run("seal", task))).to.equal("BAD_FORMAT");
     const source = sealed(workers, plan, bytes);
     expect(await fillAll(source, plan, workers)).to.deep.equal(await sealedPlainly(plan, bytes));
   });

@@ -99,6 +99,19 @@ describe("sending transactions", () => {
     expect(node.seen).to.have.length(1);
   });
 
+  it("sends again what a reorganisation took back, also when it was mined anew and refused", async () => {
+    const { sender } = await open();
+    await sender.send("a", CALL);
+    const [raw] = node.seen;
+    node.forget();
+    node.revertsInBlock = true;
+    await node.rpc.send("eth_sendRawTransaction", [raw]);
+    node.revertsInBlock = false;
+    const receipt = await sender.send("a", CALL);
+    expect(receipt.status).to.equal(1);
+    expect(node.mined.map((tx) => tx.nonce)).to.deep.equal([0, 0, 1]);
+  });
+
   it("finishes what was under way before it sends anything new", async () => {
     node.minesAtOnce = false;
     const run = await open();

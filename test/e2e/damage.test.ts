@@ -24,7 +24,7 @@ describe("Challenged and damaged slots on a devnet", function () {
 
   before(async () => {
     // As many providers as slots: each holds one of every deal, and has more than the damaged one to prove.
-    devnet = await Devnet.start(4, { PPIO_SCRUB_BYTES_PER_SECOND: "0" });
+    devnet = await Devnet.start(4, { PPIO_SCRUB_BYTES_PER_SECOND: "0", PPIO_REPAIR: "false" });
     await writeFile(devnet.path("in"), bytes);
     await put("ballast");
   });

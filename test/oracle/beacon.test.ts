@@ -110,5 +110,52 @@ describe("the local beacon", () => {
       const stranger = await loadOrCreateBeaconKey(join(dir, "stranger.json"));
       expect(await codeOf(client([listener.url], fetch, hexlify(stranger.publicKey)).signatureOf(5))).to.equal("NETWORK");
     });
+
+    /** An endpoint that takes a request and never answers. */
+    const hangs: typeof fetch = (_input, init) =>
+      new Promise((_resolve, reject) => {
+        init?.signal?.addEventListener("abort", () => reject(new Error("aborted")), { once: true });
+      });
+    const named =
+      (behaviours: Readonly<Record<string, typeof fetch>>, asked: string[] = []): typeof fetch =>
+      (input, init) => {
+        const { hostname, pathname } = new URL(String(input));
+        asked.push(hostname);
+        return (behaviours[hostname] ?? fetch)(new URL(pathname, listener.url), init);
+      };
+
+    it("does not wait for an endpoint that hangs, and asks the one that answered first from then on", async () => {
+      const asked: string[] = [];
+      const drand = client(["http://hangs", "http://works"], named({ hangs }, asked));
+      expect(hexlify(await drand.signatureOf(5))).to.equal(hexlify(signDrandRound(key.secretKey, 5)));
+      expect(asked[0]).to.equal("hangs");
+      asked.length = 0;
+      await drand.signatureOf(6);
+      expect(new Set(asked)).to.deep.equal(new Set(["works"]));
+    });
+
+    it("tells of an endpoint that lies, takes the next one's word, and asks the liar last", async () => {
+      const lies: typeof fetch = async (input, init) => {
+        const body = (await (await fetch(input, init)).json()) as Record<string, unknown>;
+        const false_ = hexlify(signDrandRound(getBytes(`0x${"42".repeat(32)}`), 5));
+        const randomness = hexlify(drandRandomness(getBytes(false_))).slice(2);
+        return Response.json(String(input).includes("/public/") ? { ...body, signature: false_.slice(2), randomness } : body);
+      };
+      const lines: string[] = [];
+      const told = createLogger({ component: "test", write: (line) => lines.push(line) });
+      const asked: string[] = [];
+      const urls = ["http://lies", "http://works"];
+      const drand = createDrandClient({ urls, publicKey: hexlify(key.publicKey), log: told, fetch: named({ lies }, asked) });
+      expect(hexlify(await drand.signatureOf(5))).to.equal(hexlify(signDrandRound(key.secretKey, 5)));
+      expect(lines.join()).to.include("http://lies");
+      asked.length = 0;
+      await drand.signatureOf(5);
+      expect(asked).not.to.include("lies");
+    });
+
+    it("bounds what an endpoint sends", async () => {
+      const floods: typeof fetch = async () => new Response("x".repeat(100_000));
+      expect(await codeOf(client(["http://floods"], named({ floods })).signatureOf(5))).to.equal("NETWORK");
+    });
   });
 });

@@ -20,7 +20,7 @@ import { removeTemporaryFolders } from "../support/temporary.ts";
 const LEAVER_ID = 3;
 const GWEI = 1_000_000_000n;
 const PAY_GWEI = 1n << 41n;
-const COLLATERAL_GWEI = 1n << 45n;
+const COLLATERAL_GWEI = 1n << 44n;
 
 interface Given {
   readonly slot: TestSlot;

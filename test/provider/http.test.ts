@@ -382,6 +382,30 @@ describe("a provider over HTTP", () => {
       expect(metrics).to.include("ppio_corrupt_cells_total 4").and.include("ppio_damaged_slots 1");
     });
 
+    it("gives a range that is longer than any window, whatever the cells and wherever it begins and ends", async () => {
+      const wide = await startWorld({ config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26, pricePerGibPeriodWei: 1n } });
+      for (const [cellBytes, rows] of [
+        [4_096, 900],
+        [65_536, 60],
+        [1 << 20, 4],
+      ] as const) {
+        const upload = await store(wide, { ...HEADER, cellBytes, lastCellBytes: 1_152, rows });
+        const headers = await ticketHeaders(wide, upload);
+        const total = slotBytes(upload.header);
+        for (const [offset, end] of [
+          [0, total],
+          [128, total - 128],
+          [cellBytes, (rows - 1) * cellBytes],
+          [cellBytes - 128, cellBytes + 128],
+        ] as const) {
+          const body = new Uint8Array(await (await read(wide, upload, offset, end - offset, headers)).arrayBuffer());
+          const bytes = await verified(wide, upload, body, offset, end - offset);
+          expect(Buffer.compare(bytes, upload.data.subarray(offset, end)), `${cellBytes}: ${offset} to ${end}`).to.equal(0);
+        }
+      }
+      await wide.close();
+    });
+
     it("gives up a reader that takes nothing, and keeps serving others", async () => {
       const narrow = await startWorld({
         config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 },

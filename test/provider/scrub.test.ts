@@ -1,9 +1,10 @@
-import { open, readFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { slotBytes } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import { type ScrubOptions, type SlotMeta, SlotStore, scrubOnce, scrubPositionFile } from "@ppio/provider";
 import { expect } from "chai";
+import { codeOf } from "../support/code-of.ts";
 import { makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
 
@@ -59,7 +60,7 @@ describe("scrub", () => {
       waitedMs += ms;
     };
     const report = await scrub({ wait });
-    expect(report).to.deep.equal({ slots: 3, bytes: 3 * TOTAL, damagedCells: 0 });
+    expect(report).to.deep.equal({ slots: 3, bytes: 3 * TOTAL, damagedCells: 0, mendedSlots: 0 });
     expect(waitedMs).to.equal((3 * TOTAL * 1000) / (1 << 20));
   });
 
@@ -80,6 +81,39 @@ describe("scrub", () => {
     expect(JSON.parse(await readFile(join(folder, "scrub.json"), "utf8"))).to.include({ uploadId: slots[0]?.meta.uploadId, row: 2 });
     expect((await scrub()).bytes).to.equal(3 * TOTAL - (1 << 20));
     expect((await scrub()).bytes).to.equal(3 * TOTAL);
+  });
+
+  it("writes records and trees again that rotted while they are known, so that the next start finds every slot", async () => {
+    const dir = join(folder, "slots");
+    const paths = slots.flatMap(({ meta }, index) => [
+      ...(index === 1 ? [] : [join(dir, meta.uploadId, "meta.json")]),
+      ...(index === 2 ? [] : [join(dir, meta.uploadId, "roots")]),
+    ]);
+    const before = await Promise.all(paths.map((path) => readFile(path)));
+    for (const [index, path] of paths.entries()) {
+      const bytes = Buffer.from(before[index] ?? []);
+      bytes[40] = (bytes[40] ?? 0) ^ 4;
+      if (index === 0) await rm(path);
+      else await writeFile(path, bytes);
+    }
+    expect(await scrub()).to.include({ damagedCells: 0, mendedSlots: 3 });
+    expect(await Promise.all(paths.map((path) => readFile(path)))).to.deep.equal(before);
+    expect((await scrub()).mendedSlots).to.equal(0);
+    const again = await SlotStore.open({ dir, capacityBytes: 1 << 26, log });
+    expect(again.list()).to.have.length(3);
+    expect(again.slotsSetAside).to.equal(0);
+    expect(damaged).to.deep.equal([]);
+  });
+
+  it("mends nothing of a slot whose data is damaged, nor anything on a disk that went away", async () => {
+    const [first] = slots;
+    await flip(first ?? makeSlot(), 7);
+    await rm(join(folder, "slots", first?.meta.uploadId ?? "", "meta.json"));
+    expect(await scrub()).to.include({ damagedCells: 1, mendedSlots: 0 });
+    await rename(join(folder, "slots"), join(folder, "elsewhere"));
+    await mkdir(join(folder, "slots"));
+    expect(await codeOf(store.mend(slots[1]?.meta.uploadId ?? ""))).to.equal("IO");
+    expect(await readdir(join(folder, "slots")), "nothing is made in its place").to.deep.equal([]);
   });
 
   it("passes over a slot that is dropped meanwhile", async () => {

@@ -309,6 +309,8 @@ describe("slot store", () => {
       const [name = ""] = await readdir(at);
       expect(name).to.match(/^damaged-/);
       expect((await stat(join(at, name, "data"))).size).to.equal(TOTAL);
+      expect(store.slotsSetAside).to.equal(1);
+      expect((await openStore(at)).slotsSetAside, "as long as it lies there").to.equal(1);
     }
   });
 

@@ -14,6 +14,8 @@ import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts
 
 const KILLS = Number(process.env["STORE_KILLS"] ?? 10);
 const LINES_MAX = 60;
+/** Life, death and look of one process on a busy machine. */
+const KILL_MS_MAX = 15_000;
 const WRITER = fileURLToPath(new URL("../support/provider/store-writer.ts", import.meta.url));
 const log = createLogger({ component: "test", write: () => undefined });
 
@@ -36,7 +38,7 @@ describe("slot store of a process that is killed", () => {
 
   it(`has every acknowledged slot after each of ${KILLS} kills, and nothing more`, async function () {
     if (KILLS === 0) this.skip();
-    this.timeout(540_000);
+    this.timeout(KILL_MS_MAX * KILLS);
     const draw = drawer(7);
     const dir = join(await temporaryFolder(), "slots");
     const owed = new Set<number>();

@@ -40,6 +40,7 @@ import {
   planRecord,
   readAnswerMessage,
   readTicketMessage,
+  repairTicketMessage,
   type SlotShape,
   SUITE_GCM_CTR,
   slotRoot,
@@ -258,6 +259,7 @@ async function typedData() {
     Offer: await entry(offerMessage, offer),
     UploadRequest: await entry(uploadRequestMessage, upload),
     ReadTicket: await entry(readTicketMessage, ticket),
+    RepairTicket: await entry(repairTicketMessage, { providerId: 5, dealId, slotIndex: 3, expiry: 1_790_000_000 }),
     ReadAnswer: await entry(readAnswerMessage, answer),
   };
 }

@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ObjectSource } from "@ppio/client";
-import { PpioError } from "@ppio/core";
+import { freeLent, PpioError } from "@ppio/core";
 import { diskError, isErrno, syncFolder } from "@ppio/daemon";
+
+/** Gathered before they are written. */
+const WRITE_BYTES = 1 << 20;
 
 export interface OpenedSource {
   readonly source: ObjectSource;
@@ -87,9 +90,10 @@ export async function writeWhole(
     throw diskError(cause, path);
   }
   try {
-    for await (const piece of bytes) {
-      await writeFully(handle, piece, path);
-      onBytes(piece.length);
+    for await (const pieces of gathered(bytes, WRITE_BYTES)) {
+      await writeFully(handle, pieces, path);
+      onBytes(bytesOf(pieces));
+      pieces.forEach(freeLent);
     }
     await finish(handle, aside, path);
   } catch (error) {
@@ -110,9 +114,32 @@ async function finish(handle: FileHandle, aside: string, path: string): Promise<
   }
 }
 
-async function writeFully(handle: FileHandle, piece: Uint8Array, path: string): Promise<void> {
+/** Pieces in order, as many at once as make `bytesMin`. */
+async function* gathered(bytes: AsyncIterable<Uint8Array>, bytesMin: number): AsyncGenerator<readonly Uint8Array[]> {
+  let pieces: Uint8Array[] = [];
+  for await (const piece of bytes) {
+    pieces.push(piece);
+    if (bytesOf(pieces) < bytesMin) continue;
+    yield pieces;
+    pieces = [];
+  }
+  if (pieces.length > 0) yield pieces;
+}
+
+function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+async function writeFully(handle: FileHandle, pieces: readonly Uint8Array[], path: string): Promise<void> {
   try {
-    for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+    for (let rest = pieces; rest.length > 0; ) {
+      let { bytesWritten } = await handle.writev(rest);
+      rest = rest.flatMap((piece) => {
+        const written = Math.min(piece.length, bytesWritten);
+        bytesWritten -= written;
+        return written < piece.length ? [piece.subarray(written)] : [];
+      });
+    }
   } catch (cause) {
     throw diskError(cause, path);
   }

@@ -2,7 +2,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Transport, TransportRequest } from "@ppio/client";
-import { PpioError } from "@ppio/core";
+import { freeLent, PpioError } from "@ppio/core";
 import { isErrno } from "@ppio/daemon";
 
 const SOCKETS_PER_HOST_MAX = 8;
@@ -51,7 +51,10 @@ function send(
 /** Ending the iteration early gives the connection up. */
 async function* chunksOf(answer: IncomingMessage, url: URL): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of answer) yield chunk as Uint8Array;
+    for await (const chunk of answer) {
+      yield chunk as Uint8Array;
+      freeLent(chunk as Uint8Array);
+    }
   } catch (cause) {
     throw networkError(url, cause);
   }

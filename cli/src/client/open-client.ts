@@ -5,6 +5,7 @@ import type { AddressBook } from "@ppio/core";
 import { createLogger, createRpc, type LogLevel, readAddressBookFile } from "@ppio/daemon";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
+import { createFileAttemptStore } from "./attempts.ts";
 import { createNodeTransport } from "./http-transport.ts";
 import { createFileHeadStore, createFileJournal } from "./stores.ts";
 
@@ -42,6 +43,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     transport,
     headStore: createFileHeadStore(home.headsDir),
     journal: createFileJournal(home.putsDir),
+    attempts: createFileAttemptStore(home.attemptsDir),
     log,
     sha256: () => {
       const hash = createHash("sha256");

@@ -4,7 +4,7 @@ import { devnetDown } from "../devnet/down.ts";
 import { devnetRestart } from "../devnet/restart.ts";
 import { devnetPaths } from "../devnet/state.ts";
 import { devnetStatus } from "../devnet/status.ts";
-import { devnetUp, devnetWipe, PROVIDERS_MAX } from "../devnet/up.ts";
+import { devnetUp, devnetWipe, PROVIDERS_MAX, VERIFIERS_MAX } from "../devnet/up.ts";
 import { table } from "../output.ts";
 import { parseWhole } from "./numbers.ts";
 import { type Runtime, runCommand } from "./runtime.ts";
@@ -12,6 +12,7 @@ import { type Runtime, runCommand } from "./runtime.ts";
 interface UpFlags {
   readonly providers: number;
   readonly capacityBytes: number;
+  readonly verifiers: number;
 }
 
 export function addDevnetCommands(program: Command): void {
@@ -21,6 +22,7 @@ export function addDevnetCommands(program: Command): void {
     .description("start chain, contracts, beacon, oracle and providers; goes on where the last one stopped")
     .option("--providers <count>", "how many", parseWhole("--providers", 2, PROVIDERS_MAX), 10)
     .option("--capacity-bytes <bytes>", "space of each", parseWhole("--capacity-bytes", 1), 107_374_182_400)
+    .option("--verifiers <count>", "how many, with canary objects; 0, or 4 and more", parseWhole("--verifiers", 0, VERIFIERS_MAX), 0)
     .action((flags: UpFlags, command: Command) => runCommand(command, (runtime) => up(runtime, flags), { endsItself: true }));
   devnet
     .command("status")
@@ -70,6 +72,7 @@ async function up({ home, output, signal }: Runtime, flags: UpFlags): Promise<vo
     `chain      ${book.rpcUrl} (id ${book.chainId})`,
     `beacon     ${book.beaconUrl}`,
     `providers  ${state.providers.length}`,
+    ...(state.verifiers.length === 0 ? [] : [`verifiers  ${state.verifiers.length}`]),
     `network    ${paths.addressBook}`,
     "",
     'next: "ppio init" makes a wallet with test money, then "ppio put FILE ppio://bucket/key"',

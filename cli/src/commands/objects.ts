@@ -30,7 +30,7 @@ interface GetFlags {
 export function addObjectCommands(program: Command): void {
   program
     .command("put")
-    .description("store a file: sealed here, coded, spread over providers, paid for in advance")
+    .description("store a file: sealed here, coded, spread over providers, paid for in advance; repeated after a cut, it goes on")
     .argument("<file>", 'file to store; "-" for standard input')
     .argument("<uri>", "ppio://bucket/key; a key that ends with / gets the file's name")
     .option("--code <k/n>", "any k of n slots recover the object", "4/8")
@@ -123,6 +123,7 @@ async function put(
     const text = [
       `stored   ppio://${bucket}/${key}`,
       `size     ${formatBytes(result.sizeBytes)}, ${formatBytes(result.storedBytes)} on providers${overhead}`,
+      ...(result.resumedBytes === 0 ? [] : [`resumed  ${formatBytes(result.resumedBytes)} were there from a put that was cut`]),
       `sha256   ${result.sha256.slice(2)}`,
       `deal     ${result.dealId ?? "none: the object lives in its bucket's listing"}`,
       `escrow   ${formatTokens(result.escrowWei)} for ${flags.periods} periods, listing included`,

@@ -8,6 +8,7 @@ import { ProviderControl } from "../providers/control.ts";
 import { describeReport, describeStatus } from "../providers/describe.ts";
 import { claimPay } from "../providers/leave.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
+import { describeScore, readScoreHistory, readScores } from "../providers/scores.ts";
 import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { type DataDirFlags, dataDirOption, parseAddress, parseEndpoint, parseTokens, parseWhole, tokensOption } from "./numbers.ts";
@@ -78,17 +79,26 @@ export function addProviderCommands(program: Command): void {
     .command("ls")
     .description("list providers")
     .action((_flags: unknown, command: Command) =>
-      runWithClient(command, async ({ output, signal }, { client }) => {
-        const providers = await client.listProviders(signal);
+      runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
+        const listed = await client.listProviders(signal);
+        const scores = await refusals(() =>
+          readScores(
+            book,
+            rpc,
+            listed.map(({ providerId }) => providerId),
+          ),
+        );
+        const providers = listed.map((provider) => ({ ...provider, score: scores.get(provider.providerId) }));
         const rows = providers.map((p) => [
           String(p.providerId),
           p.endpoint,
           formatTokens(p.pricePerGibPeriodWei),
           p.info === undefined ? "-" : formatBytes(p.info.freeBytes),
           formatTokens(p.collateralWei),
+          describeScore(p.score),
           p.problem ?? "ok",
         ]);
-        const head = ["id", "endpoint", "per GiB and period", "free", "collateral", "state"];
+        const head = ["id", "endpoint", "per GiB and period", "free", "collateral", "service", "state"];
         output.result({ providers }, rows.length === 0 ? "no providers" : table(head, rows));
       }),
     );
@@ -106,7 +116,8 @@ export function addProviderCommands(program: Command): void {
           })
         : runWithClient(command, async ({ output, signal }, { book, rpc }) => {
             const status = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
-            output.result(status, describeStatus(status));
+            const scores = await refusals(() => readScoreHistory(book, rpc, providerId));
+            output.result({ ...status, scores }, describeStatus(status, scores));
           }),
     );
   provider

@@ -92,9 +92,10 @@ export const DEVNET_PARAMETERS: DeployParameters = {
   repair: { reservationSeconds: 120, bondBps: 100 },
   escrow: { delaySeconds: 120 },
   committee: {
-    termPeriods: 12,
-    commitPeriods: 4,
-    revealPeriods: 4,
+    // A term of 40 s: long enough to measure in, short enough to watch.
+    termPeriods: 4,
+    commitPeriods: 1,
+    revealPeriods: 1,
     leaveDelayTerms: 4,
     seatsMax: 9,
     seatsMin: 4,

@@ -1,7 +1,7 @@
 /** How the devnet starts the daemons: as a user would from a shell, keys in the environment where other users cannot see them. */
 import type { DeployParameters } from "../deploy/parameters.ts";
 import { LAUNCHER, startProcess, waitUntilReady } from "./processes.ts";
-import type { DevnetPaths, DevnetProcess, DevnetProvider, DevnetState } from "./state.ts";
+import type { DevnetPaths, DevnetProcess, DevnetProvider, DevnetState, DevnetVerifier } from "./state.ts";
 
 async function startDaemon(
   paths: DevnetPaths,
@@ -35,7 +35,21 @@ export function startProvider(paths: DevnetPaths, provider: DevnetProvider, capa
   const args = [
     ...["provider", "start", "--network", paths.addressBook, "--data-dir", paths.dataDir(provider.name)],
     ...["--port", String(provider.port), "--capacity-bytes", String(capacityBytes)],
+    // What is lost shall be seen to heal.
+    ...["--repair-below", "100"],
   ];
   const env = { PPIO_PRIVATE_KEY: provider.operatorKey };
   return startDaemon(paths, provider.name, args, env, `http://127.0.0.1:${provider.port}/v1/health`);
+}
+
+/** Reads of each provider in a term of 40 s. */
+const PROBES_PER_PROVIDER = 6;
+
+export function startVerifier(paths: DevnetPaths, verifier: DevnetVerifier): Promise<DevnetProcess> {
+  const { name, port, key } = verifier;
+  const args = [
+    ...["verifier", "start", "--network", paths.addressBook, "--data-dir", paths.dataDir(name), "--port", String(port)],
+    ...["--grants", paths.grants(name), "--probes-per-provider", String(PROBES_PER_PROVIDER)],
+  ];
+  return startDaemon(paths, name, args, { PPIO_PRIVATE_KEY: key }, `http://127.0.0.1:${port}/health`);
 }

@@ -2,7 +2,7 @@
 import { PpioError } from "@ppio/core";
 import { DEVNET_PARAMETERS } from "../deploy/parameters.ts";
 import { startChain } from "./chain.ts";
-import { startBeacon, startOracle, startProvider } from "./daemons.ts";
+import { startBeacon, startOracle, startProvider, startVerifier } from "./daemons.ts";
 import { stopProcesses } from "./processes.ts";
 import { type DevnetPaths, type DevnetProcess, type DevnetState, requireDevnet, writeDevnet } from "./state.ts";
 
@@ -23,6 +23,8 @@ function starterOf(paths: DevnetPaths, state: DevnetState, name: string): () => 
   if (name === "oracle") return () => startOracle(paths, state);
   const provider = state.providers.find((candidate) => candidate.name === name);
   if (provider !== undefined) return () => startProvider(paths, provider, state.capacityBytes);
-  const names = ["chain", "beacon", "oracle", ...state.providers.map((candidate) => candidate.name)];
+  const verifier = state.verifiers.find((candidate) => candidate.name === name);
+  if (verifier !== undefined) return () => startVerifier(paths, verifier);
+  const names = ["chain", "beacon", "oracle", ...[...state.providers, ...state.verifiers].map((candidate) => candidate.name)];
   throw new PpioError("NOT_FOUND", `The devnet has no process "${name}"; it has ${names.join(", ")}.`);
 }

@@ -21,6 +21,12 @@ export interface DevnetProvider {
   readonly operatorKey: string;
 }
 
+export interface DevnetVerifier {
+  readonly name: string;
+  readonly port: number;
+  readonly key: string;
+}
+
 export interface DevnetState {
   readonly version: 1;
   readonly chainPort: number;
@@ -33,6 +39,7 @@ export interface DevnetState {
   readonly faucetKey: string;
   readonly oracleKey: string;
   readonly providers: readonly DevnetProvider[];
+  readonly verifiers: readonly DevnetVerifier[];
   readonly processes: readonly DevnetProcess[];
 }
 
@@ -43,6 +50,8 @@ export interface DevnetPaths {
   readonly chainState: string;
   readonly beaconKey: string;
   readonly logs: string;
+  /** Canary grants of a verifier. */
+  grants(name: string): string;
   dataDir(name: string): string;
 }
 
@@ -54,6 +63,7 @@ export function devnetPaths(dir: string): DevnetPaths {
     chainState: join(dir, "chain.json"),
     beaconKey: join(dir, "beacon", "key.json"),
     logs: join(dir, "logs"),
+    grants: (name) => join(dir, "grants", name),
     dataDir: (name) => join(dir, name),
   };
 }
@@ -62,7 +72,8 @@ export async function readDevnet(paths: DevnetPaths): Promise<DevnetState | unde
   if (!existsSync(paths.stateFile)) return undefined;
   try {
     const state = JSON.parse(await readFile(paths.stateFile, "utf8")) as DevnetState;
-    if (state.version === 1) return state;
+    // One that was made before there were verifiers has none.
+    if (state.version === 1) return { ...state, verifiers: state.verifiers ?? [] };
   } catch {
     // Said below, with what to do.
   }

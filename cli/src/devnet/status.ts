@@ -39,7 +39,7 @@ export async function devnetStatus(paths: DevnetPaths): Promise<DevnetStatus> {
 
 function portOf(state: DevnetState, name: string): number {
   const fixed: Readonly<Record<string, number>> = { chain: state.chainPort, beacon: state.beaconPort, oracle: state.oraclePort };
-  return fixed[name] ?? state.providers.find((provider) => provider.name === name)?.port ?? 0;
+  return fixed[name] ?? [...state.providers, ...state.verifiers].find((one) => one.name === name)?.port ?? 0;
 }
 
 /** Nothing while the chain does not answer. */

@@ -12,11 +12,14 @@ import { DEVNET_CHAIN_ID, freePorts, giveCoin, startChain } from "./chain.ts";
 import { startBeacon, startOracle, startProvider } from "./daemons.ts";
 import { stopProcesses } from "./processes.ts";
 import { type DevnetPaths, type DevnetProcess, type DevnetState, isRunning, readDevnet, writeDevnet } from "./state.ts";
+import { startVerifiers } from "./verifiers.ts";
 
 export interface UpOptions {
   readonly paths: DevnetPaths;
   readonly providers: number;
   readonly capacityBytes: number;
+  /** 0, or enough for a committee. */
+  readonly verifiers?: number;
   readonly note: (line: string) => void;
   /** Looked at between the steps; what was started is ended again. */
   readonly signal: AbortSignal;
@@ -35,6 +38,9 @@ const PRICE_PER_GIB_PERIOD_WEI = 100_000_000_000_000n;
 /** Blocks come every second. */
 const DEPLOY_POLLING_MS = 100;
 export const PROVIDERS_MAX = 64;
+/** Fewer make no committee. */
+export const VERIFIERS_MIN = 4;
+export const VERIFIERS_MAX = 15;
 
 /** Starts a devnet, or goes on with the one that the folder holds. What was started is ended again when something fails. */
 export async function devnetUp(options: UpOptions): Promise<Devnet> {
@@ -87,6 +93,10 @@ async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUr
   // Those that came up first: one that failed must not leave the others unknown.
   for (const result of started) if (result.status === "fulfilled") await run.add(result.value);
   for (const result of started) if (result.status === "rejected") throw result.reason;
+  if (run.state.verifiers.length > 0) {
+    note(`making canary objects, and starting ${run.state.verifiers.length} verifiers`);
+    await startVerifiers({ paths, state: run.state, rpc, book, note, signal, onStarted: (process) => run.add(process) });
+  }
   note("the devnet is up");
   return { state: run.state, book, isNew };
 }
@@ -120,8 +130,13 @@ async function newState(options: UpOptions): Promise<DevnetState> {
   if (!Number.isInteger(options.providers) || options.providers < 2 || options.providers > PROVIDERS_MAX) {
     throw new PpioError("USAGE", `A devnet has 2 to ${PROVIDERS_MAX} providers.`);
   }
+  const { verifiers = 0 } = options;
+  if (verifiers !== 0 && (verifiers < VERIFIERS_MIN || verifiers > VERIFIERS_MAX)) {
+    throw new PpioError("USAGE", `A devnet has no verifiers, or ${VERIFIERS_MIN} to ${VERIFIERS_MAX}: fewer make no committee.`);
+  }
   await mkdir(options.paths.dir, { recursive: true, mode: 0o700 });
-  const [chainPort = 0, beaconPort = 0, oraclePort = 0, ...ports] = await freePorts(3 + options.providers);
+  const [chainPort = 0, beaconPort = 0, oraclePort = 0, ...all] = await freePorts(3 + options.providers + verifiers);
+  const ports = all.slice(0, options.providers);
   const key = (): string => Wallet.createRandom().privateKey;
   return {
     version: 1,
@@ -133,12 +148,14 @@ async function newState(options: UpOptions): Promise<DevnetState> {
     faucetKey: key(),
     oracleKey: key(),
     providers: ports.map((port, at) => ({ name: `provider-${at + 1}`, providerId: 0, port, ownerKey: key(), operatorKey: key() })),
+    verifiers: all.slice(options.providers).map((port, at) => ({ name: `verifier-${at + 1}`, port, key: key() })),
     processes: [],
   };
 }
 
 async function fund(rpc: JsonRpcProvider, state: DevnetState): Promise<void> {
   const keys = [state.faucetKey, state.oracleKey, ...state.providers.flatMap(({ ownerKey, operatorKey }) => [ownerKey, operatorKey])];
+  keys.push(...state.verifiers.map(({ key }) => key));
   await Promise.all(keys.map((key) => giveCoin(rpc, new Wallet(key).address, COIN_WEI)));
 }
 
@@ -169,11 +186,13 @@ async function registerAll(run: Run, rpc: JsonRpcProvider, book: AddressBook): P
     run.state.providers.map(async (provider) => {
       const owner = new Wallet(provider.ownerKey, rpc);
       const contracts = connectContracts(book, withGasMargin(owner));
-      await (await contracts.token.faucet(owner.address)).wait();
+      const operator = new Wallet(provider.operatorKey).address;
+      // The operator's are for the bonds of repairs.
+      for (const account of [owner.address, operator]) await (await contracts.token.faucet(account)).wait();
       const providerId = await registerProvider({
         contracts,
         owner,
-        operator: new Wallet(provider.operatorKey).address,
+        operator,
         endpoint: `http://127.0.0.1:${provider.port}`,
         pricePerGibPeriodWei: PRICE_PER_GIB_PERIOD_WEI,
         capacityBytes: run.state.capacityBytes,

@@ -1,18 +1,11 @@
 /** AES-256 by Node's OpenSSL: synchronous, several times as fast as WebCrypto there, which takes a turn in the thread pool per call. */
 import { type CipherGCMTypes, createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
+import { freeLent } from "@ppio/core/data";
 import { type AesKey, BLOCK_BYTES, counterAt, type ImportAesKey, TAG_BYTES, then } from "./aes.ts";
 
 const GCM: CipherGCMTypes = "aes-256-gcm";
 const CTR = "aes-256-ctr";
 const OPTIONS = { authTagLength: TAG_BYTES };
-
-/**
- * Frees the buffer that node:crypto made for a result. Left to the collector, which counts such memory, they cost a full collection
- * for every 32 MiB or so, and that takes about as long as to seal them.
- */
-function release(bytes: Buffer<ArrayBuffer>): void {
-  if (bytes.buffer.byteLength === bytes.length) bytes.buffer.transfer(0);
-}
 
 export const importAesKey: ImportAesKey = (bytes): AesKey => {
   const key = createSecretKey(bytes);
@@ -33,7 +26,7 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
       const body = cipher.update(plaintext);
       cipher.final();
       return then(take(body, 0), () => {
-        release(body);
+        freeLent(body);
         return take(cipher.getAuthTag(), plaintext.length);
       });
     },
@@ -51,7 +44,7 @@ export const importAesKey: ImportAesKey = (bytes): AesKey => {
       position += input.length;
       const output = keystream.update(input);
       return then(take(output), (result) => {
-        release(output);
+        freeLent(output);
         return result;
       });
     },

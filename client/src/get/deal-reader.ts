@@ -1,56 +1,102 @@
 /** A row reader over a deal of the chain: tickets, providers and verification wired together. */
 
-import { isPpioError } from "@ppio/core";
+import { type DealHeader, isPpioError } from "@ppio/core";
 import type { Chain } from "../chain/chain.ts";
 import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
+import { createInlinePool, type WorkerPool } from "../workers/pool.ts";
+import { createRoom, type Room } from "./room.ts";
 import { createRowReader, type RowReader } from "./row-reader.ts";
-import { issueTicket, readCells } from "./slot-reader.ts";
+import { openSlotAnswer } from "./slot-answer.ts";
+import { createSlotStream, type SlotStream } from "./slot-stream.ts";
+import { issueTicket } from "./ticket.ts";
 
 /** What a reader needs to know of a deal. The roots never change; its providers do, seldom. */
 export interface ReadableDeal {
   readonly deal: DealView;
   /** Value of the `authorization` header. The same ticket again is cheaper for a provider than a new one. */
   readonly authorization: string;
+  /** Slots of which an answer's signature was right. */
+  readonly signed: Set<number>;
 }
 
-/** Of the answers of a slot, the first one's signature is checked, and one in so many of the others. */
+/** Until an answer of a slot was signed as it must be, all signatures are checked; then one in so many. */
 const ANSWERS_PER_CHECK = 16;
 
+/** What is hashed at once on the thread that received it. */
+const CHECKED_BYTES = 128 << 10;
+
+/** A reader of a deal's rows, to be closed: what it asked for ahead is given up then. */
+export interface DealReader extends RowReader {
+  readonly header: DealHeader;
+  close(): void;
+}
+
+export interface ReadingOptions {
+  /** Where cells are checked; on the calling thread without it. */
+  readonly workers?: WorkerPool;
+  /** Where what is read lies; memory that is not used again without it. */
+  readonly room?: Room;
+  /** Rows of a slot from here on are not asked for ahead. All of it without this. */
+  readonly endRowOf?: (slotIndex: number) => number;
+  /** Slots that are not read at all. */
+  readonly without?: ReadonlySet<number>;
+}
+
+export interface OpenReaderOptions extends ReadingOptions {
+  readonly dealId: string;
+  readonly signal?: AbortSignal;
+}
+
 /** Reads a deal by what is remembered of it, and by what the chain says now when too few of the providers remembered serve it. */
-export async function openReader(context: Context, dealId: string, signal?: AbortSignal): Promise<RowReader & { readonly deal: DealView }> {
+export async function openReader(context: Context, options: OpenReaderOptions): Promise<DealReader> {
+  const { dealId, signal } = options;
   let isFresh = false;
   const look = () =>
     context.deals.get(dealId, () => {
       isFresh = true;
       return loadReadable(context, dealId, signal);
     });
-  const known = await look();
-  let reader = readerOf(context, known);
+  const first = readerOf(context, await look(), options);
+  const readers = [first];
+  let latest = Promise.resolve(first);
+  const renew = async (): Promise<DealReader> => {
+    isFresh = true;
+    context.deals.forget(dealId);
+    const reader = readerOf(context, await look(), options);
+    readers.push(reader);
+    return reader;
+  };
   return {
-    deal: known.deal,
-    failures: () => reader.failures(),
+    header: first.header,
+    failures: () => readers.at(-1)?.failures() ?? new Map(),
     async readRows(...request) {
+      const used = latest;
       try {
-        return await reader.readRows(...request);
+        return await (await used).readRows(...request);
       } catch (error) {
-        if (isFresh || !isPpioError(error, "UNRECOVERABLE")) throw error;
-        context.deals.forget(dealId);
-        reader = readerOf(context, await look());
-        return reader.readRows(...request);
+        if (!isPpioError(error, "UNRECOVERABLE")) throw error;
+        if (used === latest) {
+          if (isFresh) throw error;
+          latest = renew();
+        }
+        return (await latest).readRows(...request);
       }
+    },
+    close: () => {
+      for (const reader of readers) reader.close();
     },
   };
 }
 
-/** Reads `deal` as it was loaded, never from the slots in `without`. */
-export async function openReaderWithout(context: Context, deal: DealView, without: ReadonlySet<number>): Promise<RowReader> {
-  return readerOf(context, { deal, authorization: await ticketFor(context, deal) }, without);
+/** Reads `deal` as it was loaded. */
+export async function openReaderOf(context: Context, deal: DealView, options: ReadingOptions): Promise<DealReader> {
+  return readerOf(context, { deal, authorization: await ticketFor(context, deal), signed: new Set() }, options);
 }
 
 async function loadReadable(context: Context, dealId: string, signal: AbortSignal | undefined): Promise<ReadableDeal> {
   const deal = await loadDeal(context.chain, dealId, signal);
-  return { deal, authorization: await ticketFor(context, deal) };
+  return { deal, authorization: await ticketFor(context, deal), signed: new Set() };
 }
 
 function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }: DealView): Promise<string> {
@@ -58,37 +104,61 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
 }
 
 /** Slots whose provider is gone come last: it may still answer. */
-function readerOf(context: Context, { deal, authorization }: ReadableDeal, without: ReadonlySet<number> = new Set()): RowReader {
+function readerOf(context: Context, { deal, authorization, signed }: ReadableDeal, options: ReadingOptions): DealReader {
   const { chain, clock, limits, log } = context;
+  const { dealId, header } = deal;
+  const { workers = createInlinePool(), room = createRoom(false), endRowOf = () => header.rows, without = new Set() } = options;
   const usable = deal.slots.filter((slot) => !without.has(slot.slotIndex) && slot.provider.endpoint !== "");
   const isSound = (slotIndex: number): number => {
     const slot = deal.slots[slotIndex];
     return slot !== undefined && slot.status === "Filled" && !slot.provider.evicted ? 0 : 1;
   };
-  const answered = new Set<number>();
-  const isChecked = (slotIndex: number): boolean => {
-    if (answered.has(slotIndex)) return (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
-    answered.add(slotIndex);
-    return true;
+  const streams = new Map<number, SlotStream>();
+  const streamOf = (slotIndex: number): SlotStream => {
+    const known = streams.get(slotIndex);
+    if (known !== undefined) return known;
+    const slot = deal.slots[slotIndex];
+    if (slot === undefined) throw new RangeError(`no slot ${slotIndex}`);
+    const { endpoint, providerId } = slot.provider;
+    const answer = { dealId, header, slot, authorization, hasRoots, checkedBytes, currentOperator: operatorOf(chain, providerId) };
+    const stream = createSlotStream({
+      header,
+      endRow: endRowOf(slotIndex),
+      room,
+      rowsMax: Math.max(1, Math.floor(limits.readBytesMax / header.cellBytes)),
+      open: (firstRow, rowCount, signal) => {
+        const isSignatureChecked = !signed.has(slotIndex) || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
+        const request = { ...answer, isSignatureChecked, api: context.api(endpoint), domain: chain.domain };
+        const opened = openSlotAnswer(request, firstRow, rowCount, signal);
+        if (isSignatureChecked) opened.then(() => signed.add(slotIndex)).catch(() => {});
+        return opened;
+      },
+    });
+    streams.set(slotIndex, stream);
+    return stream;
   };
-  return createRowReader({
-    dealId: deal.dealId,
-    header: deal.header,
+  // A worker has to be told, so it is told of all that was read.
+  const checkedBytes = workers.size > 0 ? limits.getBufferBytes : CHECKED_BYTES;
+  const hasRoots = (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
+    workers.run("check", { header, firstRow, cells, roots });
+  const reader = createRowReader({
+    dealId,
+    header,
     slots: usable.map((slot) => slot.slotIndex).sort((a, b) => isSound(a) - isSound(b) || a - b),
     providerOf: (slotIndex) => deal.slots[slotIndex]?.provider.providerId ?? 0,
-    readCells: (slotIndex, firstRow, rowCount, signal) => {
-      const slot = deal.slots[slotIndex];
-      if (slot === undefined) return Promise.reject(new RangeError(`no slot ${slotIndex}`));
-      const { dealId, header } = deal;
-      const { endpoint, providerId } = slot.provider;
-      const request = { dealId, header, slot, authorization, isSignatureChecked: isChecked(slotIndex) };
-      const currentOperator = operatorOf(chain, providerId);
-      return readCells({ ...request, api: context.api(endpoint), domain: chain.domain, currentOperator }, firstRow, rowCount, signal);
-    },
+    readCells: async (slotIndex, ...rows) => streamOf(slotIndex).read(...rows),
+    room,
     limits,
     clock,
     log,
   });
+  return {
+    ...reader,
+    header,
+    close: () => {
+      for (const stream of streams.values()) stream.close();
+    },
+  };
 }
 
 function operatorOf(chain: Chain, providerId: number): () => Promise<string> {

@@ -2,13 +2,15 @@
  * Plaintext of a stored object, in order: reads batches of rows ahead of the consumer within a fixed amount of memory, opens the
  * frames, and cuts to the range asked for. Every byte was verified against the chain before it is opened.
  */
-import { cellLength, type Frame, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
+import { type Frame, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { throwIfAborted } from "../deps.ts";
-import { checkCommitment, createSealer, type Sealer } from "../seal/index.ts";
+import { checkCommitment, createSealer } from "../seal/index.ts";
+import { workersFor } from "../workers/pool.ts";
+import { newObject, type ObjectTask } from "../workers/tasks.ts";
 import { openReader } from "./deal-reader.ts";
-import type { RowReader } from "./row-reader.ts";
+import { createRoom } from "./room.ts";
 
 export interface ByteRange {
   readonly offset: number;
@@ -48,37 +50,55 @@ interface RowBatch {
 async function* readPart(context: Context, options: ReadObjectOptions, part: ManifestPart, from: number, to: number) {
   const { manifest, contentKey, signal } = options;
   const { k, n, cellBytes } = part.header;
-  const plan = planObject({ sizeBytes: part.sizeBytes, k, n, cellBytes });
+  const shape = { sizeBytes: part.sizeBytes, k, n, cellBytes };
+  const plan = planObject(shape);
   if (part.offset !== 0)
     throw new PpioError("BAD_FORMAT", "The object shares its deal with others, which this version cannot read; update it.");
   if (plan.header.rows !== part.header.rows || plan.header.lastCellBytes !== part.header.lastCellBytes) {
     throw new PpioError("BAD_FORMAT", "The manifest's deal header does not fit the object's size.");
   }
-  const sealer = createSealer(
-    {
-      contentKey,
-      applicationSecret: context.applicationSecret,
-      salt: part.salt,
-      fillKey: part.fillKey,
-      objectId: manifest.objectId,
-      objectVersion: manifest.objectVersion,
-      objectHeader: manifest.objectHeader,
-    },
-    cellBytes,
-  );
-  checkCommitment(sealer, part.commitment);
-  const reader = await openReader(context, hexlify(part.dealId), signal);
+  const seal = {
+    contentKey,
+    applicationSecret: context.applicationSecret,
+    salt: part.salt,
+    fillKey: part.fillKey,
+    objectId: manifest.objectId,
+    objectVersion: manifest.objectVersion,
+    objectHeader: manifest.objectHeader,
+  };
+  checkCommitment(createSealer(seal, cellBytes), part.commitment);
+  const task: ObjectTask = { object: newObject(), seal, plan: shape };
+  const workers = workersFor(context.workers, to - from);
+  const room = createRoom(workers.size > 0);
   const batches = planRowBatches(context, plan, from, to);
+  const lastCell = batches.at(-1)?.frames.at(-1)?.cell ?? 0;
+  const reader = await openReader(context, {
+    dealId: hexlify(part.dealId),
+    // Of the last row no cell behind the last one; coded cells may stand for any.
+    endRowOf: (slotIndex) => Math.floor(lastCell / k) + (slotIndex > lastCell % k && slotIndex < k ? 0 : 1),
+    workers,
+    room,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const openBatch = async ({ firstRow, rowCount, frames }: RowBatch): Promise<readonly Uint8Array[]> => {
+    const want = [...new Set(frames.map((frame) => frame.cell % k))];
+    const rows = await reader.readRows(firstRow, rowCount, want, stop.signal);
+    const slots = [...rows].map(([slotIndex, cells]) => ({ slotIndex, cells }));
+    const firstFrame = frames[0]?.index ?? 0;
+    const plaintext = await workers.run("open", { ...task, firstFrame, frameCount: frames.length, firstRow, slots });
+    for (const { cells } of slots) room.give(cells);
+    return plaintext;
+  };
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const ahead: Promise<Uint8Array[]>[] = [];
+  const ahead: Promise<readonly Uint8Array[]>[] = [];
   try {
     let next = 0;
     for (let at = 0; at < batches.length; at += 1) {
       throwIfAborted(signal);
       for (; next < batches.length && next < at + BATCHES_AHEAD; next += 1) {
-        const batch = openBatch(plan, reader, sealer, batches[next] as RowBatch, stop.signal);
+        const batch = openBatch(batches[next] as RowBatch);
         batch.catch(() => {});
         ahead.push(batch);
       }
@@ -93,6 +113,7 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   } finally {
     signal?.removeEventListener("abort", onAbort);
     stop.abort(new PpioError("CANCELLED", "The read was given up."));
+    reader.close();
   }
 }
 
@@ -103,7 +124,8 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
 function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: number): RowBatch[] {
   const { k, cellBytes } = plan.header;
   const { getBufferBytes, requestBytesMax } = context.limits;
-  const fitting = Math.floor(getBufferBytes / ((BATCHES_AHEAD + 1) * k * cellBytes));
+  // A batch is there twice while it is opened.
+  const fitting = Math.floor(getBufferBytes / (2 * (BATCHES_AHEAD + 1) * k * cellBytes));
   const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / cellBytes)));
   const firstFrame = plan.frameAt(from);
   const lastFrame = to > from ? plan.frameAt(to - 1) : firstFrame;
@@ -117,18 +139,4 @@ function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: nu
     batches.push({ firstRow, rowCount, frames: Array.from({ length: end - begin + 1 }, (_, at) => plan.frame(begin + at)) });
   }
   return batches;
-}
-
-async function openBatch(plan: ObjectPlan, reader: RowReader, sealer: Sealer, batch: RowBatch, signal: AbortSignal): Promise<Uint8Array[]> {
-  const { header } = plan;
-  const want = [...new Set(batch.frames.map((frame) => frame.cell % header.k))];
-  const slots = await reader.readRows(batch.firstRow, batch.rowCount, want, signal);
-  return Promise.all(
-    batch.frames.map((frame) => {
-      const row = Math.floor(frame.cell / header.k);
-      const offset = (row - batch.firstRow) * header.cellBytes;
-      const cell = slots.get(frame.cell % header.k)?.subarray(offset, offset + cellLength(header, row)) ?? new Uint8Array();
-      return sealer.openFrame(frame, cell);
-    }),
-  );
 }

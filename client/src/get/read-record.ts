@@ -1,7 +1,7 @@
 /** The bytes of a record that lies in a deal's data cells as it is; verified against the chain, not yet opened. */
 import { cellLength, PpioError } from "@ppio/core";
 import type { Context } from "../context.ts";
-import { openReader } from "./deal-reader.ts";
+import { type DealReader, openReader } from "./deal-reader.ts";
 
 export interface RecordPlace {
   readonly dealId: string;
@@ -12,8 +12,20 @@ export interface RecordPlace {
 
 /** @throws BAD_FORMAT when the deal is too small for the place */
 export async function readRecord(context: Context, place: RecordPlace, signal?: AbortSignal): Promise<Uint8Array> {
-  const reader = await openReader(context, place.dealId, signal);
-  const { header } = reader.deal;
+  const reader = await openReader(context, { dealId: place.dealId, ...(signal === undefined ? {} : { signal }) });
+  try {
+    return await readSealed(context, reader, place, signal);
+  } finally {
+    reader.close();
+  }
+}
+
+async function readSealed(
+  context: Context,
+  { header, readRows }: DealReader,
+  place: RecordPlace,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const { k, cellBytes, rows, lastCellBytes } = header;
   const streamBytes = (rows - 1) * k * cellBytes + k * lastCellBytes;
   if (place.offset + place.length > streamBytes || place.length === 0) {
@@ -25,7 +37,7 @@ export async function readRecord(context: Context, place: RecordPlace, signal?: 
   const lastRow = Math.min(rows - 1, Math.floor((place.offset + place.length - 1) / (k * cellBytes)));
   for (let first = Math.floor(place.offset / (k * cellBytes)); first <= lastRow; first += rowsPerBatch) {
     const count = Math.min(rowsPerBatch, lastRow + 1 - first);
-    const slots = await reader.readRows(first, count, columns, signal);
+    const slots = await readRows(first, count, columns, signal);
     for (let row = first; row < first + count; row += 1) {
       const length = cellLength(header, row);
       for (const column of columns) {

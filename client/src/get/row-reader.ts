@@ -3,10 +3,11 @@
  * slot, and missing cells are rebuilt. A slot that lied is not asked again; one that could not be reached gets another chance
  * only when nothing else is left.
  */
-import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, PpioError } from "@ppio/core";
+import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, isTransient, PpioError } from "@ppio/core";
 import { type Clock, type Log, NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
+import { lazy } from "../lazy.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
+import type { Room } from "./room.ts";
 
 /** Verified cells of one slot, back to back. */
 export type ReadSlotCells = (slotIndex: number, firstRow: number, rowCount: number, signal: AbortSignal) => Promise<Uint8Array>;
@@ -19,13 +20,18 @@ export interface RowReaderOptions {
   readonly slots: readonly number[];
   /** Who serves a slot, for messages. */
   readonly providerOf: (slotIndex: number) => number;
+  /** Where rebuilt cells go; cells that were read lie there already. */
+  readonly room: Room;
   readonly limits: ClientLimits;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 export interface RowReader {
-  /** Bytes of the wanted slots for rows [firstRow, firstRow + rowCount). @throws UNRECOVERABLE */
+  /**
+   * Bytes of the wanted slots for rows [firstRow, firstRow + rowCount), in memory of the reader's room, for the caller to give back.
+   * @throws UNRECOVERABLE
+   */
   readRows(firstRow: number, rowCount: number, want: readonly number[], signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
   /** Slots that failed so far, with the reason. */
   failures(): ReadonlyMap<number, PpioError>;
@@ -146,7 +152,7 @@ async function race(
     for (;;) {
       throwIfAborted(signal);
       if (want.every((slot) => have.has(slot))) return pick(have, want);
-      if (have.size >= header.k) return rebuild(context.coder(), have, want, length);
+      if (have.size >= header.k) return rebuild(context, have, want, length);
       fillUp();
       if (running.size === 0) return undefined;
       await waitForChange(context, running, stop.signal);
@@ -217,13 +223,14 @@ function pick(have: ReadonlyMap<number, Uint8Array>, want: readonly number[]): R
 }
 
 function rebuild(
-  coder: ErasureCoder,
+  { coder, room }: RaceContext,
   have: ReadonlyMap<number, Uint8Array>,
   want: readonly number[],
   length: number,
 ): ReadonlyMap<number, Uint8Array> {
-  const missing = new Map(want.filter((slot) => !have.has(slot)).map((slot) => [slot, new Uint8Array(length)] as const));
-  coder.reconstruct(have, missing);
+  const missing = new Map(want.filter((slot) => !have.has(slot)).map((slot) => [slot, room.take(length)] as const));
+  coder().reconstruct(have, missing);
+  for (const [slot, bytes] of have) if (!want.includes(slot)) room.give(bytes);
   return new Map(want.map((slot) => [slot, have.get(slot) ?? missing.get(slot) ?? new Uint8Array()] as const));
 }
 
@@ -247,12 +254,4 @@ function unrecoverable(options: RowReaderOptions, states: readonly SlotState[]):
     `Only ${good} of the ${header.k} slots that are needed can be read; unreadable are slots ${who}. To get the data, ${hint} and try again.`,
     { details: { dealId, k: header.k, n: header.n, readable: good, missing } },
   );
-}
-
-function lazy<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }

@@ -29,15 +29,26 @@ export interface ProviderView {
 }
 
 /** All providers of the registry, evicted and unreachable ones included. */
-export async function listProviders(context: Context, signal?: AbortSignal): Promise<ProviderView[]> {
+export function listProviders(context: Context, signal?: AbortSignal): Promise<ProviderView[]> {
+  return look(context, INFO_MS, signal);
+}
+
+/** The same for slots that are to be stored: who does not answer soon is not waited for, unless too few do. */
+export async function listProvidersSoon(context: Context, needed: number, signal?: AbortSignal): Promise<ProviderView[]> {
+  const views = await look(context, context.limits.lateMs, signal);
+  const usable = views.filter(({ problem }) => problem === undefined).length;
+  return usable < needed ? listProviders(context, signal) : views;
+}
+
+async function look(context: Context, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView[]> {
   const { chain } = context;
   const count = Number(await chain.read("number of providers", () => chain.registry.providerCount(), signal));
   const looked = Math.min(count, PROVIDERS_MAX);
   const ids = Array.from({ length: looked }, (_, at) => count - looked + 1 + at);
-  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, providerId, signal));
+  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, providerId, infoMs, signal));
 }
 
-export async function viewProvider(context: Context, providerId: number, signal?: AbortSignal): Promise<ProviderView> {
+async function viewProvider(context: Context, providerId: number, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView> {
   const { chain, clock } = context;
   const record = await chain.read("provider", () => chain.registry.getProvider(providerId), signal);
   const freeCollateralWei = await chain.read("free collateral", () => chain.registry.freeCollateral(providerId), signal);
@@ -57,7 +68,7 @@ export async function viewProvider(context: Context, providerId: number, signal?
   if (view.evictedAtPeriod !== 0) return { ...view, problem: `evicted in period ${view.evictedAtPeriod}` };
   const startedMs = clock.nowMs();
   try {
-    const info = await withDeadline(clock, INFO_MS, signal, `Provider ${providerId}`, (inner) => context.api(view.endpoint).info(inner));
+    const info = await withDeadline(clock, infoMs, signal, `Provider ${providerId}`, (inner) => context.api(view.endpoint).info(inner));
     const problem = contradiction(context, view, info);
     return { ...view, info, latencyMs: clock.nowMs() - startedMs, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {

@@ -27,6 +27,8 @@ export interface SelectOptions {
   /** Most spares beyond `needed`. */
   readonly spares: number;
   readonly exclude?: ReadonlySet<number>;
+  /** Providers that have a part of a slot of this deal already: taken first, and their room is taken already. */
+  readonly begun?: ReadonlySet<number>;
   /** Collateral that offers not yet on the chain will lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
   /** Owners and failure domains that hold slots of the deal already. */
@@ -52,7 +54,9 @@ export function selectCandidates(options: SelectOptions): Candidate[] {
       { details: { needed, fit: fit.map((candidate) => candidate.providerId), rejected } },
     );
   }
-  return spreadOut(fit, neighbours).slice(0, needed + spares);
+  const begun = fit.filter(({ providerId }) => options.begun?.has(providerId));
+  const others = fit.filter((candidate) => !begun.includes(candidate));
+  return [...begun, ...spreadOut(others, [...neighbours, ...begun])].slice(0, needed + spares);
 }
 
 function judge(provider: ProviderView, options: SelectOptions): Candidate | string {
@@ -60,7 +64,8 @@ function judge(provider: ProviderView, options: SelectOptions): Candidate | stri
   if (options.exclude?.has(provider.providerId)) return "has a slot of this deal or failed before";
   if (problem !== undefined) return problem;
   if (info === undefined) return "does not answer";
-  if (info.freeBytes < options.slotBytes) return `has ${info.freeBytes} bytes free, a slot has ${options.slotBytes}`;
+  if (info.freeBytes < options.slotBytes && options.begun?.has(provider.providerId) !== true)
+    return `has ${info.freeBytes} bytes free, a slot has ${options.slotBytes}`;
   const asked = payForSlot(BigInt(info.pricePerGibPeriodWei), options.slotBytes);
   if (options.payPerPeriodWei !== undefined && options.payPerPeriodWei < asked) return "asks for more than the deal pays";
   const payPerPeriodWei = options.payPerPeriodWei ?? asked;

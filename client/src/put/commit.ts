@@ -7,19 +7,22 @@ import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
 import { type LoadedBucket, loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
 import { addBucketName } from "../index/bucket-names.ts";
-import { listProviders } from "../providers/list.ts";
+import { listProvidersSoon } from "../providers/list.ts";
 import { openDeals } from "./open-deals.ts";
 import { type PendingPut, pendingId, sealPending } from "./pending.ts";
 
 export type PutStage = "stored" | "dealt" | "indexed";
 
-/** Opens the deals and moves the head; `onStage` says how far it got. */
-export async function commit(
-  context: Context,
-  pending: PendingPut,
-  onStage: (stage: PutStage) => void,
-  signal?: AbortSignal,
-): Promise<void> {
+export interface CommitOptions {
+  /** It is paid for, and the journal finishes the rest, whatever happens. */
+  readonly onDealt?: (() => Promise<void>) | undefined;
+  /** How far it got. */
+  readonly onStage?: (stage: PutStage) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Opens the deals and moves the head. */
+export async function commit(context: Context, pending: PendingPut, { onDealt, onStage, signal }: CommitOptions): Promise<void> {
   await context.journal.save(await sealPending(context, pending));
   try {
     await openDeals(context, pending.deals, signal);
@@ -27,9 +30,10 @@ export async function commit(
     if (isRefusal(error)) await context.journal.done(pendingId(pending));
     throw error;
   }
-  onStage("dealt");
+  await onDealt?.();
+  onStage?.("dealt");
   await indexPending(context, pending, signal);
-  onStage("indexed");
+  onStage?.("indexed");
 }
 
 /** The contract said no: nothing was opened and nothing will be. */
@@ -69,7 +73,7 @@ function isListedIn({ index }: LoadedBucket, { key, entry }: PendingPut): boolea
 
 /** A listing on top of the newest one, in a deal of its own. */
 async function mergeIndex(context: Context, { key, entry, code }: PendingPut, newest: LoadedBucket, signal: AbortSignal | undefined) {
-  const providers = await listProviders(context, signal);
+  const providers = await listProvidersSoon(context, code.n, signal);
   const index = withEntry(newest.index, key, entry);
   const extras = signal === undefined ? {} : { signal };
   const { stored, head } = await storeIndex(context, { ...code, index, loaded: newest, providers, ...extras });

@@ -1,11 +1,19 @@
 /** What a crash must not lose, as bytes: the deals about to be opened and the listing entry they are for. Sealed for the journal. */
-import { type BucketIndex, decodeDealHeader, decodeIndex, encodeDealHeader, encodeIndex, type IndexEntry, PpioError } from "@ppio/core";
+import {
+  type BucketIndex,
+  decodeDealHeader,
+  decodeIndex,
+  encodeDealHeader,
+  encodeIndex,
+  type IndexEntry,
+  PpioError,
+  type SlotOffer,
+} from "@ppio/core";
 import { getBytes, hexlify, toUtf8Bytes } from "ethers";
 import type { Context } from "../context.ts";
 import { listingKey } from "../keys/index.ts";
 import { openRecord, type RecordKeys, sealRecord } from "../seal/index.ts";
 import type { JournalRecord } from "./journal.ts";
-import type { SlotOffer } from "./offers.ts";
 import type { CodeOptions, PreparedDeal } from "./store-deal.ts";
 
 const VERSION = 1;
@@ -34,7 +42,8 @@ export function pendingId(pending: PendingPut): string {
 
 const NAMELESS = "";
 
-function keysOf({ masterSecret, applicationSecret }: Context, id: string): RecordKeys {
+/** Keys of what a host keeps for puts that are under way. @param id 0x hex */
+export function journalKeys({ masterSecret, applicationSecret }: Context, id: string): RecordKeys {
   return { key: listingKey(masterSecret, NAMELESS), applicationSecret, context: getBytes(id) };
 }
 
@@ -59,7 +68,7 @@ export async function sealPending(context: Context, pending: PendingPut): Promis
     head: hexlify(pending.head),
     superseded: pending.superseded,
   };
-  return { id, sealed: await sealRecord(keysOf(context, id), toUtf8Bytes(JSON.stringify(plain)), context.random) };
+  return { id, sealed: await sealRecord(journalKeys(context, id), toUtf8Bytes(JSON.stringify(plain)), context.random) };
 }
 
 interface PlainDeal {
@@ -81,7 +90,7 @@ interface Plain extends Omit<PendingPut, "bucket" | "entry" | "deals" | "raw" | 
 
 /** @throws WRONG_KEY, BAD_FORMAT */
 export async function openPending(context: Context, record: JournalRecord): Promise<PendingPut> {
-  const plain = JSON.parse(new TextDecoder().decode(await openRecord(keysOf(context, record.id), record.sealed))) as Plain;
+  const plain = JSON.parse(new TextDecoder().decode(await openRecord(journalKeys(context, record.id), record.sealed))) as Plain;
   if (plain.version !== VERSION)
     throw new PpioError("BAD_FORMAT", `The journal's version ${plain.version} is not known; use a newer program.`);
   const index = decodeIndex(getBytes(plain.index));

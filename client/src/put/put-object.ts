@@ -1,18 +1,18 @@
 /** Storing an object: sealed, coded, spread, dealt and listed. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { INLINE_BYTES_MAX, type IndexEntry, type Manifest, PpioError, payForSlot, planObject, slotBytes, withEntry } from "@ppio/core";
+import { INLINE_BYTES_MAX, type IndexEntry, PpioError, payForSlot, planObject, slotBytes, withEntry } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { loadBucket, storeIndex } from "../index/bucket.ts";
-import { keyContext, objectIdOf, wrapKey, wrappingKey } from "../keys/index.ts";
-import { listProviders, type ProviderView } from "../providers/list.ts";
+import { listProvidersSoon, type ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
 import { requireFunds } from "./open-deals.ts";
-import { type ObjectSource, readFully } from "./source.ts";
+import type { ObjectSource } from "./source.ts";
+import { storeData } from "./store-data.ts";
 import { type CodeOptions, escrowWeiOf, type PreparedDeal } from "./store-deal.ts";
-import { type StoredObject, storeObject } from "./store-object.ts";
+import { shapeOf } from "./store-object.ts";
 
 export interface PutProgress {
   readonly stage: "sending" | PutStage;
@@ -43,6 +43,8 @@ export interface PutResult {
   readonly sizeBytes: number;
   /** Bytes on all providers, listing included. */
   readonly storedBytes: number;
+  /** Bytes of those that were there already, by an earlier put of the same bytes that was cut. */
+  readonly resumedBytes: number;
   /** 0x hex. */
   readonly sha256: string;
   /** Taken when the deals opened, listing included. */
@@ -68,39 +70,54 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
   const loaded = await loadBucket(context, bucket, signal);
-  const providers = await listProviders(context, signal);
-  await requireFunds(context, estimateEscrowWei(providers, code, source.sizeBytes), signal);
+  const providers = await listProvidersSoon(context, options.n, signal);
+  await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
 
   const before = loaded.index.entries.find((entry) => entry.key === key);
   const progress = progressOf(options, code);
-  const { entry, data } = await storeData(context, options, code, providers, before, progress.sent);
-  const index = withEntry(loaded.index, key, entry);
-  const promisedWei = promises(data?.deal);
-  const listing = await storeIndex(context, {
+  const { entry, stored: data } = await storeData(context, {
     ...code,
-    index,
-    loaded,
-    providers,
-    promisedWei,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  progress.stage("stored");
-  const deals = [...(data === undefined ? [] : [data.deal]), listing.stored.deal];
-  const superseded = [loaded.dealId, dealIdOfEntry(before)].filter((dealId) => dealId !== undefined);
-  await commit(context, { bucket, key, entry, code, deals, raw: loaded.raw, head: listing.head, superseded }, progress.stage, signal);
-  return {
     bucket,
     key,
-    dealId: data?.deal.dealId,
-    indexDealId: listing.stored.deal.dealId,
-    sizeBytes: source.sizeBytes,
-    storedBytes: (data?.storedBytes ?? 0) + listing.stored.storedBytes,
-    sha256: hexlify(entry.content.kind === "inline" ? sha256(entry.content.bytes) : entry.content.manifest.sha256),
-    escrowWei: deals.reduce((sum, deal) => sum + escrowWeiOf(deal), 0n),
-    stages: progress.stages,
-    bytesInFlightMax: data?.bytesInFlightMax ?? listing.stored.bytesInFlightMax,
-    passes: data?.passes ?? listing.stored.passes,
-  };
+    source,
+    contentType: options.contentType ?? "application/octet-stream",
+    before,
+    providers,
+    onSent: progress.sent,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  try {
+    const index = withEntry(loaded.index, key, entry);
+    const listing = await storeIndex(context, {
+      ...code,
+      index,
+      loaded,
+      providers,
+      promisedWei: promises(data?.deal),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    progress.stage("stored");
+    const deals = [...(data === undefined ? [] : [data.deal]), listing.stored.deal];
+    const superseded = [loaded.dealId, dealIdOfEntry(before)].filter((dealId) => dealId !== undefined);
+    const pending = { bucket, key, entry, code, deals, raw: loaded.raw, head: listing.head, superseded };
+    await commit(context, pending, { onDealt: data?.attempt.done, onStage: progress.stage, signal });
+    return {
+      bucket,
+      key,
+      dealId: data?.deal.dealId,
+      indexDealId: listing.stored.deal.dealId,
+      sizeBytes: source.sizeBytes,
+      storedBytes: (data?.storedBytes ?? 0) + listing.stored.storedBytes,
+      resumedBytes: data?.resumedBytes ?? 0,
+      sha256: hexlify(entry.content.kind === "inline" ? sha256(entry.content.bytes) : entry.content.manifest.sha256),
+      escrowWei: deals.reduce((sum, deal) => sum + escrowWeiOf(deal), 0n),
+      stages: progress.stages,
+      bytesInFlightMax: data?.bytesInFlightMax ?? listing.stored.bytesInFlightMax,
+      passes: data?.passes ?? listing.stored.passes,
+    };
+  } finally {
+    await data?.attempt.close();
+  }
 }
 
 function checkKey(key: string): void {
@@ -120,61 +137,17 @@ function promises(deal: PreparedDeal | undefined): ReadonlyMap<number, bigint> {
 }
 
 /** What the data deal will take, from the providers' prices; the listing's deal comes on top and is small. */
-function estimateEscrowWei(providers: readonly ProviderView[], code: CodeOptions, sizeBytes: number): bigint {
-  if (sizeBytes <= INLINE_BYTES_MAX) return 1n;
-  const { k, n, cellBytes } = code;
-  const bytes = slotBytes(planObject({ sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) }).header);
-  const chosen = selectCandidates({ providers, slotBytes: bytes, needed: n, spares: 0 });
+function estimateEscrowWei(providers: readonly ProviderView[], code: CodeOptions, source: ObjectSource): bigint {
+  if (source.sizeBytes <= INLINE_BYTES_MAX) return 1n;
+  const bytes = slotBytes(planObject(shapeOf({ ...code, source })).header);
+  const chosen = selectCandidates({ providers, slotBytes: bytes, needed: code.n, spares: 0 });
   const perPeriodWei = chosen.reduce((sum, { info }) => sum + payForSlot(BigInt(info.pricePerGibPeriodWei), bytes), 0n);
   return perPeriodWei * BigInt(code.periods);
 }
 
-interface StoredData {
-  readonly entry: IndexEntry;
-  readonly data?: StoredObject;
-}
-
-async function storeData(
-  context: Context,
-  options: PutOptions,
-  code: CodeOptions,
-  providers: readonly ProviderView[],
-  before: IndexEntry | undefined,
-  onSent: (bytes: number) => void,
-): Promise<StoredData> {
-  const { bucket, key, source, contentType = "application/octet-stream", signal } = options;
-  const modifiedAt = Math.max(context.clock.nowMs(), (before?.modifiedAt ?? 0) + 1);
-  if (source.sizeBytes <= INLINE_BYTES_MAX) {
-    const bytes = await readFully(source, source.sizeBytes);
-    return { entry: { key, modifiedAt, content: { kind: "inline", bytes, contentType } } };
-  }
-  const objectId = objectIdOf(context.masterSecret, bucket, key);
-  const objectVersion = modifiedAt;
-  const contentKey = context.random(32);
-  const wrapping = wrappingKey(context.masterSecret, bucket, key);
-  const data = await storeObject(context, {
-    ...code,
-    source,
-    objectId,
-    objectVersion,
-    contentType,
-    contentKey,
-    wrappedKey: await wrapKey(wrapping, contentKey, keyContext(objectId, objectVersion), context.random),
-    providers,
-    onSent,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const manifest: Manifest = data.manifest;
-  return { entry: { key, modifiedAt, content: { kind: "stored", manifest } }, data };
-}
-
 function progressOf(options: PutOptions, code: CodeOptions) {
-  const { sizeBytes } = options.source;
-  const { k, n, cellBytes } = code;
-  const totalBytes =
-    sizeBytes <= INLINE_BYTES_MAX
-      ? 0
-      : n * slotBytes(planObject({ sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) }).header);
+  const { source } = options;
+  const totalBytes = source.sizeBytes <= INLINE_BYTES_MAX ? 0 : code.n * slotBytes(planObject(shapeOf({ ...code, source })).header);
   const stages: PutStage[] = [];
   let sentBytes = 0;
   return {

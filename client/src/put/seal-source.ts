@@ -1,15 +1,14 @@
 /**
- * Plaintext to slots: reads the source in order, and lets a worker seal, code and hash each batch. The first pass remembers what came
- * out of every batch; a later one must come to the same before it is sent, because the salt is the same: other bytes under the same
- * nonces would give both away.
+ * Plaintext to slots: reads the source in order, and lets a worker seal, code and hash each batch. What came out of every row is
+ * remembered (`row-marks.ts`), so that nothing else is ever sent under the same salt.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { equalBytes, type ObjectPlan, type PlanOptions, PpioError, planObject } from "@ppio/core";
-import { concat, getBytes } from "ethers";
+import { type ObjectPlan, type PlanOptions, PpioError, planObject } from "@ppio/core";
 import type { Hasher } from "../deps.ts";
 import type { SealContext } from "../seal/index.ts";
 import type { WorkerPool } from "../workers/pool.ts";
+import { newObject } from "../workers/tasks.ts";
 import type { Batch, Fill } from "./batch.ts";
+import { createRowMarks, type RowMarksOptions } from "./row-marks.ts";
 import { type ObjectSource, readInto } from "./source.ts";
 
 export interface SealSourceOptions {
@@ -18,24 +17,22 @@ export interface SealSourceOptions {
   readonly seal: SealContext;
   readonly workers: WorkerPool;
   readonly hasher: Hasher;
+  /** What an interrupted attempt with the same salt has come to, and where to keep what this one does. */
+  readonly marks?: Pick<RowMarksOptions, "known" | "append">;
 }
 
 export interface SealedSource {
-  /** @throws CONFLICT when the source is not what it was in the first pass */
+  /** @throws CONFLICT when the source is not what it was in an earlier pass */
   readonly fill: Fill;
   /** SHA-256 of the source, once the first pass has read all of it. */
   digest(): Uint8Array;
 }
 
-/** Names an object among those that the workers know. */
-let objects = 0;
-
 export function sealSource(options: SealSourceOptions): SealedSource {
   const { source, seal, workers, hasher } = options;
-  objects += 1;
-  const object = objects;
+  const object = newObject();
   const plan: ObjectPlan = planObject(options.plan);
-  const seen = new Map<number, Uint8Array>();
+  const marks = createRowMarks({ rows: plan.header.rows, ...options.marks });
   let hashed = 0;
   let digest: Uint8Array | undefined;
   let reading: Promise<unknown> = Promise.resolve();
@@ -52,19 +49,12 @@ export function sealSource(options: SealSourceOptions): SealedSource {
     return plain;
   };
 
-  const checkSame = (batch: Batch, roots: readonly Uint8Array[]): void => {
-    const mark = sha256(getBytes(concat(roots)));
-    const before = seen.get(batch.firstRow);
-    if (before === undefined) seen.set(batch.firstRow, mark);
-    else if (!equalBytes(before, mark)) throw new PpioError("CONFLICT", "The source changed while it was stored; store it again.");
-  };
-
   return {
     async fill(batch, arena) {
       const { firstRow, rowCount } = batch;
       const plain = await readNext(() => read(batch, arena.plain));
-      const roots = await workers.seal({ object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
-      checkSame(batch, roots);
+      const roots = await workers.run("seal", { object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
+      await marks.pass(firstRow, rowCount, roots);
       return roots;
     },
     digest() {

@@ -8,9 +8,11 @@ import {
   encodeDealHeader,
   type FinishUploadBody,
   isPpioError,
+  isTransient,
   type OfferBody,
   type OpenUploadBody,
   PpioError,
+  type ProviderApi,
   type SigningDomain,
   slotBytes,
   type UploadRequest,
@@ -19,7 +21,6 @@ import {
 } from "@ppio/core";
 import { concat, hexlify, keccak256, type Signer, toBeHex } from "ethers";
 import { type Clock, type Log, withDeadline } from "../deps.ts";
-import { isTransient, type ProviderApi } from "../http/provider-api.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
 
 /** A provider that lets a deadline pass is asked once more only: the others wait for it. */
@@ -31,6 +32,8 @@ export interface SlotUploadOptions {
   readonly signer: Signer;
   readonly request: UploadRequest;
   readonly header: DealHeader;
+  /** Nobody was sent anything of this slot yet: a provider that claims to have some lies. */
+  readonly isFresh: boolean;
   readonly limits: ClientLimits;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,6 +45,8 @@ export interface SlotUpload {
   readonly slotIndex: number;
   /** Opens or finds the upload. */
   open(): Promise<void>;
+  /** Bytes that the provider has, by its last answer. */
+  readonly receivedBytes: number;
   /** Sends the slot's bytes [offset, offset + bytes.length); what the provider has already is left out. */
   put(offset: number, bytes: Uint8Array): Promise<void>;
   /** Asks for the offer once all bytes are there. */
@@ -56,11 +61,13 @@ export function uploadIdOf(dealId: string, slotIndex: number): string {
 }
 
 export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
-  const { api, domain, request, header, limits, clock, log, signal } = options;
+  const { api, domain, request, header, isFresh, limits, clock, log, signal } = options;
   const uploadId = uploadIdOf(dealIdOf(domain, request.owner, request.dealSalt), request.slotIndex);
   const total = slotBytes(header);
   let signature: string | undefined;
   let received = 0;
+  /** It cannot have more. */
+  let sent = isFresh ? 0 : total;
 
   const openBody = async (): Promise<OpenUploadBody> => {
     signature ??= await uploadRequestMessage.sign(domain, request, options.signer);
@@ -82,8 +89,11 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
   };
 
   const take = (state: UploadState): void => {
-    if (state.slotBytes !== total || state.receivedBytes < 0 || state.receivedBytes > total) {
+    if (state.slotBytes !== total || !(state.receivedBytes >= 0)) {
       throw new PpioError("BAD_FORMAT", `Provider ${request.providerId} reports an upload of another size; another provider is used.`);
+    }
+    if (state.receivedBytes > sent) {
+      throw new PpioError("CORRUPT", `Provider ${request.providerId} claims bytes that it was not sent; another provider is used.`);
     }
     received = state.receivedBytes;
   };
@@ -91,6 +101,9 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
   return {
     providerId: request.providerId,
     slotIndex: request.slotIndex,
+    get receivedBytes() {
+      return received;
+    },
     async open() {
       const body = await openBody();
       take(await persist("opening an upload", limits.requestMs, (inner) => api.openUpload(body, inner)));
@@ -105,6 +118,7 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
           throw new PpioError("IO", `Provider ${request.providerId} lost bytes that it had acknowledged; another provider is used.`);
         }
         if (received >= end) return;
+        sent = Math.max(sent, end);
         take(await api.putBytes(uploadId, received, bytes.subarray(received - offset), inner));
         if (received < end) throw new PpioError("TRUNCATED", `Provider ${request.providerId} took fewer bytes than were sent.`);
       });

@@ -1,87 +1,71 @@
 /**
- * Rows in, slots out: fills batches of rows and streams every slot's part to its provider, all at once. A slot whose provider fails
- * is left behind and the others go on; what failed is for the next pass.
+ * Rows in, slots out: one pass over all rows that fills batches and streams every slot's part to its provider, all at once. A slot
+ * whose provider fails or is stopped is left behind and the others go on. Passes that run at the same time share their memory.
  */
 import { type DealHeader, slotBytes } from "@ppio/core";
 import { throwIfAborted } from "../deps.ts";
-import { type Arena, type ArenaPool, createArenaPool, planBatches } from "./arena.ts";
+import type { Arena, ArenaPool } from "./arena.ts";
 import { type Batch, batchesOf, type Fill } from "./batch.ts";
-import type { SlotUpload } from "./slot-upload.ts";
+
+/** A slot's way to its provider. */
+export interface Lane {
+  /** The slot's place in an arena. */
+  readonly at: number;
+  /** Rejects for good. */
+  put(offset: number, bytes: Uint8Array): Promise<void>;
+  /** All rows are there. */
+  done(): void;
+  /** `put` has rejected. */
+  failed(error: unknown): void;
+}
 
 export interface SpreadOptions {
   readonly header: DealHeader;
-  /** Buffers a batch needs: all n slots for a put, the rebuilt ones for a repair. */
-  readonly slotCount: number;
-  readonly bufferBytes: number;
-  readonly requestBytesMax: number;
-  /** Room for plaintext in an arena, per row. */
-  readonly plainRowBytes: number;
-  /** Threads that fill; above 0 arenas are shared memory. */
-  readonly workers: number;
+  readonly rowsPerBatch: number;
+  readonly pool: ArenaPool;
+  /** How much of the pool this pass may hold; asked before every batch. */
+  readonly arenasMax: () => number;
   readonly fill: Fill;
   /** Told batch after batch, before anything of it is sent. */
   readonly onFilled?: (roots: readonly Uint8Array[]) => void;
-  /** Uploads by their place in `slots`. */
-  readonly lanes: ReadonlyMap<number, SlotUpload>;
-  readonly onSent?: (bytes: number) => void;
+  /** Without any, rows are only filled. */
+  readonly lanes: readonly Lane[];
   readonly signal?: AbortSignal;
-}
-
-export interface SpreadResult {
-  /** Why lanes failed, by their place; the others have sent everything. */
-  readonly failed: ReadonlyMap<number, unknown>;
-  readonly bytesInFlightMax: number;
-}
-
-interface Lane {
-  readonly at: number;
-  readonly upload: SlotUpload;
-  tail: Promise<void>;
-}
-
-/** Runs one pass over all rows. Rejects only when `fill` does or the signal is aborted. */
-export async function spread(options: SpreadOptions): Promise<SpreadResult> {
-  const { header, slotCount, lanes: uploads, plainRowBytes, workers, signal } = options;
-  const rowBytes = slotCount * header.cellBytes + plainRowBytes;
-  const plan = planBatches(header, rowBytes, options.bufferBytes, options.requestBytesMax, workers);
-  const pool = createArenaPool(
-    {
-      slotCount,
-      bytesPerSlot: Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header)),
-      plainBytes: plan.rowsPerBatch * plainRowBytes,
-      isShared: workers > 0,
-    },
-    plan.arenas,
-  );
-  const failed = new Map<number, unknown>();
-  const lanes: Lane[] = [...uploads].map(([at, upload]) => ({ at, upload, tail: Promise.resolve() }));
-  const run: Run = { options, pool, lanes, failed, filled: Promise.resolve(), isBroken: false };
-  try {
-    for (const batch of batchesOf(header, plan.rowsPerBatch)) {
-      if (run.isBroken || (failed.size === lanes.length && lanes.length > 0)) break;
-      await startBatch(run, batch);
-    }
-    await run.filled;
-  } finally {
-    await Promise.all(lanes.map((lane) => lane.tail));
-  }
-  throwIfAborted(signal);
-  return { failed, bytesInFlightMax: pool.bytesInFlightMax };
 }
 
 interface Run {
   readonly options: SpreadOptions;
-  readonly pool: ArenaPool;
-  readonly lanes: readonly Lane[];
-  readonly failed: Map<number, unknown>;
+  readonly tails: Map<Lane, Promise<void>>;
+  readonly gone: Set<Lane>;
+  /** Batches whose memory is not given back yet, oldest first. */
+  readonly held: Set<Promise<void>>;
   /** All batches so far are filled and told of. */
   filled: Promise<void>;
   isBroken: boolean;
 }
 
+/** Runs one pass over all rows; ends early when no lane is left. Rejects only when `fill` does or the signal is aborted. */
+export async function spread(options: SpreadOptions): Promise<void> {
+  const { header, lanes, signal } = options;
+  const tails = new Map(lanes.map((lane) => [lane, Promise.resolve()]));
+  const run: Run = { options, tails, gone: new Set(), held: new Set(), filled: Promise.resolve(), isBroken: false };
+  try {
+    for (const batch of batchesOf(header, options.rowsPerBatch)) {
+      while (run.held.size >= Math.max(1, options.arenasMax())) await Promise.race(run.held);
+      if (run.isBroken || (run.gone.size === lanes.length && lanes.length > 0)) break;
+      await startBatch(run, batch);
+    }
+    await run.filled;
+  } finally {
+    await Promise.all(run.held);
+  }
+  throwIfAborted(signal);
+}
+
 /** Has the next batch filled while those before it are sent; waits for memory alone. */
 async function startBatch(run: Run, batch: Batch): Promise<void> {
-  const { options, pool, lanes } = run;
+  const { options, tails, held } = run;
+  const { pool } = options;
   throwIfAborted(options.signal);
   const arena = await pool.acquire();
   const part = { plain: arena.plain, slots: arena.slots.map((slot) => slot.subarray(0, batch.length)) };
@@ -94,18 +78,26 @@ async function startBatch(run: Run, batch: Batch): Promise<void> {
       return false;
     },
   );
-  for (const lane of lanes) lane.tail = lane.tail.then(() => send(run, lane, batch, part, isFilled));
-  void Promise.all([isFilled, ...lanes.map((lane) => lane.tail)]).then(() => pool.release(arena));
+  for (const [lane, tail] of tails) {
+    const sent = tail.then(() => send(run, lane, batch, part, isFilled));
+    tails.set(lane, sent);
+  }
+  const released = Promise.all([isFilled, ...tails.values()]).then(() => {
+    held.delete(released);
+    pool.release(arena);
+  });
+  held.add(released);
 }
 
 /** Never rejects: a lane that fails is left behind. */
-async function send({ options, failed }: Run, lane: Lane, batch: Batch, { slots }: Arena, isFilled: Promise<boolean>): Promise<void> {
+async function send({ options, gone }: Run, lane: Lane, batch: Batch, { slots }: Arena, isFilled: Promise<boolean>): Promise<void> {
   const part = slots[lane.at];
-  if (part === undefined || failed.has(lane.at) || !(await isFilled)) return;
+  if (part === undefined || !(await isFilled) || gone.has(lane)) return;
   try {
-    await lane.upload.put(batch.offset, part);
-    options.onSent?.(part.length);
+    await lane.put(batch.offset, part);
+    if (batch.offset + part.length === slotBytes(options.header)) lane.done();
   } catch (error) {
-    failed.set(lane.at, error);
+    gone.add(lane);
+    lane.failed(error);
   }
 }

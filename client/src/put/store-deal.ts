@@ -1,11 +1,11 @@
 /** Slots of one deal on n providers, up to the n signed offers: *stored*, not yet *dealt*. What the slots hold is the caller's. */
-import { type DealHeader, dealIdOf, slotBytes } from "@ppio/core";
+import { type DealHeader, dealIdOf, type OfferTerms, type SlotOffer, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import type { ProviderView } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Fill } from "./batch.ts";
-import type { OfferTerms, SlotOffer } from "./offers.ts";
 import { storeSlots } from "./store-slots.ts";
 
 export interface CodeOptions {
@@ -25,6 +25,9 @@ export interface PreparedDeal {
   readonly offers: readonly SlotOffer[];
 }
 
+/** What a deal takes from an attempt that may go on with another one. */
+export type DealAttempt = Pick<Attempt, "dealSalt" | "begun" | "onHired" | "isKept">;
+
 export interface StoreDealOptions extends CodeOptions {
   readonly header: DealHeader;
   /** Fills a batch's n slots. */
@@ -32,6 +35,8 @@ export interface StoreDealOptions extends CodeOptions {
   readonly plainRowBytes?: number;
   readonly workers?: number;
   readonly providers: readonly ProviderView[];
+  /** One of its own without it. */
+  readonly attempt?: DealAttempt;
   /** Collateral that offers of the same transaction lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
   readonly onSent?: (bytes: number) => void;
@@ -44,25 +49,30 @@ export interface StoredDeal {
   readonly storedBytes: number;
   readonly bytesInFlightMax: number;
   readonly passes: number;
+  /** Bytes of those that providers had from an attempt before this one. */
+  readonly resumedBytes: number;
 }
 
 export async function storeDeal(context: Context, options: StoreDealOptions): Promise<StoredDeal> {
   const { chain, random, limits } = context;
-  const { header, n, signal } = options;
+  const { header, n, attempt, signal } = options;
   const candidates = selectCandidates({
     providers: options.providers,
     slotBytes: slotBytes(header),
     needed: n,
     spares: options.spareCandidates,
+    ...(attempt === undefined ? {} : { begun: new Set(attempt.begun.values()) }),
     ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),
   });
   const owner = await chain.address();
-  const dealSalt = hexlify(random(32));
+  const dealSalt = hexlify(attempt?.dealSalt ?? random(32));
   const stored = await storeSlots(context, {
     terms: { owner, payer: owner, dealSalt, header, renewUntil: 0 },
     dates: async () => ({ startBy: await offersUsableUntil(context, signal), periods: options.periods }),
     slotIndices: Array.from({ length: n }, (_, at) => at),
     candidates,
+    ...(attempt === undefined ? {} : { begun: attempt.begun, isKept: attempt.isKept }),
+    ...(attempt?.onHired === undefined ? {} : { onHired: attempt.onHired }),
     fill: options.fill,
     ...(options.plainRowBytes === undefined ? {} : { plainRowBytes: options.plainRowBytes }),
     ...(options.workers === undefined ? {} : { workers: options.workers }),
@@ -75,6 +85,7 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     storedBytes: n * slotBytes(header),
     bytesInFlightMax: stored.bytesInFlightMax,
     passes: stored.passes,
+    resumedBytes: stored.resumedBytes,
   };
 }
 

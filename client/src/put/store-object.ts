@@ -2,22 +2,21 @@
 import { type Manifest, type ManifestPart, type ObjectHeader, planObject, SUITE_GCM_CTR } from "@ppio/core";
 import { getBytes } from "ethers";
 import type { Context } from "../context.ts";
+import { keyContext, wrapKey, wrappingKey } from "../keys/index.ts";
 import { createSealer } from "../seal/index.ts";
-import { createInlinePool } from "../workers/pool.ts";
+import { workersFor } from "../workers/pool.ts";
+import type { Attempt } from "./attempt.ts";
 import { sealSource } from "./seal-source.ts";
 import type { ObjectSource } from "./source.ts";
 import { type StoreDealOptions, type StoredDeal, storeDeal } from "./store-deal.ts";
 
-/** Objects from here on are sealed by workers. */
-const WORKERS_FROM_BYTES = 8 << 20;
-
-export interface StoreObjectOptions extends Omit<StoreDealOptions, "header" | "fill"> {
+export interface StoreObjectOptions extends Omit<StoreDealOptions, "header" | "fill" | "attempt"> {
+  readonly bucket: string;
+  readonly key: string;
   readonly source: ObjectSource;
   readonly objectId: Uint8Array;
-  readonly objectVersion: number;
   readonly contentType: string;
-  readonly contentKey: Uint8Array;
-  readonly wrappedKey: Uint8Array;
+  readonly attempt: Attempt;
 }
 
 export interface StoredObject extends StoredDeal {
@@ -25,18 +24,16 @@ export interface StoredObject extends StoredDeal {
 }
 
 export async function storeObject(context: Context, options: StoreObjectOptions): Promise<StoredObject> {
-  const { random, clock, applicationSecret } = context;
-  const { source, k, n, cellBytes, objectId, objectVersion, contentKey } = options;
-  const shape = { sizeBytes: source.sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) };
+  const { random, clock, applicationSecret, masterSecret } = context;
+  const { bucket, key, source, k, objectId, attempt } = options;
+  const { objectVersion, contentKey, salt, fillKey } = attempt;
+  const shape = shapeOf(options);
   const plan = planObject(shape);
   const { header } = plan;
   const objectHeader: ObjectHeader = { suite: SUITE_GCM_CTR, frameBytes: plan.frameBytes };
-  const salt = random(32);
-  const fillKey = random(32);
   const seal = { contentKey, applicationSecret, salt, fillKey, objectId, objectVersion, objectHeader };
-  // A small object is sealed before a thread has started.
-  const workers = source.sizeBytes < WORKERS_FROM_BYTES ? createInlinePool() : context.workers;
-  const sealed = sealSource({ plan: shape, source, seal, workers, hasher: context.sha256() });
+  const workers = workersFor(context.workers, source.sizeBytes);
+  const sealed = sealSource({ plan: shape, source, seal, workers, hasher: context.sha256(), marks: attempt });
   const stored = await storeDeal(context, {
     ...options,
     header,
@@ -65,8 +62,13 @@ export async function storeObject(context: Context, options: StoreObjectOptions)
       sha256: sealed.digest(),
       createdAt: clock.nowMs(),
       contentType: options.contentType,
-      wrappedKey: options.wrappedKey,
+      wrappedKey: await wrapKey(wrappingKey(masterSecret, bucket, key), contentKey, keyContext(objectId, objectVersion), random),
       parts: [part],
     },
   };
+}
+
+/** What the layout of an object depends on. */
+export function shapeOf({ source, k, n, cellBytes }: Pick<StoreObjectOptions, "source" | "k" | "n" | "cellBytes">) {
+  return { sizeBytes: source.sizeBytes, k, n, ...(cellBytes === undefined ? {} : { cellBytes }) };
 }

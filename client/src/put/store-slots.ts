@@ -1,18 +1,18 @@
 /**
- * From rows to n signed offers: the first n candidates get a slot each, all slots are sent at once, and slots whose provider failed go
- * to spares in further passes over the same source. Fails only when fewer than n candidates work.
+ * From rows to n signed offers: the first n candidates get a slot each and all slots are sent at once. A slot whose provider fails or
+ * falls behind goes to a spare, from the first byte on, beside those that are still sent. Fails only when fewer than n candidates work.
  */
-import { dealHeaderHash, PpioError, SlotTreeBuilder, slotBytes } from "@ppio/core";
-import { hexlify } from "ethers";
+import { type OfferDates, type OfferTerms, PpioError, type SlotOffer, SlotTreeBuilder, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
-import { mapConcurrent, throwIfAborted } from "../deps.ts";
-import { isTransient } from "../http/provider-api.ts";
-import { describeReasons, reasonOf } from "../providers/reasons.ts";
+import { NOT_NEEDED, throwIfAborted } from "../deps.ts";
 import type { Candidate } from "../providers/select.ts";
+import { type ArenaPool, type BatchPlan, createArenaPool, planBatches } from "./arena.ts";
 import type { Fill } from "./batch.ts";
-import { checkOffer, type OfferDates, type OfferTerms, type SlotOffer, type UploadTerms } from "./offers.ts";
-import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
-import { spread } from "./spread.ts";
+import { type Crew, createCrew, type Runner } from "./crew.ts";
+import { replaceLate } from "./late.ts";
+import { createNegotiation, type Negotiation, negotiate } from "./negotiate.ts";
+import { createPace, type Pace } from "./pace.ts";
+import { type Lane, spread } from "./spread.ts";
 
 export interface StoreSlotsOptions {
   readonly terms: UploadTerms;
@@ -21,6 +21,12 @@ export interface StoreSlotsOptions {
   /** Slots to store, by their index in the deal: all n for a put, the lost ones for a repair. */
   readonly slotIndices: readonly number[];
   readonly candidates: readonly Candidate[];
+  /** Providers that an interrupted put has sent a part of a slot to, by the slot's index. */
+  readonly begun?: ReadonlyMap<number, number>;
+  /** Told who serves which slot before anything is sent to them. */
+  readonly onHired?: (providers: ReadonlyMap<number, number>) => Promise<void>;
+  /** Whether uploads are kept for a later attempt when this one fails. */
+  readonly isKept?: (error: unknown) => boolean;
   /** Fills one buffer per entry of `slotIndices`. */
   readonly fill: Fill;
   /** Room for plaintext that `fill` wants in an arena, per row. */
@@ -32,6 +38,7 @@ export interface StoreSlotsOptions {
   readonly expectedRoots?: readonly Uint8Array[];
   /** For a refill: pay that every offer must carry, by slot. */
   readonly fixedPayWei?: readonly bigint[];
+  /** Told of bytes that a slot has for the first time. */
   readonly onSent?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -43,211 +50,245 @@ export interface StoredSlots {
   readonly offers: readonly SlotOffer[];
   readonly candidates: readonly Candidate[];
   readonly bytesInFlightMax: number;
-  /** Passes over the source; more than one when providers failed. */
+  /** Passes over the source; more than one when providers failed or were late. */
   readonly passes: number;
+  /** Slot bytes that providers had before this attempt. */
+  readonly resumedBytes: number;
 }
 
-interface SlotJob {
-  readonly at: number;
-  readonly slotIndex: number;
-  candidate?: Candidate;
-  upload?: SlotUpload;
-  sent: boolean;
-  offer?: SlotOffer;
-}
-
-interface Run extends StoreSlotsOptions {
+interface Run {
   readonly context: Context;
-  readonly jobs: readonly SlotJob[];
-  readonly spares: Candidate[];
-  /** Candidates that were only unreachable; tried again when nobody else is left. */
-  readonly unreachable: Candidate[];
-  readonly reasons: Map<number, string>;
+  readonly options: StoreSlotsOptions;
+  readonly crew: Crew;
+  readonly negotiation: Negotiation;
+  /** Of a batch at a provider. */
+  readonly pace: Pace;
+  readonly plan: BatchPlan;
+  /** Batches of a slot. */
+  readonly stepsTotal: number;
+  readonly pool: ArenaPool;
+  readonly passesNow: Set<Promise<void>>;
+  passes: number;
+  resumedBytes: number;
+  /** A pass is under way that learns the roots. */
+  isHashing: boolean;
+  failure: { readonly error: unknown } | undefined;
+  /** Something has happened. */
+  wake: () => void;
 }
 
+/** Providers that are asked for a place at the same time. */
 const OPENED_AT_ONCE = 16;
+/** The one that most slots are in, and one that catches up. */
+const PASSES_AT_ONCE = 2;
+/** How often late providers are looked for, in the time after which one is late. */
+const LOOKS_PER_LATE = 4;
 
 export async function storeSlots(context: Context, options: StoreSlotsOptions): Promise<StoredSlots> {
-  const { header } = options.terms;
-  const run: Run = {
-    ...options,
-    context,
-    jobs: options.slotIndices.map((slotIndex, at) => ({ at, slotIndex, sent: false })),
-    spares: [...options.candidates],
-    unreachable: [],
-    reasons: new Map(),
-  };
-  let roots = options.expectedRoots;
-  let terms: OfferTerms | undefined;
-  let bytesInFlightMax = 0;
-  let passes = 0;
+  const run = createRun(context, options);
+  const { crew, negotiation } = run;
+  const { signal } = options;
+  const onAbort = (): void => run.wake();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const looking = new AbortController();
   try {
-    while (run.jobs.some((job) => job.offer === undefined)) {
-      if (passes >= context.limits.passesMax) throw notEnough(run);
-      await assign(run);
-      if (run.jobs.some((job) => !job.sent)) {
-        passes += 1;
-        const hashing = roots === undefined ? run.jobs.map(() => new SlotTreeBuilder(header)) : undefined;
-        bytesInFlightMax = Math.max(bytesInFlightMax, await pass(run, hashing));
-        if (hashing !== undefined) roots = finishTrees(hashing);
-      }
-      if (roots === undefined || !run.jobs.every((job) => job.sent)) continue;
-      const dates = await options.dates();
-      // Offers of one deal have the same dates, and a pass may have taken longer than those before it hold.
-      if (dates.startBy !== terms?.startBy) for (const job of run.jobs) delete job.offer;
-      terms = { ...options.terms, ...dates };
-      await collectOffers(run, terms, roots);
-    }
+    void lookForLate(run, looking.signal);
+    while (crew.slots.some(({ offer }) => offer === undefined)) await step(run);
   } catch (error) {
-    await Promise.all(run.jobs.map((job) => job.upload?.drop()));
+    if (options.isKept?.(error) === true) crew.stop();
+    else await crew.dropAll();
+    throwIfAborted(signal);
     throw error;
+  } finally {
+    looking.abort(NOT_NEEDED);
+    signal?.removeEventListener("abort", onAbort);
+    await Promise.all(run.passesNow);
   }
-  if (terms === undefined) throw new PpioError("INTERNAL", "A deal has at least one slot.");
+  if (negotiation.terms === undefined) throw new PpioError("INTERNAL", "A deal has at least one slot.");
   return {
-    terms,
-    offers: run.jobs.flatMap((job) => (job.offer === undefined ? [] : [job.offer])),
-    candidates: run.jobs.flatMap((job) => (job.candidate === undefined ? [] : [job.candidate])),
-    bytesInFlightMax,
-    passes,
+    terms: negotiation.terms,
+    offers: crew.slots.flatMap(({ offer }) => (offer === undefined ? [] : [offer])),
+    candidates: crew.slots.flatMap(({ winner }) => (winner === undefined ? [] : [winner.candidate])),
+    bytesInFlightMax: run.pool.bytesInFlightMax,
+    passes: run.passes,
+    resumedBytes: run.resumedBytes,
   };
 }
 
-/** The slots' roots; nothing when the pass ended early because all its providers failed. */
-function finishTrees(trees: readonly SlotTreeBuilder[]): readonly Uint8Array[] | undefined {
-  try {
-    return trees.map((tree) => tree.finish().root);
-  } catch (error) {
-    if (error instanceof PpioError && error.code === "TRUNCATED") return undefined;
-    throw error;
-  }
-}
-
-/** Gives every slot without an upload the next candidate that accepts it. */
-async function assign(run: Run): Promise<void> {
-  const open = run.jobs.filter((job) => job.upload === undefined);
-  await mapConcurrent(open, OPENED_AT_ONCE, async (job) => {
-    for (let candidate = nextCandidate(run); candidate !== undefined; candidate = nextCandidate(run)) {
-      job.candidate = candidate;
-      const upload = uploadTo(run, job, candidate);
-      try {
-        await upload.open();
-        job.upload = upload;
-        return;
-      } catch (error) {
-        giveUp(run, job, error);
-      }
-    }
-    throw notEnough(run);
-  });
-}
-
-function nextCandidate(run: Run): Candidate | undefined {
-  return run.spares.shift() ?? run.unreachable.shift();
-}
-
-function uploadTo(run: Run, job: SlotJob, candidate: Candidate): SlotUpload {
-  const { context, terms, signal } = run;
-  const { chain, clock, log, limits } = context;
-  const { owner, payer, dealSalt, header } = terms;
-  const request = {
-    providerId: candidate.providerId,
-    owner,
-    payer,
-    dealSalt,
-    slotIndex: job.slotIndex,
-    k: header.k,
-    n: header.n,
-    headerHash: dealHeaderHash(header),
-    expiry: Math.floor(clock.nowMs() / 1000) + limits.authoritySeconds,
-  };
-  return createSlotUpload({
-    api: context.api(candidate.endpoint),
-    domain: chain.domain,
-    signer: chain.signer(),
-    request,
-    header,
-    limits,
-    clock,
-    log,
-    ...(signal === undefined ? {} : { signal }),
-  });
-}
-
-/** Notes why a slot's provider is out and makes the slot look for another one. */
-function giveUp(run: Run, job: SlotJob, error: unknown): void {
-  throwIfAborted(run.signal);
-  const { candidate } = job;
-  if (candidate === undefined) return;
-  const reason = reasonOf(error);
-  run.context.log.warn("a provider failed; its slot goes to another one", {
-    slotIndex: job.slotIndex,
-    providerId: candidate.providerId,
-    reason,
-  });
-  if (isTransient(error) && !run.reasons.has(candidate.providerId)) run.unreachable.push(candidate);
-  run.reasons.set(candidate.providerId, reason);
-  delete job.upload;
-  delete job.candidate;
-  job.sent = false;
-}
-
-async function pass(run: Run, hashing: readonly SlotTreeBuilder[] | undefined): Promise<number> {
-  const { header } = run.terms;
-  const lanes = new Map(run.jobs.flatMap((job) => (job.sent || job.upload === undefined ? [] : [[job.at, job.upload] as const])));
-  const { failed, bytesInFlightMax } = await spread({
-    header,
-    slotCount: run.jobs.length,
-    bufferBytes: run.bufferBytes,
-    requestBytesMax: run.context.limits.requestBytesMax,
-    plainRowBytes: run.plainRowBytes ?? 0,
-    workers: run.workers ?? 0,
-    fill: run.fill,
-    onFilled: (roots) => {
-      for (const [at, tree] of hashing?.entries() ?? []) tree.pushRoots(roots[at] ?? new Uint8Array());
-    },
-    lanes,
-    ...(run.onSent === undefined ? {} : { onSent: run.onSent }),
-    ...(run.signal === undefined ? {} : { signal: run.signal }),
-  });
-  for (const job of run.jobs) {
-    if (!lanes.has(job.at)) continue;
-    if (failed.has(job.at)) giveUp(run, job, failed.get(job.at));
-    else job.sent = true;
-  }
-  return bytesInFlightMax;
-}
-
-async function collectOffers(run: Run, terms: OfferTerms, roots: readonly Uint8Array[]): Promise<void> {
-  const { context } = run;
-  await Promise.all(
-    run.jobs.map(async (job) => {
-      const root = roots[job.at];
-      if (job.offer !== undefined || job.upload === undefined || job.candidate === undefined || root === undefined) return;
-      const fixedPayWei = run.fixedPayWei?.[job.at];
-      const { startBy, periods, renewUntil } = terms;
-      try {
-        const body = await job.upload.finish({
-          root: hexlify(root),
-          startBy,
-          periods,
-          renewUntil,
-          ...(fixedPayWei === undefined ? {} : { payPerPeriodWei: fixedPayWei.toString() }),
-        });
-        const nowSeconds = Math.floor(context.clock.nowMs() / 1000);
-        const { slotIndex, candidate } = job;
-        const asked = fixedPayWei === undefined ? candidate : { ...candidate, payPerPeriodWei: fixedPayWei };
-        job.offer = checkOffer({ domain: context.chain.domain, terms, slotIndex, root, candidate: asked, body, nowSeconds });
-      } catch (error) {
-        giveUp(run, job, error);
-      }
+function createRun(context: Context, options: StoreSlotsOptions): Run {
+  const { terms, slotIndices, plainRowBytes = 0, workers = 0, bufferBytes } = options;
+  const { header } = terms;
+  const slotCount = slotIndices.length;
+  const rowBytes = slotCount * header.cellBytes + plainRowBytes;
+  const plan = planBatches(header, rowBytes, bufferBytes, context.limits.requestBytesMax, workers);
+  const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
+  const shape = { slotCount, bytesPerSlot, plainBytes: plan.rowsPerBatch * plainRowBytes, isShared: workers > 0 };
+  const crew = createCrew(context, options);
+  const run: Run = {
+    context,
+    options,
+    crew,
+    negotiation: createNegotiation({
+      context,
+      crew,
+      terms,
+      dates: options.dates,
+      fixedPayWei: options.fixedPayWei,
+      roots: options.expectedRoots,
+      onChange: () => run.wake(),
+      onFailure: (error) => fail(run, error),
     }),
-  );
+    pace: createPace(),
+    plan,
+    stepsTotal: Math.ceil(header.rows / plan.rowsPerBatch),
+    pool: createArenaPool(shape, plan.arenas),
+    passesNow: new Set(),
+    passes: 0,
+    resumedBytes: 0,
+    isHashing: false,
+    failure: undefined,
+    wake: () => {},
+  };
+  return run;
 }
 
-function notEnough(run: Run): PpioError {
-  return new PpioError(
-    "NOT_ENOUGH_PROVIDERS",
-    `Not enough providers took their slots of ${slotBytes(run.terms.header)} bytes (${describeReasons(run.reasons)}); start more providers and store again.`,
-    { details: { needed: run.jobs.length, reasons: Object.fromEntries(run.reasons) } },
-  );
+function fail(run: Run, error: unknown): void {
+  run.failure ??= { error };
+  run.wake();
+}
+
+/** Does what can be done now, and waits until something has happened. */
+async function step(run: Run): Promise<void> {
+  const changed = new Promise<void>((resolve) => {
+    run.wake = resolve;
+  });
+  throwIfAborted(run.options.signal);
+  if (run.failure !== undefined) throw run.failure.error;
+  replaceLate({ ...run, clock: run.context.clock, lateMs: run.context.limits.lateMs, signingPace: run.negotiation.pace });
+  hire(run);
+  await startPass(run);
+  negotiate(run.negotiation);
+  await changed;
+}
+
+async function lookForLate(run: Run, signal: AbortSignal): Promise<void> {
+  const { clock, limits } = run.context;
+  while (!signal.aborted) {
+    await clock.sleep(limits.lateMs / LOOKS_PER_LATE, signal).catch(() => undefined);
+    run.wake();
+  }
+}
+
+/** Gives every slot that nobody serves, or only one who is stuck, the next candidate. */
+function hire(run: Run): void {
+  const { crew } = run;
+  let opening = crew.runners().filter(({ state }) => state === "opening").length;
+  for (const slot of crew.slots) {
+    if (opening >= OPENED_AT_ONCE) return;
+    if (slot.offer !== undefined || slot.runners.size > (slot.isStuck && crew.spares > 0 ? 1 : 0)) continue;
+    const runner = crew.hire(slot);
+    opening += 1;
+    runner.upload
+      .open()
+      .then(
+        () => {
+          runner.state = "open";
+          runner.sinceMs = undefined;
+          acknowledge(run, runner, runner.upload.receivedBytes, true);
+        },
+        (error: unknown) => crew.giveUp(runner, error),
+      )
+      .finally(() => run.wake());
+  }
+}
+
+/** Counts bytes that a slot has for the first time. */
+function acknowledge(run: Run, { slot }: Runner, bytes: number, isResumed: boolean): void {
+  const more = bytes - slot.acknowledgedBytes;
+  if (more <= 0) return;
+  slot.acknowledgedBytes = bytes;
+  if (isResumed) run.resumedBytes += more;
+  run.options.onSent?.(more);
+}
+
+/** Begins a pass with all providers that have a place and no bytes yet; or with none, when only the roots are missing. */
+async function startPass(run: Run): Promise<void> {
+  const { crew, context, options, passesNow, negotiation } = run;
+  const runners = crew.runners();
+  if (passesNow.size >= PASSES_AT_ONCE || runners.some(({ state }) => state === "opening")) return;
+  const ready = runners.filter(({ state }) => state === "open");
+  const needsRoots = negotiation.roots === undefined && !run.isHashing;
+  if (ready.length === 0 && !(needsRoots && passesNow.size === 0)) return;
+  if (run.passes >= context.limits.passesMax) throw crew.notEnough();
+  if (ready.length > 0) {
+    const serving = crew.runners().map(({ slot, candidate }) => [slot.slotIndex, candidate.providerId] as const);
+    await options.onHired?.(new Map(serving));
+  }
+  run.passes += 1;
+  if (needsRoots) run.isHashing = true;
+  const ended = pass(run, ready, needsRoots)
+    .catch((error: unknown) => fail(run, error))
+    .finally(() => {
+      passesNow.delete(ended);
+      run.wake();
+    });
+  passesNow.add(ended);
+}
+
+async function pass(run: Run, runners: readonly Runner[], needsRoots: boolean): Promise<void> {
+  const { options, plan, pool, negotiation, passesNow } = run;
+  const { header } = options.terms;
+  const trees = needsRoots ? options.slotIndices.map(() => new SlotTreeBuilder(header)) : undefined;
+  let rows = 0;
+  // One that catches up leaves most of the memory to the others.
+  const isFirst = passesNow.size === 0;
+  try {
+    await spread({
+      header,
+      rowsPerBatch: plan.rowsPerBatch,
+      pool,
+      arenasMax: () => (isFirst || passesNow.size === 1 ? plan.arenas : 1),
+      fill: options.fill,
+      onFilled: (roots) => {
+        for (const [at, tree] of trees?.entries() ?? []) tree.pushRoots(roots[at] ?? new Uint8Array());
+        rows = Math.min(header.rows, rows + plan.rowsPerBatch);
+      },
+      lanes: runners.map((runner) => laneOf(run, runner)),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    // A pass whose providers have all failed has ended early.
+    if (rows === header.rows) negotiation.roots ??= trees?.map((tree) => tree.finish().root);
+  } finally {
+    if (needsRoots) run.isHashing = false;
+  }
+}
+
+function laneOf(run: Run, runner: Runner): Lane {
+  const { pace, crew, context } = run;
+  const { upload, slot } = runner;
+  runner.state = "sending";
+  return {
+    at: slot.at,
+    async put(offset, bytes) {
+      const isNew = upload.receivedBytes < offset + bytes.length;
+      const sinceMs = context.clock.nowMs();
+      runner.sinceMs = sinceMs;
+      await upload.put(offset, bytes);
+      runner.sinceMs = undefined;
+      runner.batchesDone += 1;
+      acknowledge(run, runner, offset + bytes.length, false);
+      if (!isNew) return;
+      const tookMs = context.clock.nowMs() - sinceMs;
+      runner.busyMs += tookMs;
+      pace.note(tookMs);
+    },
+    done() {
+      runner.state = "sent";
+      run.wake();
+    },
+    failed(error) {
+      crew.giveUp(runner, error);
+      run.wake();
+    },
+  };
 }

@@ -2,15 +2,15 @@
  * Rebuilds the lost slots of a deal on other providers: reads any k of the rest, codes the missing ones, checks them against the roots
  * on the chain, and refills. The rebuilt bytes are the sealed ones, so no content key is needed.
  */
-import { PpioError, slotBytes } from "@ppio/core";
+import { PpioError, type SlotOffer, slotBytes } from "@ppio/core";
 import { type DealView, loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
-import { openReaderWithout } from "../get/deal-reader.ts";
+import { openReaderOf } from "../get/deal-reader.ts";
+import { createRoom } from "../get/room.ts";
 import { listProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { hashedFill } from "../put/batch.ts";
-import type { SlotOffer } from "../put/offers.ts";
 import { offersUsableUntil } from "../put/store-deal.ts";
 import { storeSlots } from "../put/store-slots.ts";
 
@@ -84,14 +84,16 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     // One provider may get any of the slots, so it must accept the lowest pay.
     payPerPeriodWei: pays.reduce((low, pay) => (pay < low ? pay : low)),
   });
-  const reader = await openReaderWithout(context, deal, new Set(lost));
+  const room = createRoom(false);
+  const reader = await openReaderOf(context, deal, { without: new Set(lost), room });
   const totalBytes = lost.length * slotBytes(deal.header);
   let sentBytes = 0;
   const fill = hashedFill(deal.header, async (batch, slots) => {
     const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
     for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
+    for (const bytes of rows.values()) room.give(bytes);
   });
-  const stored = await storeSlots(context, {
+  const storing = storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },
     dates: async () => {
       // The offers end with the deal.
@@ -110,6 +112,7 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     },
     ...(signal === undefined ? {} : { signal }),
   });
+  const stored = await storing.finally(() => reader.close());
   const { startBy, periods } = stored.terms;
   return { offers: stored.offers, dealSalt, startBy, periods };
 }

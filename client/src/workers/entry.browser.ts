@@ -1,6 +1,6 @@
 /** A Web Worker. */
-import { answerTask } from "./answer.ts";
-import { createTaskRunner, type SealTask } from "./tasks.ts";
+import { answerTasks } from "./answer.ts";
+import type { TaskMessage } from "./tasks.ts";
 
-const runner = createTaskRunner();
-globalThis.addEventListener("message", async ({ data }: MessageEvent<SealTask>) => globalThis.postMessage(await answerTask(runner, data)));
+const answer = answerTasks((message, transfer) => globalThis.postMessage(message, { transfer }));
+globalThis.addEventListener("message", ({ data }: MessageEvent<TaskMessage>) => answer(data));

@@ -1,7 +1,8 @@
 /** A worker thread of Node. */
 import { parentPort } from "node:worker_threads";
-import { answerTask } from "./answer.ts";
-import { createTaskRunner, type SealTask } from "./tasks.ts";
+import { answerTasks } from "./answer.ts";
 
-const runner = createTaskRunner();
-parentPort?.on("message", async (task: SealTask) => parentPort?.postMessage(await answerTask(runner, task)));
+parentPort?.on(
+  "message",
+  answerTasks((message, transfer) => parentPort?.postMessage(message, transfer)),
+);

@@ -2,12 +2,12 @@
  * Threads that compute for a client (docs/adr/0012-workers.md): started when first needed, each with one task and the next one, the others
  * waiting in order. Without any, tasks run on the calling thread.
  */
-import { PpioError } from "@ppio/core/data";
-import { createTaskRunner, type SealTask, type TaskRunner } from "./tasks.ts";
+import { type ErrorCode, PpioError } from "@ppio/core/data";
+import { createTaskRunner, type ResultOf, type TaskKind, type TaskMessage, type TaskOf, type TaskRunner } from "./tasks.ts";
 
 /** A thread that answers every task in order; `#worker` starts one on this platform. */
 export interface WorkerThread {
-  send(task: SealTask): void;
+  send(message: TaskMessage): void;
   close(): void;
 }
 
@@ -17,15 +17,14 @@ export interface WorkerEvents {
   onFailure(cause: unknown): void;
 }
 
-export type WorkerAnswer = { readonly roots: readonly Uint8Array[] } | { readonly error: string };
+export type WorkerAnswer = { readonly result: unknown } | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 export type StartWorker = (events: WorkerEvents) => WorkerThread;
 
 export interface WorkerPool {
   /** Threads besides the caller's; above 0 all memory of tasks is shared memory. */
   readonly size: number;
-  /** @returns the cells' roots, per slot */
-  seal(task: SealTask): Promise<readonly Uint8Array[]>;
+  run<K extends TaskKind>(kind: K, task: TaskOf<K>): Promise<ResultOf<K>>;
   /** Ends the threads; tasks under way fail with CANCELLED. */
   close(): void;
 }
@@ -33,12 +32,24 @@ export interface WorkerPool {
 /** No thread but the caller's. */
 export function createInlinePool(): WorkerPool {
   const runner = createTaskRunner();
-  return { size: 0, seal: async (task) => runner.seal(task), close: () => {} };
+  return { size: 0, run: (kind, task) => runHere(runner, kind, task), close: () => {} };
 }
 
-interface Waiting {
-  readonly task: SealTask;
-  readonly resolve: (roots: readonly Uint8Array[]) => void;
+async function runHere<K extends TaskKind>(runner: TaskRunner, kind: K, task: TaskOf<K>): Promise<ResultOf<K>> {
+  const run = runner[kind] as (task: TaskOf<K>) => ResultOf<K> | Promise<ResultOf<K>>;
+  return run(task);
+}
+
+/** Below this, all is done before a thread has started. */
+const WORKERS_FROM_BYTES = 8 << 20;
+
+/** Who computes for an object, or a part of one, of `sizeBytes`. */
+export function workersFor(workers: WorkerPool, sizeBytes: number): WorkerPool {
+  return sizeBytes < WORKERS_FROM_BYTES ? createInlinePool() : workers;
+}
+
+interface Waiting extends TaskMessage {
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: PpioError) => void;
 }
 
@@ -71,8 +82,8 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
           hasAnswered = true;
           const done = tasks.shift();
           assign();
-          if ("roots" in answer) done?.resolve(answer.roots);
-          else done?.reject(new PpioError("INTERNAL", `A worker failed: ${answer.error}`));
+          if ("result" in answer) done?.resolve(answer.result);
+          else done?.reject(new PpioError(answer.error.code, answer.error.message));
         },
         onFailure: (cause) => {
           if (!members.delete(member)) return;
@@ -94,7 +105,9 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
   const assign = (): void => {
     if (here !== undefined) {
       const runner = here;
-      for (const { task, resolve, reject } of queue.splice(0)) Promise.resolve(task).then(runner.seal).then(resolve, reject);
+      for (const { kind, task, resolve, reject } of queue.splice(0)) {
+        runHere(runner, kind, task).then(resolve, reject);
+      }
       return;
     }
     for (let waiting = queue[0]; waiting !== undefined; waiting = queue[0]) {
@@ -106,16 +119,16 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
       if (member.tasks.length === TASKS_PER_THREAD) return;
       queue.shift();
       member.tasks.push(waiting);
-      member.thread.send(waiting.task);
+      member.thread.send({ kind: waiting.kind, task: waiting.task });
     }
   };
 
   return {
     size,
-    seal: (task) =>
-      new Promise((resolve, reject) => {
+    run: <K extends TaskKind>(kind: K, task: TaskOf<K>) =>
+      new Promise<ResultOf<K>>((resolve, reject) => {
         if (isClosed) throw closed();
-        queue.push({ task, resolve, reject });
+        queue.push({ kind, task, resolve: (result) => resolve(result as ResultOf<K>), reject });
         assign();
       }),
     close: () => {

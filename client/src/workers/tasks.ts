@@ -1,6 +1,6 @@
 /**
- * What is computed for a batch of rows, on whichever thread: every frame sealed into its data cell, the other cells coded, and all cells
- * hashed while they are in the cache. All memory is the caller's.
+ * What is computed for an object, on whichever thread. For a batch of rows of a put: every frame sealed into its data cell, the other
+ * cells coded, and all cells hashed while they are in the cache. All memory is the caller's.
  */
 import {
   cellLength,
@@ -12,13 +12,19 @@ import {
   planObject,
 } from "@ppio/core/data";
 import { type Awaitable, all, then } from "../aes/aes.ts";
+import { lazy } from "../lazy.ts";
 import { createSealer, frameOfCell, type SealContext, type Sealer } from "../seal/sealer.ts";
+import { type CheckTask, checkCells, type OpenTask, openFrames } from "./read-tasks.ts";
 
-export interface SealTask {
-  /** Names `seal` and `plan`, which are the same for all tasks of an object. */
+/** Of a part of an object. */
+export interface ObjectTask {
+  /** Names `seal` and `plan`, which are the same for all tasks of it (`newObject`). */
   readonly object: number;
   readonly seal: SealContext;
   readonly plan: PlanOptions;
+}
+
+export interface SealTask extends ObjectTask {
   readonly firstRow: number;
   readonly rowCount: number;
   /** The rows' plaintext. */
@@ -33,23 +39,46 @@ const OBJECTS_MAX = 8;
 interface Prepared {
   readonly plan: ObjectPlan;
   readonly sealer: Sealer;
-  readonly coder: ErasureCoder;
+  readonly coder: () => ErasureCoder;
+}
+
+let objects = 0;
+
+/** A name that no object of this process has had. */
+export function newObject(): number {
+  objects += 1;
+  return objects;
 }
 
 /** The tasks of one thread. */
 export interface TaskRunner {
   /** @returns the cells' roots, per slot; at once where the platform's AES is synchronous */
   seal(task: SealTask): Awaitable<readonly Uint8Array[]>;
+  /** @returns whether the cells have the roots */
+  check(task: CheckTask): boolean;
+  /** @returns the frames' plaintext, each in memory of its own @throws CORRUPT */
+  open(task: OpenTask): Promise<readonly Uint8Array[]>;
+}
+
+export type TaskKind = keyof TaskRunner;
+export type TaskOf<K extends TaskKind> = Parameters<TaskRunner[K]>[0];
+export type ResultOf<K extends TaskKind> = Awaited<ReturnType<TaskRunner[K]>>;
+
+/** How a task travels to a thread. */
+export interface TaskMessage {
+  readonly kind: TaskKind;
+  readonly task: TaskOf<TaskKind>;
 }
 
 export function createTaskRunner(): TaskRunner {
   const objects = new Map<number, Prepared>();
 
-  const prepare = (task: SealTask): Prepared => {
+  const prepare = (task: ObjectTask): Prepared => {
     const known = objects.get(task.object);
     if (known !== undefined) return known;
     const plan = planObject(task.plan);
-    const prepared = { plan, sealer: createSealer(task.seal, plan.header.cellBytes), coder: createErasureCoder(plan.header) };
+    const { header } = plan;
+    const prepared = { plan, sealer: createSealer(task.seal, header.cellBytes), coder: lazy(() => createErasureCoder(header)) };
     const oldest = objects.keys().next();
     if (objects.size >= OBJECTS_MAX && !oldest.done) objects.delete(oldest.value);
     objects.set(task.object, prepared);
@@ -60,6 +89,11 @@ export function createTaskRunner(): TaskRunner {
     seal(task) {
       const prepared = prepare(task);
       return then(sealRows(prepared, task), () => finishRows(prepared, task));
+    },
+    check: checkCells,
+    open(task) {
+      const { plan, sealer } = prepare(task);
+      return openFrames(plan, sealer, task);
     },
   };
 }
@@ -85,6 +119,6 @@ function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, plain, slots
 
 function finishRows({ plan, coder }: Prepared, { firstRow, slots }: SealTask): readonly Uint8Array[] {
   const { k } = plan.header;
-  coder.encode(slots.slice(0, k), slots.slice(k));
+  coder().encode(slots.slice(0, k), slots.slice(k));
   return slots.map((slot) => cellRoots(plan.header, firstRow, slot));
 }

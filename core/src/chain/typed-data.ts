@@ -3,7 +3,7 @@
  * docs/protocol/typed-data.md; the contracts hash the same strings.
  */
 
-import { AbiCoder, concat, keccak256, type TypedDataDomain, toBeHex } from "ethers";
+import { AbiCoder, keccak256, type TypedDataDomain } from "ethers";
 import { messageIn, struct, type TypedMessage, type Types } from "./typed-message.ts";
 
 export interface SigningDomain {
@@ -36,7 +36,7 @@ export interface Offer {
   readonly expiry: number;
 }
 
-/** An owner asks one provider to take one slot of a deal; authorises uploading it. */
+/** Asks one provider to take one slot of a deal; authorises uploading it. Signed by the owner, or by who holds the slot's reservation. */
 export interface UploadRequest {
   readonly providerId: number;
   readonly owner: string;
@@ -71,6 +71,17 @@ export interface ReadTicket {
   readonly nonce: string;
 }
 
+/** Right of a repairer to read from one provider; signed by who holds the reservation of a slot of the deal. */
+export interface RepairTicket {
+  /** The provider that shall serve: no other one can use the ticket at its peers. */
+  readonly providerId: number;
+  readonly dealId: string;
+  /** The slot that is reserved. */
+  readonly slotIndex: number;
+  /** Unix seconds. */
+  readonly expiry: number;
+}
+
 /** What a provider signs over every answer: the cell roots it served and their way to the slot root. */
 export interface ReadAnswer {
   readonly dealId: string;
@@ -97,6 +108,7 @@ export const READ_TICKET_TYPES = struct(
   "ReadTicket",
   "bytes32 dealId,uint64 firstCell,uint64 cellCount,address audience,uint64 expiry,bytes32 nonce",
 );
+export const REPAIR_TICKET_TYPES = struct("RepairTicket", "uint32 providerId,bytes32 dealId,uint8 slotIndex,uint64 expiry");
 export const READ_ANSWER_TYPES = struct("ReadAnswer", "bytes32 dealId,uint8 slotIndex,uint64 firstCell,bytes32 rootsHash,uint64 servedAt");
 export const OPEN_DEAL_TYPES = struct(
   "OpenDeal",
@@ -122,6 +134,7 @@ export const offerMessage = typedMessage<Offer>(OFFER_TYPES);
 export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_TYPES);
 export const handOverMessage = typedMessage<HandOver>(HAND_OVER_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
+export const repairTicketMessage = typedMessage<RepairTicket>(REPAIR_TICKET_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */
@@ -131,8 +144,17 @@ export function dealIdOf(domain: SigningDomain, owner: string, dealSalt: string)
   );
 }
 
+const COUNT_BYTES = 4;
+const WORD_BYTES = 32;
+
 /** What a `ReadAnswer` signs: keccak256 of the number of cells (4 bytes), the cell roots, then the siblings. */
 export function answerRootsHash(cellRoots: readonly Uint8Array[], siblings: readonly Uint8Array[]): string {
   // With the number of cells, so that nobody can read roots as siblings and make a lie of an honest answer.
-  return keccak256(concat([toBeHex(cellRoots.length, 4), ...cellRoots, ...siblings]));
+  const words = [...cellRoots, ...siblings];
+  const bytes = new Uint8Array(COUNT_BYTES + WORD_BYTES * words.length);
+  new DataView(bytes.buffer).setUint32(0, cellRoots.length);
+  words.forEach((word, index) => {
+    bytes.set(word, COUNT_BYTES + WORD_BYTES * index);
+  });
+  return keccak256(bytes);
 }

@@ -1,5 +1,5 @@
 /** JSON bodies of the provider's HTTP API (docs/protocol/http.md). Big integers travel as decimal strings. */
-import type { HandOver, ReadTicket, UploadRequest } from "../chain/typed-data.ts";
+import type { HandOver, ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
 
 /** GET /v1/info */
 export interface ProviderInfo {
@@ -54,8 +54,10 @@ export interface FinishUploadBody {
   readonly startBy: number;
   readonly periods: number;
   readonly renewUntil: number;
-  /** For a refill: pay and collateral that the offer must carry; else the provider's price counts. */
+  /** For a refill: pay that the offer must carry; else the provider's price counts. */
   readonly payPerPeriodWei?: string;
+  /** For a refill by a repairer: what the holder before had at risk. */
+  readonly minCollateralWei?: string;
 }
 
 /** POST /v1/handovers: asks another provider to take a slot that the chain says is the sender's. */
@@ -89,6 +91,12 @@ export interface OfferBody {
 /** Value of the `authorization` header after "PPIO-Ticket ": base64url of this as JSON. */
 export interface TicketEnvelope {
   readonly ticket: ReadTicket;
+  readonly signature: string;
+}
+
+/** Value of the `authorization` header after "PPIO-Repair ": base64url of this as JSON. */
+export interface RepairTicketEnvelope {
+  readonly ticket: RepairTicket;
   readonly signature: string;
 }
 

@@ -67,6 +67,11 @@ export class SlotTable {
     this.#forgotten.add(keyOf(slot));
     this.#held.delete(`${slot.dealId}/${slot.slotIndex}/${slot.providerId}`);
   }
+
+  /** What was concluded from blocks that are gone is looked at again. */
+  lookAgain(): void {
+    this.#forgotten.clear();
+  }
 }
 
 function keyOf({ dealId, slotIndex, providerId, isPast }: HeldSlot): string {

@@ -1,12 +1,13 @@
-/** Rounds from drand endpoints. Every signature is verified against the key that the contract holds before anybody sees it. */
-import { PpioError, publicKeyForEvm, verifyDrandRound } from "@ppio/core";
-import type { Logger } from "@ppio/daemon";
-import { getBytes, hexlify } from "ethers";
+/**
+ * Rounds from several drand endpoints. The one that answered last is asked first; the next one joins when it has failed, or when it has not
+ * answered in time, and the first valid answer counts. A period's beacon has a deadline, so an endpoint that hangs must not cost it.
+ */
+import { isPpioError, PpioError } from "@ppio/core";
+import { type Logger, pause } from "@ppio/daemon";
+import { DrandEndpoint } from "./endpoint.ts";
 
-const TIMEOUT_MS = 3_000;
-const BODY_BYTES_MAX = 16 * 1024;
-const SIGNATURE = /^[0-9a-f]{96}$/;
-const PUBLIC_KEY = /^[0-9a-f]{192}$/;
+/** An endpoint that has not answered for so long is raced by the next one. */
+const RACE_AFTER_MS = 500;
 
 export interface DrandClientOptions {
   /** Tried in this order, the one that worked last first. */
@@ -15,6 +16,7 @@ export interface DrandClientOptions {
   readonly publicKey: string;
   readonly log: Logger;
   readonly fetch?: typeof fetch;
+  readonly raceAfterMs?: number;
 }
 
 export interface DrandClient {
@@ -23,59 +25,61 @@ export interface DrandClient {
 }
 
 export function createDrandClient(options: DrandClientOptions): DrandClient {
-  const { urls, log } = options;
+  const { urls, publicKey, log, raceAfterMs = RACE_AFTER_MS } = options;
   const ask = options.fetch ?? fetch;
-  const keys = new Map<string, Uint8Array>();
-  let preferred = 0;
+  let order = urls.map((url) => new DrandEndpoint({ url, publicKey, fetch: ask }));
 
-  const getJson = async (url: string): Promise<Record<string, unknown>> => {
-    const response = await ask(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: "error" });
-    const text = await response.text();
-    if (!response.ok || text.length > BODY_BYTES_MAX) throw new PpioError("NETWORK", `${url} answered ${response.status}.`);
-    return JSON.parse(text) as Record<string, unknown>;
-  };
-
-  /** The endpoint's key, once it is known to be the contract's. */
-  const keyOf = async (url: string): Promise<Uint8Array> => {
-    const known = keys.get(url);
-    if (known !== undefined) return known;
-    const { public_key: hex } = await getJson(`${url}/info`);
-    if (typeof hex !== "string" || !PUBLIC_KEY.test(hex)) throw new PpioError("BAD_FORMAT", `${url} does not say its key.`);
-    const key = getBytes(`0x${hex}`);
-    if (hexlify(publicKeyForEvm(key)) !== options.publicKey.toLowerCase()) {
-      throw new PpioError("CORRUPT", `${url} is another beacon than the contract's.`);
-    }
-    keys.set(url, key);
-    return key;
-  };
-
-  const fetchFrom = async (url: string, round: number): Promise<Uint8Array> => {
-    const key = await keyOf(url);
-    const body = await getJson(`${url}/public/${round}`);
-    if (body["round"] !== round || typeof body["signature"] !== "string" || !SIGNATURE.test(body["signature"])) {
-      throw new PpioError("BAD_FORMAT", `${url} does not give round ${round}.`);
-    }
-    const signature = getBytes(`0x${body["signature"]}`);
-    if (!verifyDrandRound(key, round, signature)) throw new PpioError("CORRUPT", `${url} gives a false signature for round ${round}.`);
-    return signature;
+  const fail = (endpoint: DrandEndpoint, round: number, error: unknown): string => {
+    const isLie = isPpioError(error, "CORRUPT") || isPpioError(error, "BAD_FORMAT");
+    if (isLie) log.warn("a beacon endpoint gives what is not the contract's beacon; it is asked last", { url: endpoint.url, round, error });
+    else log.debug("a beacon endpoint failed", { url: endpoint.url, round, error });
+    if (isLie) order = [...order.filter((one) => one !== endpoint), endpoint];
+    return error instanceof Error ? error.message : String(error);
   };
 
   return {
     async signatureOf(round) {
       const failures: string[] = [];
-      for (let step = 0; step < urls.length; step += 1) {
-        const at = (preferred + step) % urls.length;
-        const url = urls[at] ?? "";
+      const over = new AbortController();
+      /** Undefined when the endpoint has failed; nothing is left of it then. */
+      const attempt = async (endpoint: DrandEndpoint): Promise<Uint8Array | undefined> => {
         try {
-          const signature = await fetchFrom(url, round);
-          preferred = at;
+          const signature = await endpoint.signatureOf(round, over.signal);
+          order = [endpoint, ...order.filter((one) => one !== endpoint)];
           return signature;
         } catch (error) {
-          failures.push(error instanceof Error ? error.message : String(error));
-          log.debug("a beacon endpoint failed", { url, round, error });
+          if (!over.signal.aborted) failures.push(fail(endpoint, round, error));
+          return undefined;
         }
+      };
+      try {
+        const signature = await race(
+          order.map((endpoint) => () => attempt(endpoint)),
+          raceAfterMs,
+          over.signal,
+        );
+        if (signature !== undefined) return signature;
+      } finally {
+        over.abort();
       }
       throw new PpioError("NETWORK", `No endpoint gives beacon round ${round}: ${failures.join(" ")}`, { details: { round } });
     },
   };
+}
+
+/** Starts one after the other, the next when one has ended with nothing or `afterMs` have passed, until one has something. */
+async function race<T>(starts: readonly (() => Promise<T | undefined>)[], afterMs: number, signal: AbortSignal): Promise<T | undefined> {
+  const running = new Set<Promise<T | undefined>>();
+  const waiting = [...starts];
+  while (waiting.length > 0 || running.size > 0) {
+    const start = waiting.shift();
+    if (start !== undefined) {
+      const one = start().finally(() => running.delete(one));
+      running.add(one);
+    }
+    const pauses = waiting.length > 0 ? [pause(afterMs, signal).then(() => undefined)] : [];
+    const found = await Promise.race([...running, ...pauses]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

@@ -3,27 +3,47 @@
  * before their deal, and ended deals.
  */
 import { isPpioError } from "@ppio/core";
+import type { BlockTag } from "ethers";
+import { withPending } from "../chain/pending.ts";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
+import { spreadMsOf } from "./spread.ts";
 
 const SLOTS_PER_CALL_MAX = 32;
 
 /** Slot state of IStorageMarket. */
 const CLOSED = 3n;
 
+/** Tenures that were seen to go on in a period: deals are renewed and ended, but not asked about again in every turn. */
+export interface RunningTenures {
+  period: number;
+  readonly keys: Set<string>;
+}
+
 /** Settles slots of at most one deal; true when it did. */
-export async function settleNextDeal(context: OracleContext): Promise<boolean> {
-  const { chain, slots } = context;
+export async function settleNextDeal(context: OracleContext, running: RunningTenures): Promise<boolean> {
+  const { chain, slots, turns } = context;
+  const spreadMs = await spreadMsOf(context);
   const current = Number(await chain.proofs.currentPeriod());
+  if (running.period !== current) {
+    running.period = current;
+    running.keys.clear();
+  }
   for (const [providerId, held] of slots.byProvider()) {
     const evicted = (await chain.registry.evictedAtPeriod(providerId)) !== 0n;
-    const finalBefore = Number(await chain.proofs.finalBefore(providerId));
     for (const slot of held) {
-      if (!evicted && !(await hasEnded(context, slot, current, finalBefore))) continue;
-      if (await isSettled(context, slot)) {
+      const key = `${slot.dealId}/${slot.slotIndex}/${providerId}/${slot.isPast}`;
+      if (!evicted && (running.keys.has(key) || !(await hasEnded(context, slot, current)))) {
+        running.keys.add(key);
+        continue;
+      }
+      if (await isSettled(context, slot, "latest")) {
         slots.forget(slot);
         continue;
       }
+      if (!turns.isMine(`settle/${slot.dealId}/${providerId}`, spreadMs)) continue;
+      // Another one's settlement is on its way.
+      if (await withPending(({ blockTag }) => isSettled(context, slot, blockTag))) continue;
       await (slot.isPast ? settlePast(context, slot) : settle(context, held, slot));
       return true;
     }
@@ -31,19 +51,23 @@ export async function settleNextDeal(context: OracleContext): Promise<boolean> {
   return false;
 }
 
-async function hasEnded({ chain }: OracleContext, slot: HeldSlot, current: number, finalBefore: number): Promise<boolean> {
+async function hasEnded({ chain }: OracleContext, slot: HeldSlot, current: number): Promise<boolean> {
   const { untilPeriod } = await chain.market.slotForProof(slot.dealId, slot.slotIndex, slot.providerId);
   const end = Number(untilPeriod);
-  return current > end && finalBefore >= end;
+  return current > end && Number(await chain.proofs.finalBefore(slot.providerId)) >= end;
 }
 
 /** Whether the chain has nothing left to do for the tenure. */
-async function isSettled({ chain }: OracleContext, { dealId, slotIndex, providerId, isPast }: HeldSlot): Promise<boolean> {
+async function isSettled(
+  { chain }: OracleContext,
+  { dealId, slotIndex, providerId, isPast }: HeldSlot,
+  blockTag: BlockTag,
+): Promise<boolean> {
   if (isPast) {
-    const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
+    const past = await chain.market.pastTenure(dealId, slotIndex, providerId, { blockTag });
     return past.payGwei === 0n || past.isSettled;
   }
-  const slot = await chain.market.slot(dealId, slotIndex);
+  const slot = await chain.market.slot(dealId, slotIndex, { blockTag });
   return slot.status === CLOSED || Number(slot.providerId) !== providerId;
 }
 

@@ -12,9 +12,13 @@ import { readRoute } from "./reads.ts";
 import { addStatusRoutes } from "./status.ts";
 import { addUploadRoutes, appendRoute } from "./uploads.ts";
 
-export function createProviderApp(context: ProviderContext, limits: ProviderLimits = PROVIDER_LIMITS): RequestListener {
-  // Whoever brings a slot: collateral is promised once, and hashing has one queue.
-  const offers = new OfferDesk(context);
+/** @param offers the provider's one desk: two would count on the same collateral */
+export function createProviderApp(
+  context: ProviderContext,
+  limits: ProviderLimits = PROVIDER_LIMITS,
+  offers: OfferDesk = new OfferDesk(context),
+): RequestListener {
+  // Whoever brings a slot, hashing has one queue.
   const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   const addRoutes = (app: Express): void => {
     addStatusRoutes(app, context);

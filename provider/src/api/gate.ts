@@ -18,6 +18,11 @@ export class Gate {
     this.#waitingMax = waitingMax;
   }
 
+  /** Share of the budget that nobody holds, from 0 to 1. */
+  get freeShare(): number {
+    return this.#free / this.#budget;
+  }
+
   /** Runs `work` once its cost fits; one above the whole budget runs alone. @throws REFUSED when too many wait already */
   async run<T>(cost: number, work: () => Promise<T>): Promise<T> {
     const share = Math.min(cost, this.#budget);

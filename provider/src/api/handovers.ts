@@ -95,7 +95,8 @@ async function finishHandOver(context: ProviderContext, offers: OfferDesk, finis
   if (body.startBy >= slot.end) throw new PpioError("BAD_FORMAT", `The deal ends with period ${slot.end - 1}; start before.`);
   const meta = await finishes.run(1, () => context.store.check(uploadId, slot.root));
   const terms = { startBy: body.startBy, periods: slot.end - body.startBy, renewUntil: slot.renewUntil };
-  return offers.make(meta, { root: slot.root, ...terms, payPerPeriodWei: String(slot.payPerPeriodWei) }, slot.collateralWei);
+  const money = { payPerPeriodWei: String(slot.payPerPeriodWei), minCollateralWei: String(slot.collateralWei) };
+  return offers.make(meta, { root: slot.root, ...terms, ...money });
 }
 
 /** @throws UNAUTHORIZED, CONFLICT, CHAIN_UNREACHABLE */

@@ -6,7 +6,7 @@ export interface ProviderLimits extends HttpLimits {
   readonly stallMs: number;
   /** What bodies that come in may hold in memory, together. */
   readonly uploadBufferBytes: number;
-  /** What answers that go out may hold in memory, together: READ_WINDOW_BYTES or a cell each. */
+  /** What answers that go out may hold in memory, together. */
   readonly readBufferBytes: number;
   readonly finishesAtOnce: number;
   /** Requests that wait for a place, of each kind. */
@@ -17,12 +17,14 @@ export const PROVIDER_LIMITS: ProviderLimits = {
   ...HTTP_LIMITS,
   stallMs: 30_000,
   uploadBufferBytes: 40 << 20,
-  readBufferBytes: 24 << 20,
+  readBufferBytes: 32 << 20,
   finishesAtOnce: 2,
   waitingMax: 256,
 };
 
-export const READ_BYTES_MAX = 16 << 20;
+export const READ_BYTES_MAX = 64 << 20;
 
-/** Cells of so many bytes are read, checked and sent at a time. */
+/** Cells of so many bytes are read, checked and sent at a time, or one cell: to a slow reader, and while many read. */
 export const READ_WINDOW_BYTES = 256 << 10;
+/** To a reader that takes them quickly, while there is room: every read of the disk and every write cost the same, however long. */
+export const READ_WINDOW_BYTES_MAX = 1 << 20;

@@ -10,11 +10,15 @@ import {
   payForSlot,
   slotBytes,
 } from "@ppio/core";
+import { hexlify } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
+import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
 import { headerOf, type SlotMeta } from "../store/slot-record.ts";
 
 const GWEI = 1_000_000_000n;
+/** A repaired slot may lock so many times what this provider asks by its own rule. */
+const COLLATERAL_FACTOR_MAX = 4n;
 
 interface Reservation {
   readonly collateralWei: bigint;
@@ -23,19 +27,20 @@ interface Reservation {
 
 export class OfferDesk {
   readonly #context: ProviderContext;
+  readonly #sign: DigestSigner;
   /** Collateral that offers which are out may lock, by upload. */
   readonly #reserved = new Map<string, Reservation>();
 
   constructor(context: ProviderContext) {
     this.#context = context;
+    this.#sign = digestSigner(context.operator.privateKey);
   }
 
   /**
    * Makes a slot durable, whose bytes were found to have the root that `body` says, and signs an offer for it.
-   * @param leastCollateralWei what the slot's holder before had at risk
    * @throws REFUSED, NO_FUNDS, CHAIN_UNREACHABLE, and what `SlotStore.seal` throws
    */
-  async make(meta: SlotMeta, body: FinishUploadBody, leastCollateralWei = 0n): Promise<OfferBody> {
+  async make(meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
     const context = this.#context;
     const { config } = context;
     const header = headerOf(meta);
@@ -44,8 +49,7 @@ export class OfferDesk {
     if (payPerPeriodWei < ownPay)
       throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
     if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
-    const ownCollateralWei = max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei);
-    const collateralWei = roundUpToGwei(max(ownCollateralWei, leastCollateralWei));
+    const collateralWei = this.#collateralFor(payPerPeriodWei, BigInt(body.minCollateralWei ?? 0));
     context.pricing.checkCollateral(collateralWei);
     context.admission.check();
     await this.#reserve(meta.uploadId, collateralWei);
@@ -69,7 +73,7 @@ export class OfferDesk {
       renewUntil: body.renewUntil,
       expiry: Math.floor(context.now() / 1000) + config.offerSeconds,
     };
-    const signature = context.operator.signingKey.sign(offerMessage.digest(context.domain, offer)).serialized;
+    const signature = hexlify(this.#sign(offerMessage.digest(context.domain, offer)));
     // It does not leave before the slot, and until when the offer can be used, are on the disk.
     await context.store.seal(meta.uploadId, body.root, offer.expiry);
     context.metrics.add("ppio_offers_total", 1);
@@ -86,6 +90,19 @@ export class OfferDesk {
       expiry: offer.expiry,
       signature,
     };
+  }
+
+  /** By this provider's rule, or what the holder before had at risk, within reason. @throws REFUSED */
+  #collateralFor(payPerPeriodWei: bigint, askedWei: bigint): bigint {
+    const { config } = this.#context;
+    const ruleWei = roundUpToGwei(max(payPerPeriodWei * BigInt(config.collateralPeriods), config.minCollateralWei));
+    if (askedWei > ruleWei * COLLATERAL_FACTOR_MAX) {
+      throw new PpioError(
+        "REFUSED",
+        `This provider puts at most ${ruleWei * COLLATERAL_FACTOR_MAX} wei at risk for this pay; use another one.`,
+      );
+    }
+    return max(ruleWei, roundUpToGwei(askedWei));
   }
 
   /** Two offers must not count on the same collateral: a deal that finds it gone would fail for all its providers. */

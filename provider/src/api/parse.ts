@@ -6,7 +6,10 @@ import {
   type HandOverBody,
   type OpenUploadBody,
   PpioError,
+  REPAIR_SCHEME,
   type ReadTicket,
+  type RepairTicketEnvelope,
+  TICKET_SCHEME,
   type TicketEnvelope,
 } from "@ppio/core";
 import { getAddress, isAddress, isHexString } from "ethers";
@@ -40,6 +43,12 @@ function hex(fields: Fields, field: string, bytes?: number): string {
   return value;
 }
 
+function optionalWei(fields: Fields, field: string): string | undefined {
+  const value = fields[field];
+  if (value !== undefined && (typeof value !== "string" || !/^\d{1,30}$/.test(value))) throw bad(field);
+  return value;
+}
+
 const U32 = 0xffffffff;
 
 export function parseOpenUpload(body: unknown): OpenUploadBody {
@@ -64,14 +73,15 @@ export function parseOpenUpload(body: unknown): OpenUploadBody {
 
 export function parseFinishUpload(body: unknown): FinishUploadBody {
   const fields = object(body, "body");
-  const pay = fields["payPerPeriodWei"];
-  if (pay !== undefined && (typeof pay !== "string" || !/^\d{1,30}$/.test(pay))) throw bad("payPerPeriodWei");
+  const pay = optionalWei(fields, "payPerPeriodWei");
+  const collateral = optionalWei(fields, "minCollateralWei");
   return {
     root: hex(fields, "root", 32),
     startBy: integer(fields, "startBy", U32),
     periods: integer(fields, "periods", U32),
     renewUntil: integer(fields, "renewUntil", U32),
     ...(pay === undefined ? {} : { payPerPeriodWei: pay }),
+    ...(collateral === undefined ? {} : { minCollateralWei: collateral }),
   };
 }
 
@@ -95,27 +105,42 @@ export function parseFinishHandOver(body: unknown): FinishHandOverBody {
   return { ...parseHandOver(body), startBy: integer(object(body, "body"), "startBy", U32) };
 }
 
-const TICKET_SCHEME = "PPIO-Ticket ";
 const TICKET_CHARS_MAX = 4096;
 
 /** @throws UNAUTHORIZED without a well-formed ticket */
 export function parseTicket(header: string | undefined): TicketEnvelope {
-  const refuse = (cause?: unknown): PpioError =>
-    new PpioError("UNAUTHORIZED", "Reading needs a ticket by the deal's owner in the authorization header.", { cause });
-  if (header === undefined || !header.startsWith(TICKET_SCHEME) || header.length > TICKET_CHARS_MAX) throw refuse();
-  try {
-    const text = Buffer.from(header.slice(TICKET_SCHEME.length), "base64url").toString("utf8");
-    const envelope = object(JSON.parse(text), "ticket");
-    const fields = object(envelope["ticket"], "ticket");
-    const ticket: ReadTicket = {
+  return parseEnvelope(
+    header,
+    TICKET_SCHEME,
+    (fields): ReadTicket => ({
       dealId: hex(fields, "dealId", 32),
       firstCell: integer(fields, "firstCell", Number.MAX_SAFE_INTEGER),
       cellCount: integer(fields, "cellCount", Number.MAX_SAFE_INTEGER),
       audience: address(fields, "audience"),
       expiry: integer(fields, "expiry", Number.MAX_SAFE_INTEGER),
       nonce: hex(fields, "nonce", 32),
-    };
-    return { ticket, signature: hex(envelope, "signature") };
+    }),
+  );
+}
+
+/** @throws UNAUTHORIZED without a well-formed ticket */
+export function parseRepairTicket(header: string): RepairTicketEnvelope {
+  return parseEnvelope(header, REPAIR_SCHEME, (fields) => ({
+    providerId: integer(fields, "providerId", U32),
+    dealId: hex(fields, "dealId", 32),
+    slotIndex: integer(fields, "slotIndex", 255),
+    expiry: integer(fields, "expiry", Number.MAX_SAFE_INTEGER),
+  }));
+}
+
+function parseEnvelope<T>(header: string | undefined, scheme: string, parse: (fields: Fields) => T): { ticket: T; signature: string } {
+  const refuse = (cause?: unknown): PpioError =>
+    new PpioError("UNAUTHORIZED", "Reading needs a ticket by the deal's owner in the authorization header.", { cause });
+  if (header === undefined || !header.startsWith(scheme) || header.length > TICKET_CHARS_MAX) throw refuse();
+  try {
+    const text = Buffer.from(header.slice(scheme.length), "base64url").toString("utf8");
+    const envelope = object(JSON.parse(text), "ticket");
+    return { ticket: parse(object(envelope["ticket"], "ticket")), signature: hex(envelope, "signature") };
   } catch (cause) {
     throw refuse(cause);
   }

@@ -2,14 +2,8 @@
 import type { ServerResponse } from "node:http";
 import {
   answerRootsHash,
-  CELL_BYTES_MAX,
-  cellLength,
-  cellPartProof,
-  cellPartProofLength,
   cellRunProofOf,
-  type DealHeader,
   encodeAnswerHead,
-  encodeCellSiblings,
   isPpioError,
   NODE_BYTES,
   PpioError,
@@ -17,52 +11,49 @@ import {
   slotBytes,
   UNIT_BYTES,
 } from "@ppio/core";
-import { getBytes } from "ethers";
 import type { ProviderContext } from "../context.ts";
-import { BufferPool } from "../store/buffer-pool.ts";
+import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
 import type { CellReader } from "../store/cell-reader.ts";
 import { uploadIdOf } from "../store/slot-record.ts";
 import type { BulkRequest, BulkRoute } from "./bulk.ts";
-import { Gate } from "./gate.ts";
 import { type ProviderLimits, READ_BYTES_MAX, READ_WINDOW_BYTES } from "./limits.ts";
 import { parseDealId, parseNumber } from "./parse.ts";
+import { ReadBuffers } from "./read-buffers.ts";
+import { partBytes, ReadWindow, type SlotRange } from "./read-window.ts";
+import { send } from "./send.ts";
 import { TicketDesk } from "./tickets.ts";
 
-const BUFFERS_KEPT_MAX = 8;
-/** Before each part's siblings. */
-const SIBLING_COUNT_BYTES = 2;
+/** Who takes a window within this is sent larger ones. */
+const QUICK_MS = 250;
+/** Grown by so much at a time. */
+const WINDOW_GROWTH = 4;
 
-interface Range {
+interface Range extends SlotRange {
   readonly uploadId: string;
   readonly dealId: string;
   readonly owner: string;
   readonly slotIndex: number;
-  readonly header: DealHeader;
-  readonly offset: number;
-  readonly length: number;
-  readonly firstCell: number;
-  readonly cellCount: number;
 }
 
 export function readRoute(context: ProviderContext, limits: ProviderLimits): BulkRoute {
-  const gate = new Gate(limits.readBufferBytes, limits.waitingMax);
-  const buffers = new BufferPool(CELL_BYTES_MAX, BUFFERS_KEPT_MAX);
+  const buffers = new ReadBuffers(limits);
   const tickets = new TicketDesk(context);
+  const sign = digestSigner(context.operator.privateKey);
+  const { stallMs } = limits;
   const handle = async ({ request, response, params, query }: BulkRequest): Promise<void> => {
     const range = parseRange(context, params, query);
     const { header, cellCount } = range;
     const audienceSignature = request.headers["ppio-audience-signature"];
-    tickets.check(
+    await tickets.check(
       {
         authorization: request.headers.authorization,
         audienceSignature: typeof audienceSignature === "string" ? audienceSignature : undefined,
       },
       range,
     );
-    const windowBytes = Math.min(Math.max(READ_WINDOW_BYTES, header.cellBytes), cellCount * header.cellBytes);
     await context.bandwidth.upload.take(range.length);
-    await gate.run(windowBytes, () =>
-      buffers.lend((buffer) => answer(context, response, range, { buffer: buffer.subarray(0, windowBytes), stallMs: limits.stallMs })),
+    await buffers.lend(header.cellBytes, cellCount, (buffer, cellsMax) =>
+      answer(context, response, range, { window: new ReadWindow(buffer, range), cellsMax, stallMs, sign }),
     );
   };
   return { method: "GET", path: /^\/v1\/deals\/([^/]+)\/slots\/([^/]+)$/, handle };
@@ -91,32 +82,39 @@ function parseRange(context: ProviderContext, [deal, slot]: BulkRequest["params"
 }
 
 interface AnswerOptions {
-  /** Holds one cell at least; `write` returns once its bytes are out of our hands. */
-  readonly buffer: Uint8Array;
+  readonly window: ReadWindow;
+  /** How many cells it holds, one at least. */
+  readonly cellsMax: number;
   readonly stallMs: number;
+  readonly sign: DigestSigner;
 }
 
 async function answer(context: ProviderContext, response: ServerResponse, range: Range, options: AnswerOptions): Promise<void> {
   const { header, firstCell, cellCount, uploadId } = range;
-  const { buffer, stallMs } = options;
+  const { window, cellsMax, stallMs, sign } = options;
   const end = firstCell + cellCount;
-  const cellsAtOnce = Math.floor(buffer.length / header.cellBytes);
+  const least = Math.min(cellsMax, Math.max(1, Math.floor(READ_WINDOW_BYTES / header.cellBytes)));
   const reader = await counted(context, context.store.openCells(uploadId));
   try {
-    const read = (row: number): Promise<Uint8Array> =>
-      counted(context, reader.read(row, Math.min(cellsAtOnce, end - row), buffer, "serving"));
+    let cellsAtOnce = least;
+    const read = async (row: number): Promise<readonly Uint8Array[]> => {
+      const cells = window.cells(row, Math.min(cellsAtOnce, end - row));
+      return cells.slice(0, await counted(context, reader.read(row, cells, "serving")));
+    };
     // The first cells are read before the head leaves, so that common damage becomes a clear status; and while it is signed.
     const firstRead = read(firstCell);
     firstRead.catch(() => undefined);
-    const head = signedHead(context, range, reader);
+    const head = signedHead(context, range, reader, sign);
     let cells = await firstRead;
     const bytes = head.length + partBytes(range);
     response.writeHead(200, { "content-type": "application/octet-stream", "content-length": bytes });
     for (let row = firstCell; ; cells = await read(row)) {
-      const parts = partsOf(range, row, cells);
-      await write(response, stallMs, row === firstCell ? [head, ...parts.pieces] : parts.pieces);
+      const parts = window.pieces(row, cells);
+      const since = performance.now();
+      await send(response, stallMs, row === firstCell ? [head, ...parts.pieces] : parts.pieces);
+      cellsAtOnce = performance.now() - since < QUICK_MS ? Math.min(cellsMax, cellsAtOnce * WINDOW_GROWTH) : least;
       context.metrics.add("ppio_served_bytes_total", parts.bytes);
-      row += Math.ceil(cells.length / header.cellBytes);
+      row += cells.length;
       if (row === end) break;
     }
     response.end();
@@ -134,7 +132,7 @@ async function counted<T>(context: ProviderContext, work: Promise<T>): Promise<T
   }
 }
 
-function signedHead({ domain, now, operator }: ProviderContext, range: Range, { tree }: CellReader): Uint8Array {
+function signedHead({ domain, now }: ProviderContext, range: Range, { tree }: CellReader, sign: DigestSigner): Uint8Array {
   const { dealId, slotIndex, firstCell, cellCount, header } = range;
   const cellRoots = Array.from({ length: cellCount }, (_, index) =>
     tree.roots.subarray((firstCell + index) * NODE_BYTES, (firstCell + index + 1) * NODE_BYTES),
@@ -148,67 +146,5 @@ function signedHead({ domain, now, operator }: ProviderContext, range: Range, { 
     rootsHash: answerRootsHash(cellRoots, siblings),
     servedAt,
   });
-  const signature = getBytes(operator.signingKey.sign(digest).serialized);
-  return encodeAnswerHead({ cellRoots, siblings, servedAt, signature });
-}
-
-/** Where the range begins and ends in the cell of `row`. */
-function partOf({ header, offset, length }: Range, row: number): { readonly from: number; readonly to: number } {
-  const start = row * header.cellBytes;
-  return { from: Math.max(offset - start, 0), to: Math.min(offset + length - start, cellLength(header, row)) };
-}
-
-/** All parts, each with its siblings and their number. */
-function partBytes(range: Range): number {
-  let siblings = 0;
-  for (let row = range.firstCell; row < range.firstCell + range.cellCount; row += 1) {
-    const { from, to } = partOf(range, row);
-    siblings += cellPartProofLength(range.header, row, from, to - from);
-  }
-  return range.length + NODE_BYTES * siblings + SIBLING_COUNT_BYTES * range.cellCount;
-}
-
-/** What was asked for of neighbouring cells from `firstRow` on, each part behind its siblings. */
-function partsOf(range: Range, firstRow: number, cells: Uint8Array): { pieces: Uint8Array[]; bytes: number } {
-  const { header } = range;
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  for (let at = 0, row = firstRow; at < cells.length; at += header.cellBytes, row += 1) {
-    const cell = cells.subarray(at, at + cellLength(header, row));
-    const { from, to } = partOf(range, row);
-    pieces.push(encodeCellSiblings(cellPartProof(header, cell, from, to - from)), cell.subarray(from, to));
-    bytes += to - from;
-  }
-  return { pieces, bytes };
-}
-
-/** Waits until the system has taken the pieces, so that no more than a window lies in memory; a reader that takes nothing is given up. */
-function write(response: ServerResponse, stallMs: number, pieces: readonly Uint8Array[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => {
-      stop();
-      // At once: the pieces lie in a buffer that the next reader gets.
-      response.destroy();
-      reject(new PpioError("CANCELLED", "The reader went away."));
-    };
-    const timer = setTimeout(leave, stallMs);
-    const stop = (): void => {
-      clearTimeout(timer);
-      response.off("close", leave);
-    };
-    response.once("close", leave);
-    if (response.destroyed) {
-      leave();
-      return;
-    }
-    const taken = (): void => {
-      stop();
-      resolve();
-    };
-    // Node hands all that is written in one turn to the system in one call.
-    pieces.forEach((piece, index) => {
-      if (index < pieces.length - 1) response.write(piece);
-      else response.write(piece, taken);
-    });
-  });
+  return encodeAnswerHead({ cellRoots, siblings, servedAt, signature: sign(digest) });
 }

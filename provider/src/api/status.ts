@@ -1,6 +1,6 @@
 /** What anybody may ask: who this is, whether it is well, and its metrics. */
 import { access, constants } from "node:fs/promises";
-import type { ProviderInfo } from "@ppio/core";
+import { isPpioError, type ProviderInfo } from "@ppio/core";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
 import { READ_BYTES_MAX } from "./limits.ts";
@@ -33,28 +33,29 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
       },
     } satisfies ProviderInfo);
   });
-  const check = keepFor(HEALTH_KEPT_MS, context.now, async () => ({
-    disk: await passes(() => access(config.dataDir, constants.W_OK)),
-    chain: await passes(() => chain.rpc.getBlockNumber()),
-  }));
+  const checkDisk = keepFor(HEALTH_KEPT_MS, context.now, () => diskState(context));
+  const checkChain = keepFor(HEALTH_KEPT_MS, context.now, () => passes(() => chain.rpc.getBlockNumber()));
   app.get("/v1/ready", async (_request, response) => {
-    const passed = await check();
-    const hindrances = context.admission.hindrances;
-    const isReady = passed.disk && passed.chain && hindrances.length === 0;
-    response.status(isReady ? 200 : 503).json({ status: isReady ? "ready" : "not ready", ...passed, hindrances });
+    const [disk, chainIsThere] = await Promise.all([checkDisk(), checkChain()]);
+    const { hindrances } = context.admission;
+    const isReady = disk === "ok" && chainIsThere && hindrances.length === 0;
+    response.status(isReady ? 200 : 503).json({ status: isReady ? "ready" : "not ready", disk, chain: chainIsThere, hindrances });
   });
   app.get("/v1/health", async (_request, response) => {
-    const passed = await check();
-    const status = passed.disk && passed.chain ? "ok" : "failing";
+    const [disk, isChainThere] = await Promise.all([checkDisk(), checkChain()]);
+    const status = disk === "ok" && isChainThere ? "ok" : "failing";
     response.status(status === "ok" ? 200 : 503).json({
       status,
-      disk: passed.disk ? "ok" : "the data folder cannot be written",
-      chain: passed.chain ? "ok" : "the chain does not answer",
+      disk,
+      chain: isChainThere ? "ok" : "the chain does not answer",
       damagedSlots: store.damagedSlots,
+      slotsSetAside: store.slotsSetAside,
       lastProvenPeriod: metrics.get("ppio_last_proven_period"),
     });
   });
-  app.get("/v1/metrics", (_request, response) => {
+  app.get("/v1/metrics", async (_request, response) => {
+    metrics.set("ppio_disk_ok", (await checkDisk()) === "ok" ? 1 : 0);
+    metrics.set("ppio_slots_set_aside", store.slotsSetAside);
     metrics.set("ppio_used_bytes", store.usedBytes);
     metrics.set("ppio_free_bytes", store.freeBytes);
     metrics.set("ppio_slots", store.count);
@@ -64,6 +65,18 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
     metrics.set("ppio_price_wei", Number(context.pricing.presentWei));
     response.type("text/plain; version=0.0.4").send(metrics.render());
   });
+}
+
+/** What strangers are told; paths stay in the log. A disk that is not mounted leaves a folder that can be written: the store knows its own. */
+async function diskState({ config, store, log }: ProviderContext): Promise<string> {
+  try {
+    await access(config.dataDir, constants.W_OK);
+    await store.probe();
+    return "ok";
+  } catch (error) {
+    log.error("the disk of the slots is not well", { error });
+    return isPpioError(error, "NO_SPACE") ? "the disk is full" : "the data folder cannot be written";
+  }
 }
 
 async function passes(check: () => Promise<unknown>): Promise<boolean> {

@@ -1,19 +1,21 @@
 /**
- * Who may read (docs/protocol/http.md, "Read authority"). To recover a signer takes longer than to read and hash a MiB, and a reader shows
- * the same ticket with every request: whose signatures were right is remembered.
+ * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes longer
+ * than to read and hash a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
  */
-import { PpioError, readTicketMessage, type TicketEnvelope } from "@ppio/core";
-import { getBytes, verifyMessage, ZeroAddress } from "ethers";
+import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, type TicketEnvelope } from "@ppio/core";
+import { getBytes, hashMessage, ZeroAddress } from "ethers";
 import type { ProviderContext } from "../context.ts";
+import { recoverSigner } from "../fast-crypto.ts";
+import { KnownTickets } from "./known-tickets.ts";
 import { parseTicket } from "./parse.ts";
-
-const KNOWN_MAX = 1_024;
-/** Of both headers; longer ones than a client makes are recovered every time. */
-const KNOWN_CHARS_MAX = 2_048;
+import { RepairTicketDesk } from "./repair-tickets.ts";
 
 export interface Wanted {
+  readonly uploadId: string;
   readonly dealId: string;
   readonly owner: string;
+  readonly header: DealHeader;
+  readonly length: number;
   readonly firstCell: number;
   readonly cellCount: number;
 }
@@ -32,15 +34,23 @@ interface KnownTicket extends TicketEnvelope {
 
 export class TicketDesk {
   readonly #context: ProviderContext;
-  /** By the headers as they were shown; the least recently used goes first. */
-  readonly #known = new Map<string, KnownTicket>();
+  readonly #repairs: RepairTicketDesk;
+  readonly #known = new KnownTickets<KnownTicket>();
 
   constructor(context: ProviderContext) {
     this.#context = context;
+    this.#repairs = new RepairTicketDesk(context);
   }
 
-  /** @throws UNAUTHORIZED */
-  check(shown: ShownTicket, wanted: Wanted): void {
+  /** A promise for a repairer only, whose right the chain knows and who waits for its turn. @throws UNAUTHORIZED, REFUSED */
+  check(shown: ShownTicket, wanted: Wanted): Promise<void> | undefined {
+    const { authorization } = shown;
+    if (authorization?.startsWith(REPAIR_SCHEME)) return this.#repairs.check(authorization, wanted);
+    this.#checkOwners(shown, wanted);
+    return undefined;
+  }
+
+  #checkOwners(shown: ShownTicket, wanted: Wanted): void {
     const key = `${shown.authorization}\n${shown.audienceSignature}`;
     const known = this.#known.get(key) ?? this.#recover(shown);
     const { ticket, signer, isForBearer } = known;
@@ -51,39 +61,21 @@ export class TicketDesk {
     }
     if (signer !== wanted.owner) throw refuse("is not signed by the deal's owner");
     if (!isForBearer) throw refuse("is for somebody else");
-    this.#remember(key, known);
+    this.#known.put(key, known);
   }
 
   #recover({ authorization, audienceSignature }: ShownTicket): KnownTicket {
     const { domain } = this.#context;
     const { ticket, signature } = parseTicket(authorization);
-    const signer = readTicketMessage.recover(domain, ticket, signature) ?? ZeroAddress;
+    const digest = readTicketMessage.digest(domain, ticket);
+    const signer = recoverSigner(digest, signature) ?? ZeroAddress;
     const isForBearer =
       ticket.audience === ZeroAddress ||
-      (audienceSignature !== undefined && recoverMessage(readTicketMessage.digest(domain, ticket), audienceSignature) === ticket.audience);
+      (audienceSignature !== undefined && recoverSigner(hashMessage(getBytes(digest)), audienceSignature) === ticket.audience);
     return { ticket, signature, signer, isForBearer };
-  }
-
-  /** Good ones only, so that strangers cannot push them out. */
-  #remember(key: string, known: KnownTicket): void {
-    if (key.length > KNOWN_CHARS_MAX) return;
-    this.#known.delete(key);
-    this.#known.set(key, known);
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= KNOWN_MAX) break;
-      this.#known.delete(oldest);
-    }
   }
 }
 
 function refuse(why: string): PpioError {
   return new PpioError("UNAUTHORIZED", `The ticket ${why}; ask the deal's owner for another.`);
-}
-
-function recoverMessage(digest: string, signature: string): string | undefined {
-  try {
-    return verifyMessage(getBytes(digest), signature);
-  } catch {
-    return undefined;
-  }
 }

@@ -10,29 +10,31 @@ import {
   payForSlot,
   slotBytes,
   type UploadState,
-  uploadRequestMessage,
 } from "@ppio/core";
 import { STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
+import { ReservationBook } from "../repair/reservation-book.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
-import { WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
+import { BATCHES_HELD, WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
+import { checkUploadRequest } from "./upload-authority.ts";
 
 /** Deal status of IStorageMarket. */
 const ACTIVE = 1n;
 /** What one body that comes in holds in memory. */
-const UPLOAD_BYTES = WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
+const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, offers: OfferDesk, finishes: Gate): void {
+  const reservations = new ReservationBook(context);
   app.post("/v1/uploads", async (request, response) => {
-    response.json(await openUpload(context, parseOpenUpload(request.body)));
+    response.json(await openUpload(context, reservations, parseOpenUpload(request.body)));
   });
   app.get("/v1/uploads/:id", (request, response) => {
     response.json(stateOf(context, request.params.id));
@@ -46,7 +48,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, offers: 
     response.json(await offers.make(meta, body));
   });
   app.delete("/v1/uploads/:id", async (request: Request<{ id: string }>, response) => {
-    await deleteUpload(context, request.params.id, request.body);
+    await deleteUpload(context, reservations, request.params.id, parseOpenUpload(request.body));
     response.status(204).end();
   });
 }
@@ -79,19 +81,8 @@ export function stateOf(context: ProviderContext, uploadId: string): UploadState
   return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header) };
 }
 
-function checkRequest(context: ProviderContext, body: OpenUploadBody): void {
-  const { request, signature } = body;
-  const signer = uploadRequestMessage.recover(context.domain, request, signature);
-  if (signer === undefined || signer !== request.owner)
-    throw new PpioError("UNAUTHORIZED", "The upload request is not signed by its owner.");
-  if (request.providerId !== context.providerId) {
-    throw new PpioError("UNAUTHORIZED", `The upload request is for provider ${request.providerId}, this is ${context.providerId}.`);
-  }
-  if (request.expiry * 1000 < context.now()) throw new PpioError("UNAUTHORIZED", "The upload request has expired; sign a new one.");
-}
-
-async function openUpload(context: ProviderContext, body: OpenUploadBody): Promise<UploadState> {
-  checkRequest(context, body);
+async function openUpload(context: ProviderContext, reservations: ReservationBook, body: OpenUploadBody): Promise<UploadState> {
+  await checkUploadRequest(context, reservations, body);
   const { request } = body;
   const header = decodeDealHeader(getBytes(body.header));
   if (dealHeaderHash(header) !== request.headerHash || header.k !== request.k || header.n !== request.n || request.slotIndex >= header.n) {
@@ -144,10 +135,14 @@ function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
   }
 }
 
-/** Only the owner may, and only while no offer is out. */
-async function deleteUpload(context: ProviderContext, uploadId: string, body: unknown): Promise<void> {
-  const open = parseOpenUpload(body);
-  checkRequest(context, open);
+/** Only who may upload it may, and only while no offer is out. */
+async function deleteUpload(
+  context: ProviderContext,
+  reservations: ReservationBook,
+  uploadId: string,
+  open: OpenUploadBody,
+): Promise<void> {
+  await checkUploadRequest(context, reservations, open);
   const found = context.store.find(uploadId);
   const dealId = dealIdOf(context.domain, open.request.owner, open.request.dealSalt);
   if (found === undefined || uploadIdOf(dealId, open.request.slotIndex) !== uploadId)

@@ -1,5 +1,6 @@
 /** Brings a slot's bytes to another provider and gets its offer, checked as the chain checks it. */
 import {
+  cellLength,
   type DealHeader,
   dealHeaderHash,
   type FinishHandOverBody,
@@ -95,8 +96,12 @@ export class SlotGiver {
     try {
       for (let offset = from; offset < total; ) {
         const firstRow = Math.floor(offset / header.cellBytes);
-        const cells = await reader.read(firstRow, Math.min(rowsAtOnce, header.rows - firstRow), buffer, "thorough");
-        const bytes = cells.slice(offset - firstRow * header.cellBytes);
+        const cells = Array.from({ length: Math.min(rowsAtOnce, header.rows - firstRow) }, (_, at) =>
+          buffer.subarray(at * header.cellBytes, at * header.cellBytes + cellLength(header, firstRow + at)),
+        );
+        const whole = await reader.read(firstRow, cells, "thorough");
+        const end = (whole - 1) * header.cellBytes + cellLength(header, firstRow + whole - 1);
+        const bytes = buffer.slice(offset - firstRow * header.cellBytes, end);
         const path = `/v1/uploads/${meta.uploadId}?offset=${offset}`;
         const { receivedBytes } = await this.#request<UploadState>(taker, path, { method: "PUT", body: bytes });
         if (!(receivedBytes > offset)) throw refused(taker, "it takes no bytes");

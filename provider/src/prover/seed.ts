@@ -27,7 +27,7 @@ export async function findRound(chain: ChainConnection, round: bigint, mayCarry:
   return { seed: hexlify(drandRandomness(signature)), carry: { round, signature: hexlify(signatureForEvm(signature)) } };
 }
 
-async function fetchSignature(beaconUrl: string, round: bigint): Promise<Uint8Array | undefined> {
+export async function fetchSignature(beaconUrl: string, round: bigint): Promise<Uint8Array | undefined> {
   try {
     const response = await fetch(`${beaconUrl}/public/${round}`, { signal: AbortSignal.timeout(FETCH_TIMEOUT_MS) });
     if (!response.ok) return undefined;

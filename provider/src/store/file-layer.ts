@@ -2,8 +2,8 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from "node:fs/promises";
 
 export interface StoreFile {
-  /** Bytes read into `into`; 0 at the end of the file. */
-  read(into: Uint8Array, position: number): Promise<number>;
+  /** Fills the pieces one after the other. Bytes read; 0 at the end of the file. */
+  readv(pieces: readonly Uint8Array[], position: number): Promise<number>;
   /** Bytes written; fewer than given when the disk is full. */
   writev(pieces: readonly Uint8Array[], position: number): Promise<number>;
   truncate(bytes: number): Promise<void>;
@@ -40,7 +40,7 @@ export const nodeFileLayer: FileLayer = {
   async open(path, flags) {
     const handle = await open(path, flags, 0o600);
     return {
-      read: async (into, position) => (await handle.read(into, 0, into.length, position)).bytesRead,
+      readv: async (pieces, position) => (await handle.readv([...pieces], position)).bytesRead,
       writev: async (pieces, position) => (await handle.writev([...pieces], position)).bytesWritten,
       truncate: (bytes) => handle.truncate(bytes),
       datasync: () => handle.datasync(),

@@ -5,7 +5,7 @@
  * reader's own check and the scrub find). Proofs and scrubs always hash.
  */
 import { crc32 } from "node:zlib";
-import { cellLength, cellRoots, type DealHeader, equalBytes, NODE_BYTES, upperLevels } from "@ppio/core";
+import { cellRoots, type DealHeader, equalBytes, NODE_BYTES, upperLevels } from "@ppio/core";
 import { hexlify } from "ethers";
 
 export class HeldTree {
@@ -35,37 +35,33 @@ export class HeldTree {
     return hexlify(this.levels.at(-1) ?? this.roots);
   }
 
-  /** How many of the neighbouring cells in `bytes` are whole, counted from the first one on. */
-  countWhole(firstRow: number, bytes: Uint8Array): number {
-    const cells = this.#split(firstRow, bytes);
-    const roots = cellRoots(this.header, firstRow, bytes);
-    const damaged = cells.findIndex((cell, index) => {
-      const row = firstRow + index;
-      const isWhole = equalBytes(nodeOf(roots, index), nodeOf(this.roots, row));
-      if (isWhole && this.#hasSum[row] === 0) {
-        this.#sums[row] = crc32(cell);
-        this.#hasSum[row] = 1;
-      }
-      return !isWhole;
-    });
-    return damaged < 0 ? cells.length : damaged;
+  /** How many of the neighbouring cells from `firstRow` on are whole, counted from the first one on. */
+  countWhole(firstRow: number, cells: readonly Uint8Array[]): number {
+    return countFrom(cells, (cell, index) => this.#isWhole(firstRow + index, cell));
   }
 
   /** The same for a reader; hashes only what was never found whole, or is no longer what it was then. */
-  countWholeFast(firstRow: number, bytes: Uint8Array): number {
-    const isKnown = (cell: Uint8Array, index: number): boolean =>
-      this.#hasSum[firstRow + index] === 1 && crc32(cell) === this.#sums[firstRow + index];
-    const cells = this.#split(firstRow, bytes);
-    return cells.every(isKnown) ? cells.length : this.countWhole(firstRow, bytes);
+  countWholeFast(firstRow: number, cells: readonly Uint8Array[]): number {
+    return countFrom(cells, (cell, index) => this.#isKnown(firstRow + index, cell) || this.#isWhole(firstRow + index, cell));
   }
 
-  #split(firstRow: number, bytes: Uint8Array): readonly Uint8Array[] {
-    const { cellBytes } = this.header;
-    const count = Math.ceil(bytes.length / cellBytes);
-    return Array.from({ length: count }, (_, index) =>
-      bytes.subarray(index * cellBytes, index * cellBytes + cellLength(this.header, firstRow + index)),
-    );
+  #isKnown(row: number, cell: Uint8Array): boolean {
+    return this.#hasSum[row] === 1 && crc32(cell) === this.#sums[row];
   }
+
+  #isWhole(row: number, cell: Uint8Array): boolean {
+    if (!equalBytes(cellRoots(this.header, row, cell), nodeOf(this.roots, row))) return false;
+    if (this.#hasSum[row] === 0) {
+      this.#sums[row] = crc32(cell);
+      this.#hasSum[row] = 1;
+    }
+    return true;
+  }
+}
+
+function countFrom(cells: readonly Uint8Array[], isWhole: (cell: Uint8Array, index: number) => boolean): number {
+  const damaged = cells.findIndex((cell, index) => !isWhole(cell, index));
+  return damaged < 0 ? cells.length : damaged;
 }
 
 function nodeOf(nodes: Uint8Array, index: number): Uint8Array {

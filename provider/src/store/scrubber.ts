@@ -1,6 +1,6 @@
 /**
  * Goes over all sealed slots again and again, slowly, and checks every byte against the roots, so that rot is found before a reader or
- * a proof meets it. Where it stands is kept in a file, so that a restart does not begin anew. The store itself tells of damage.
+ * a proof meets it; records and trees that rotted are written again. Where it stands is kept in a file, so that a restart does not begin anew. The store itself tells of damage.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPpioError } from "@ppio/core";
@@ -43,6 +43,8 @@ export interface ScrubReport {
   readonly bytes: number;
   /** Cells that do not match; a slot whose tree is lost counts once. */
   readonly damagedCells: number;
+  /** Slots whose record or tree was damaged on disk and is written again. */
+  readonly mendedSlots: number;
 }
 
 interface Position {
@@ -57,7 +59,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
   const { store, signal } = options;
   const start = await readPosition(options);
   const save = (position: Position): Promise<void> => options.position.save(position);
-  const report = { slots: 0, bytes: 0, damagedCells: 0 };
+  const report = { slots: 0, bytes: 0, damagedCells: 0, mendedSlots: 0 };
   const pace = pacer(options);
   let sinceSave = 0;
   const ids = store
@@ -85,6 +87,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
       await pace(bytes);
       if (bytes === 0 && store.areRootsLost(uploadId)) break;
     }
+    if (await store.mend(uploadId)) report.mendedSlots += 1;
     report.slots += 1;
   }
   await save({ version: 1, uploadId: "", row: 0 });

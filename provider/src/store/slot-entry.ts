@@ -1,5 +1,5 @@
 /** What the store knows of a slot while it runs. */
-import type { DealHeader } from "@ppio/core";
+import { type DealHeader, PpioError } from "@ppio/core";
 import type { EarlyFlush } from "./early-flush.ts";
 import type { HeldTree } from "./held-tree.ts";
 import type { SlotMeta } from "./slot-record.ts";
@@ -31,4 +31,8 @@ export interface Entry extends StoredSlot {
   loading: Promise<HeldTree> | undefined;
   /** While bytes come in. */
   flush: EarlyFlush | undefined;
+}
+
+export function notHeld(): PpioError {
+  return new PpioError("NOT_FOUND", "This provider does not hold that slot.");
 }

@@ -12,6 +12,11 @@ import { encodeMeta, type SlotMeta } from "./slot-record.ts";
 const ID = /^[0-9a-f]{64}$/;
 /** Renamed before it is deleted, so that a half deleted slot is never taken for one. */
 const DROPPED = /^dropped-[0-9a-f]{64}$/;
+/** Its record could not be read; nobody but the operator deletes it. */
+const SET_ASIDE = /^damaged-[0-9a-f]{64}-/;
+/** Written and removed to see whether the disk takes anything. */
+const PROBE_NAME = "probe";
+const PROBE_BYTES = 4096;
 const LEFTOVER = /\.\d+\.[0-9a-f]{8}\.tmp$/;
 
 export type SlotFileName = "data" | "roots" | "meta.json";
@@ -22,6 +27,7 @@ export class SlotFiles {
   readonly #commits = new GroupCommit();
   #identity = "";
   #asides = 0;
+  #setAside = 0;
 
   constructor(dir: string, layer: FileLayer) {
     this.dir = dir;
@@ -41,7 +47,13 @@ export class SlotFiles {
     this.#identity = (await layer.stat(this.dir)).identity;
     const names = await layer.list(this.dir);
     for (const name of names) if (DROPPED.test(name)) await layer.remove(join(this.dir, name));
+    this.#setAside = names.filter((name) => SET_ASIDE.test(name)).length;
     return names.filter((name) => ID.test(name));
+  }
+
+  /** Slots in this folder whose records could not be read, at this start or at an earlier one. */
+  get setAsideCount(): number {
+    return this.#setAside;
   }
 
   /** The record as it was written; undefined when there is none, so that the slot was never acknowledged. @throws CORRUPT */
@@ -69,8 +81,9 @@ export class SlotFiles {
     return this.#layer.remove(join(this.dir, uploadId));
   }
 
-  setAside(uploadId: string, now: number): Promise<void> {
-    return this.#layer.rename(join(this.dir, uploadId), join(this.dir, `damaged-${uploadId}-${now}`));
+  async setAside(uploadId: string, now: number): Promise<void> {
+    await this.#layer.rename(join(this.dir, uploadId), join(this.dir, `damaged-${uploadId}-${now}`));
+    this.#setAside += 1;
   }
 
   /** Size of the data and when it was last written; undefined when it is not there. @throws IO */
@@ -82,6 +95,34 @@ export class SlotFiles {
       if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
       return undefined;
     }
+  }
+
+  /** @throws CORRUPT when the file is gone and the disk is there, IO */
+  async openData(uploadId: string, flags: "r" | "r+"): Promise<StoreFile> {
+    const path = this.path(uploadId, "data");
+    try {
+      return await this.#layer.open(path, flags);
+    } catch (cause) {
+      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
+      await this.checkDisk();
+      throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
+    }
+  }
+
+  async useData<T>(uploadId: string, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
+    const file = await this.openData(uploadId, flags);
+    try {
+      return await work(file);
+    } catch (cause) {
+      throw diskError(cause, this.path(uploadId, "data"));
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** As they lie on the disk, damaged or not; empty when they cannot be read. */
+  readRoots(uploadId: string): Promise<Uint8Array> {
+    return this.#layer.readFile(this.path(uploadId, "roots")).catch(() => new Uint8Array());
   }
 
   /** An empty slot with its record, durable on return. */
@@ -113,6 +154,19 @@ export class SlotFiles {
     await this.#replaceDurably(meta.uploadId, files, flushData);
   }
 
+  /** Writes record and tree again, whichever the disk no longer has as they were written. @returns which. @throws NO_SPACE, IO */
+  async mend(meta: SlotMeta, roots: Uint8Array): Promise<readonly SlotFileName[]> {
+    const spoiled: (readonly [SlotFileName, Uint8Array])[] = [];
+    for (const [name, bytes] of [["roots", roots] as const, ["meta.json", new TextEncoder().encode(encodeMeta(meta))] as const]) {
+      const found = await this.#layer.readFile(this.path(meta.uploadId, name)).catch(() => undefined);
+      if (found === undefined || Buffer.compare(found, bytes) !== 0) spoiled.push([name, bytes]);
+    }
+    if (spoiled.length === 0) return [];
+    await this.checkDisk();
+    await this.#replaceDurably(meta.uploadId, spoiled);
+    return spoiled.map(([name]) => name);
+  }
+
   syncData(uploadId: string, file: StoreFile): Promise<void> {
     return this.#commits.sync({ key: this.path(uploadId, "data"), sync: () => file.datasync() });
   }
@@ -141,6 +195,25 @@ export class SlotFiles {
     });
     if (stat.identity !== this.#identity)
       throw new PpioError("IO", `${this.dir} is another folder than at the start; mount the disk again.`);
+  }
+
+  /** Whether the disk is there and takes bytes for good. @throws NO_SPACE, IO */
+  async probe(): Promise<void> {
+    await this.checkDisk();
+    const path = join(this.dir, PROBE_NAME);
+    try {
+      const file = await this.#layer.open(path, "w");
+      try {
+        const bytesWritten = await file.writev([new Uint8Array(PROBE_BYTES)], 0);
+        if (bytesWritten !== PROBE_BYTES) throw new PpioError("NO_SPACE", `There is no space left for ${path}; free some.`);
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await this.#layer.remove(path);
+    } catch (cause) {
+      throw diskError(cause, path);
+    }
   }
 
   #folder(path: string): SyncTarget {

@@ -4,26 +4,25 @@
  * after any crash. No byte leaves that was not checked against the root in `meta.json`; a slot with a byte that does not match is
  * declared damaged.
  */
-import { cellLength, isPpioError, NODE_BYTES, PpioError, slotBytes } from "@ppio/core";
-import { diskError, isErrno, type Logger } from "@ppio/daemon";
+import { cellLength, isPpioError, PpioError, slotBytes } from "@ppio/core";
+import { diskError, type Logger } from "@ppio/daemon";
 import { BufferPool } from "./buffer-pool.ts";
 import { BytesCache } from "./bytes-cache.ts";
-import { CellReader } from "./cell-reader.ts";
+import type { CellReader } from "./cell-reader.ts";
 import { EarlyFlush } from "./early-flush.ts";
 import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
 import { HashedCells } from "./hashed-cells.ts";
 import { HeldTree } from "./held-tree.ts";
-import type { Entry, StoredSlot } from "./slot-entry.ts";
+import { type Entry, notHeld, type StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
-import { WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
+import { SlotTrees } from "./slot-trees.ts";
+import { BATCHES_HELD, WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
 
-/** Trees of sealed slots, about 70 bytes per cell. */
-const TREES_BYTES_MAX = 16 << 20;
 /** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
 const HASHED_BYTES_MAX = 16 << 20;
 /** Buffers of bodies that are kept for the next ones. */
-const BUFFERS_KEPT_MAX = 8;
+const BUFFERS_KEPT_MAX = 4;
 /** While an upload comes in, what was written is flushed after so much. */
 const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
@@ -40,6 +39,8 @@ export interface SlotStoreOptions {
   readonly onDamage?: (meta: SlotMeta, error: PpioError) => void;
   /** While an upload comes in; 8 MiB unless given. */
   readonly flushEveryBytes?: number;
+  /** What is written at a time, a multiple of the cells' size; 1 MiB unless given. */
+  readonly writeBatchBytes?: number;
   /** The disk; node:fs unless given. */
   readonly files?: FileLayer;
 }
@@ -48,9 +49,9 @@ export class SlotStore {
   readonly #options: SlotStoreOptions;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
-  readonly #trees = new BytesCache<HeldTree>(TREES_BYTES_MAX);
+  readonly #trees: SlotTrees;
   readonly #hashed = new BytesCache<HashedCells>(HASHED_BYTES_MAX);
-  readonly #buffers = new BufferPool(WRITE_BATCH_BYTES, BUFFERS_KEPT_MAX);
+  readonly #buffers: BufferPool;
   readonly #layer: FileLayer;
   readonly #files: SlotFiles;
   #usedBytes = 0;
@@ -60,6 +61,8 @@ export class SlotStore {
     this.#now = options.now ?? Date.now;
     this.#layer = options.files ?? nodeFileLayer;
     this.#files = new SlotFiles(options.dir, this.#layer);
+    this.#trees = new SlotTrees(this.#files, options);
+    this.#buffers = new BufferPool(BATCHES_HELD * (options.writeBatchBytes ?? WRITE_BATCH_BYTES), BUFFERS_KEPT_MAX);
   }
 
   /** Opens a folder and recovers every slot in it; one whose record is damaged is set aside, never deleted. */
@@ -102,7 +105,7 @@ export class SlotStore {
     this.#entries.set(uploadId, entry);
     this.#usedBytes += total;
     if (meta.state === "sealed" && size < total) {
-      this.#declare(entry, new PpioError("CORRUPT", `A sealed slot has lost bytes: ${size} of ${total} are left.`));
+      this.#trees.declare(entry, new PpioError("CORRUPT", `A sealed slot has lost bytes: ${size} of ${total} are left.`));
     }
   }
 
@@ -122,6 +125,16 @@ export class SlotStore {
   /** Slots held, and on their way in. */
   get count(): number {
     return this.#entries.size;
+  }
+
+  /** Slots that were moved away because their records could not be read; they stay on the disk. */
+  get slotsSetAside(): number {
+    return this.#files.setAsideCount;
+  }
+
+  /** Whether the disk is there and takes bytes for good. @throws NO_SPACE, IO */
+  probe(): Promise<void> {
+    return this.#files.probe();
   }
 
   /** What can be promised: left of the capacity, and on the disk after all that was promised already. @throws IO */
@@ -205,7 +218,7 @@ export class SlotStore {
           details: { receivedBytes: entry.receivedBytes },
         });
       }
-      await this.#useData(entry, "r+", (file) => this.#writeFlushing(entry, file, body));
+      await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#writeFlushing(entry, file, body));
       return entry.receivedBytes;
     });
   }
@@ -232,7 +245,8 @@ export class SlotStore {
 
   #flushOf(entry: Entry): EarlyFlush {
     const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
-    const sync = (): Promise<void> => this.#useData(entry, "r+", (file) => this.#files.syncData(entry.meta.uploadId, file));
+    const sync = (): Promise<void> =>
+      this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#files.syncData(entry.meta.uploadId, file));
     entry.flush ??= new EarlyFlush(sync, flushEveryBytes);
     return entry.flush;
   }
@@ -256,7 +270,8 @@ export class SlotStore {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       const expected = expectedRoot.toLowerCase();
-      if (entry.meta.state === "receiving") await this.#useData(entry, "r+", (file) => this.#checkTree(entry, file, expected));
+      if (entry.meta.state === "receiving")
+        await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#checkTree(entry, file, expected));
       else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
       return entry.meta;
     });
@@ -271,7 +286,8 @@ export class SlotStore {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       const expected = expectedRoot.toLowerCase();
-      if (entry.meta.state === "receiving") await this.#useData(entry, "r+", (file) => this.#sealNow(entry, file, expected, offeredUntil));
+      if (entry.meta.state === "receiving")
+        await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#sealNow(entry, file, expected, offeredUntil));
       else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
       if (offeredUntil > entry.meta.offeredUntil) await this.#setMeta(entry, { ...entry.meta, offeredUntil });
       return entry.meta;
@@ -303,6 +319,11 @@ export class SlotStore {
       });
     }
     await this.#orStartOver(entry, file, this.#flushOf(entry).end());
+    if ((await this.#files.dataStat(uploadId))?.size !== total) {
+      // What was hashed as it came in proves nothing about a file that somebody cut or a disk that came back without it.
+      await this.#startOver(entry, file);
+      throw new PpioError("CORRUPT", "Bytes of this upload have vanished from the disk; upload the slot again.");
+    }
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
     this.#hashed.put(uploadId, hashed);
     await hashed.complete(file);
@@ -328,107 +349,39 @@ export class SlotStore {
 
   /** Cell roots of a sealed slot, 32 bytes each, checked against the slot's root. @throws CORRUPT, IO */
   async cellRoots(uploadId: string): Promise<Uint8Array> {
-    return (await this.#tree(this.#entry(uploadId))).roots;
-  }
-
-  async #tree(entry: Entry): Promise<HeldTree> {
-    const known = this.#trees.get(entry.meta.uploadId);
-    if (known !== undefined) return known;
-    entry.loading ??= this.#loadTree(entry).finally(() => {
-      entry.loading = undefined;
-    });
-    try {
-      return await entry.loading;
-    } catch (error) {
-      throw this.#declare(entry, error);
-    }
-  }
-
-  async #loadTree(entry: Entry): Promise<HeldTree> {
-    const { header } = entry;
-    const { uploadId, root } = entry.meta;
-    if (root === null) throw new PpioError("NOT_FOUND", "This provider does not hold that slot yet.");
-    if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-    const roots = await this.#layer.readFile(this.#files.path(uploadId, "roots")).catch(() => new Uint8Array());
-    let tree = roots.length === header.rows * NODE_BYTES ? new HeldTree(header, roots) : undefined;
-    if (tree?.root !== root) {
-      this.#options.log.warn("a slot's tree is damaged on disk; it is built again from the data", { uploadId });
-      tree = await this.#rebuildTree(entry, root);
-      await this.#files.writeRoots(uploadId, tree.roots);
-    }
-    this.#trees.put(uploadId, tree);
-    return tree;
-  }
-
-  async #rebuildTree(entry: Entry, root: string): Promise<HeldTree> {
-    const hashed = new HashedCells(entry.header);
-    try {
-      await this.#useData(entry, "r", (file) => hashed.complete(file));
-    } catch (error) {
-      // A disk that fails may give them yet.
-      entry.areRootsLost = isPpioError(error, "CORRUPT");
-      throw error;
-    }
-    const tree = new HeldTree(entry.header, hashed.roots);
-    entry.areRootsLost = tree.root !== root;
-    if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
-    return tree;
+    return (await this.#trees.of(this.#entry(uploadId))).roots;
   }
 
   /** Opens a sealed slot for reading; the caller closes it. @throws CORRUPT, IO */
   async openCells(uploadId: string): Promise<CellReader> {
-    const entry = this.#entry(uploadId);
-    const tree = await this.#tree(entry);
-    const explain = (error: unknown): unknown => this.#declare(entry, diskError(error, this.#files.path(uploadId, "data")));
-    try {
-      return new CellReader({ file: await this.#openData(entry, "r"), tree, explain });
-    } catch (error) {
-      throw explain(error);
-    }
+    return this.#trees.openCells(this.#entry(uploadId));
   }
 
   /** A cell's bytes, checked against its root; in `buffer` when one is given that holds it. @throws CORRUPT, IO */
   async readCell(uploadId: string, row: number, buffer?: Uint8Array): Promise<Uint8Array> {
     const reader = await this.openCells(uploadId);
     try {
-      return await reader.read(row, 1, buffer ?? new Uint8Array(cellLength(reader.tree.header, row)), "thorough");
+      const length = cellLength(reader.tree.header, row);
+      const cell = buffer?.subarray(0, length) ?? new Uint8Array(length);
+      await reader.read(row, [cell], "thorough");
+      return cell;
     } finally {
       await reader.close();
     }
   }
 
-  /** Damage is told once per slot. */
-  #declare(entry: Entry, error: unknown): unknown {
-    if (isPpioError(error, "CORRUPT") && entry.isLeaving) return notHeld();
-    if (isPpioError(error, "CORRUPT") && !entry.isDamaged) {
-      entry.isDamaged = true;
-      const { uploadId, dealId, slotIndex } = entry.meta;
-      this.#options.log.error("a slot is damaged on disk", { uploadId, dealId, slotIndex, error });
-      this.#options.onDamage?.(entry.meta, error);
-    }
-    return error;
-  }
-
-  async #openData(entry: Entry, flags: "r" | "r+"): Promise<StoreFile> {
-    const path = this.#files.path(entry.meta.uploadId, "data");
-    try {
-      return await this.#layer.open(path, flags);
-    } catch (cause) {
-      if (!isErrno(cause, "ENOENT")) throw diskError(cause, path);
-      await this.#files.checkDisk();
-      throw new PpioError("CORRUPT", "The slot's data has vanished from the disk.", { cause });
-    }
-  }
-
-  async #useData<T>(entry: Entry, flags: "r" | "r+", work: (file: StoreFile) => Promise<T>): Promise<T> {
-    const file = await this.#openData(entry, flags);
-    try {
-      return await work(file);
-    } catch (cause) {
-      throw diskError(cause, this.#files.path(entry.meta.uploadId, "data"));
-    } finally {
-      await file.close();
-    }
+  /**
+   * Writes record and tree of a whole slot again where the disk has spoiled them: they are known here, and not after the next start.
+   * @returns whether something had to be written. @throws NO_SPACE, IO
+   */
+  async mend(uploadId: string): Promise<boolean> {
+    const entry = this.#entries.get(uploadId);
+    if (entry === undefined || entry.isBusy || entry.isDamaged || entry.meta.state !== "sealed") return false;
+    return this.#exclusively(entry, async () => {
+      const names = await this.#files.mend(entry.meta, (await this.#trees.of(entry)).roots);
+      if (names.length > 0) this.#options.log.warn("records of a slot were damaged on disk and are written again", { uploadId, names });
+      return names.length > 0;
+    });
   }
 
   /** Forgets a slot and frees its space. @throws CONFLICT while a request writes to it, IO */
@@ -470,10 +423,6 @@ export class SlotStore {
     await this.#files.writeRecord(meta);
     entry.meta = meta;
   }
-}
-
-function notHeld(): PpioError {
-  return new PpioError("NOT_FOUND", "This provider does not hold that slot.");
 }
 
 function wrongRoot(root: string | null): PpioError {

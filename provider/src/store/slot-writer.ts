@@ -1,16 +1,23 @@
-/** Appends a body to a slot's data in large writes, and hashes its cells meanwhile. */
-import { PpioError, slotBytes } from "@ppio/core";
+/**
+ * Appends a body to a slot's data in large writes. Cells are hashed as soon as they are there, while they lie in the processor's cache, and
+ * while the system takes the batch before.
+ */
+import { NODE_BYTES, PpioError, slotBytes } from "@ppio/core";
 import type { StoreFile } from "./file-layer.ts";
-import { type HashedCells, hashWholeCells } from "./hashed-cells.ts";
+import { type CellRun, type HashedCells, hashWholeCells } from "./hashed-cells.ts";
 import type { Entry } from "./slot-entry.ts";
 
-/** What one body holds in memory at most. A multiple of every cell size. */
+/** A multiple of every cell size. */
 export const WRITE_BATCH_BYTES = 1 << 20;
+/** One that is written, and one that fills: what a body holds in memory at most. */
+export const BATCHES_HELD = 2;
+/** Cells are hashed once so much has come, or one cell: the more at once, the faster, as long as it stays in the cache. */
+const HASH_RUN_BYTES = 128 << 10;
 
 export interface WriteOptions {
   readonly entry: Entry;
   readonly file: StoreFile;
-  /** WRITE_BATCH_BYTES, the caller's again afterwards. */
+  /** Room for BATCHES_HELD batches, each a multiple of the cell's size; the caller's again afterwards. */
   readonly buffer: Uint8Array;
   readonly hashed: HashedCells;
   readonly wrote: (bytes: number) => void;
@@ -18,42 +25,116 @@ export interface WriteOptions {
 
 /** What arrived before a cut is kept, so that a resume starts there. @throws TOO_LARGE, NO_SPACE, and what disk and body throw */
 export async function writeBody(body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
-  const { entry, buffer } = options;
-  const { header } = entry;
-  const total = slotBytes(header);
-  // Ends where a cell ends, so that only the cell in which a body begins or breaks off has to be read back.
-  const room = (): number => buffer.length - (entry.receivedBytes % header.cellBytes);
-  let filled = 0;
-  const flush = async (): Promise<void> => {
-    const batch = buffer.subarray(0, filled);
-    filled = 0;
-    if (batch.length > 0) await writeBatch(batch, options);
-  };
+  const total = slotBytes(options.entry.header);
+  const writer = new BatchWriter(options);
   try {
     for await (const piece of body) {
-      if (entry.receivedBytes + filled + piece.length > total) {
+      if (writer.end + piece.length > total) {
         throw new PpioError("TOO_LARGE", `The slot has ${total} bytes by its header; more were sent.`);
       }
       for (let at = 0; at < piece.length; ) {
-        const part = piece.subarray(at, at + room() - filled);
-        buffer.set(part, filled);
-        filled += part.length;
-        at += part.length;
-        if (filled === room()) await flush();
+        at += writer.take(piece.subarray(at));
+        if (writer.isFull) await writer.flush();
       }
     }
   } finally {
-    await flush();
+    await writer.finish();
   }
 }
 
-async function writeBatch(batch: Uint8Array, { entry, file, hashed, wrote }: WriteOptions): Promise<void> {
-  const writing = file.writev([batch], entry.receivedBytes);
-  // The system takes the bytes while this thread hashes them.
-  const cells = hashWholeCells(entry.header, entry.receivedBytes, batch);
-  const bytesWritten = await writing;
-  entry.receivedBytes += bytesWritten;
-  wrote(bytesWritten);
-  if (bytesWritten !== batch.length) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
-  if (cells !== undefined) hashed.set(cells);
+/** Two batches in turn: one fills and is hashed while the other is written. */
+class BatchWriter {
+  readonly #options: WriteOptions;
+  readonly #batchBytes: number;
+  #turn = 0;
+  /** Where the batch that fills stands in the slot. */
+  #start: number;
+  #filled = 0;
+  /** Cells of it before this are hashed. */
+  #hashedTo = 0;
+  #runs: CellRun[] = [];
+  #writing: Promise<void> | undefined;
+
+  constructor(options: WriteOptions) {
+    this.#options = options;
+    this.#batchBytes = options.buffer.length / BATCHES_HELD;
+    this.#start = options.entry.receivedBytes;
+  }
+
+  /** Where the next byte goes. */
+  get end(): number {
+    return this.#start + this.#filled;
+  }
+
+  get isFull(): boolean {
+    return this.#filled === this.#room;
+  }
+
+  /** A batch ends where a cell ends, so that only the cell in which a body begins or breaks off has to be read back. */
+  get #room(): number {
+    return this.#batchBytes - (this.#start % this.#options.entry.header.cellBytes);
+  }
+
+  /** Bytes taken of `piece`: as many as the batch has room for. */
+  take(piece: Uint8Array): number {
+    const part = piece.subarray(0, this.#room - this.#filled);
+    this.#batch.set(part, this.#filled);
+    this.#filled += part.length;
+    if (this.#filled - this.#hashedTo >= HASH_RUN_BYTES) this.#hash();
+    return part.length;
+  }
+
+  /** Writes the batch once the one before is written. @throws what that one threw */
+  async flush(): Promise<void> {
+    await this.#settle();
+    if (this.#filled === 0) return;
+    this.#hash();
+    this.#writing = this.#write(this.#batch.subarray(0, this.#filled), this.#runs);
+    // Whoever settles is told.
+    this.#writing.catch(() => undefined);
+    this.#start += this.#filled;
+    this.#turn = (this.#turn + 1) % BATCHES_HELD;
+    this.#filled = 0;
+    this.#hashedTo = 0;
+    this.#runs = [];
+  }
+
+  /** Returns once nothing is under way. */
+  async finish(): Promise<void> {
+    await this.flush();
+    await this.#settle();
+  }
+
+  get #batch(): Uint8Array {
+    return this.#options.buffer.subarray(this.#turn * this.#batchBytes, (this.#turn + 1) * this.#batchBytes);
+  }
+
+  #hash(): void {
+    const { header } = this.#options.entry;
+    const run = hashWholeCells(header, this.#start + this.#hashedTo, this.#batch.subarray(this.#hashedTo, this.#filled));
+    if (run === undefined) return;
+    this.#runs.push(run);
+    this.#hashedTo = Math.min(this.#filled, (run.first + run.roots.length / NODE_BYTES) * header.cellBytes - this.#start);
+  }
+
+  async #settle(): Promise<void> {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    try {
+      await writing;
+    } catch (error) {
+      // What came after it has no place any more.
+      this.#filled = 0;
+      throw error;
+    }
+  }
+
+  async #write(batch: Uint8Array, runs: readonly CellRun[]): Promise<void> {
+    const { entry, file, hashed, wrote } = this.#options;
+    const bytesWritten = await file.writev([batch], entry.receivedBytes);
+    entry.receivedBytes += bytesWritten;
+    wrote(bytesWritten);
+    if (bytesWritten !== batch.length) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
+    for (const run of runs) hashed.set(run);
+  }
 }

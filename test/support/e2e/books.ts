@@ -48,3 +48,16 @@ export async function readBooks({ contracts, book, rpc }: Devnet): Promise<Books
     slashedWei: missed.reduce((sum, { args }) => sum + args.slashedWei, 0n),
   };
 }
+
+/** The repair contract's money: bonds of reservations that are open, and what it owes to those that had one (N2). */
+export async function readRepairBooks({ contracts, book, rpc }: Devnet): Promise<{ readonly holds: bigint; readonly owes: bigint }> {
+  const { repair, token } = contracts;
+  const blockTag = (await rpc.getBlockNumber()) - 1;
+  const at = { blockTag };
+  const reserved = await repair.queryFilter(repair.filters.SlotReserved(), book.fromBlock, blockTag);
+  const places = new Map(reserved.map(({ args }) => [`${args.dealId}/${args.slotIndex}`, args] as const));
+  let owes = 0n;
+  for (const { dealId, slotIndex } of places.values()) owes += (await repair.reservationOf(dealId, slotIndex, at)).bondWei;
+  for (const repairer of new Set(reserved.map(({ args }) => args.repairer))) owes += await repair.creditOf(repairer, at);
+  return { holds: await token.balanceOf(book.repair, at), owes };
+}

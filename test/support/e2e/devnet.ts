@@ -1,6 +1,6 @@
 /** A devnet of real processes in a temporary folder, driven as a user would: through the `ppio` command. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { type ChainContracts, connectContracts, createRpc } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
 
 export const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
-const POLL_MS = 250;
+const POLL_MS = 100;
 
 export interface CommandResult {
   readonly status: number | null;
@@ -17,10 +17,16 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `ppio` to its end. */
-export function runPpio(args: readonly string[], input?: Uint8Array, env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+/** Runs `ppio` to its end. @param onStart given the process, for whoever wants to end it sooner */
+export function runPpio(
+  args: readonly string[],
+  input?: Uint8Array,
+  env: Readonly<Record<string, string>> = {},
+  onStart?: (child: ChildProcess) => void,
+): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child: ChildProcess = spawn(process.execPath, [LAUNCHER, ...args], { env: { ...process.env, ...env } });
+    onStart?.(child);
     const chunks: Record<"stdout" | "stderr", string> = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const) {
       child[name]?.setEncoding("utf8").on("data", (text: string) => {
@@ -34,8 +40,26 @@ export function runPpio(args: readonly string[], input?: Uint8Array, env: Readon
 }
 
 export interface DevnetJson {
-  readonly providers: readonly { readonly name: string; readonly providerId: number }[];
+  readonly providers: readonly {
+    readonly name: string;
+    readonly providerId: number;
+    readonly port: number;
+    readonly ownerKey: string;
+    readonly operatorKey: string;
+  }[];
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
+}
+
+export interface SlotOnDisk {
+  /** Of the provider. */
+  readonly name: string;
+  readonly providerId: number;
+  readonly folder: string;
+  readonly dealId: string;
+  readonly slotIndex: number;
+  readonly state: "receiving" | "sealed";
+  /** Flushed or not. */
+  readonly bytes: number;
 }
 
 export class Devnet {
@@ -51,10 +75,10 @@ export class Devnet {
     this.contracts = connectContracts(book, this.rpc);
   }
 
-  /** Brings one up with a funded wallet; its processes get `env` beside their own. */
-  static async start(providers: number, env: Readonly<Record<string, string>> = {}): Promise<Devnet> {
+  /** Brings one up with a funded wallet; `env` goes to its daemons too. */
+  static async start(providers: number, env: Readonly<Record<string, string>> = {}, ...more: readonly string[]): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers)], undefined, env);
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more], undefined, env);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book);
@@ -102,17 +126,36 @@ export class Devnet {
 
   /** Folders of a deal's slots on the providers' disks, by slot index. */
   async slotFolders(dealId: string): Promise<Map<number, string>> {
-    const folders = new Map<number, string>();
-    for (const { name } of (await this.json()).providers) {
+    const slots = await this.slotsOnDisks();
+    return new Map(slots.filter((slot) => slot.dealId === dealId).map(({ slotIndex, folder }) => [slotIndex, folder]));
+  }
+
+  /** What lies on the providers' disks, what is still coming in included. */
+  async slotsOnDisks(): Promise<SlotOnDisk[]> {
+    const found: SlotOnDisk[] = [];
+    for (const { name, providerId } of (await this.json()).providers) {
       const slots = this.path("devnet", name, "slots");
       for (const entry of await readdir(slots)) {
-        const meta = await readIfThere(join(slots, entry, "meta.json"));
+        const folder = join(slots, entry);
+        const meta = await readIfThere(join(folder, "meta.json"));
         if (meta === undefined) continue;
-        const slot = JSON.parse(meta.toString()) as { dealId: string; slotIndex: number };
-        if (slot.dealId === dealId) folders.set(slot.slotIndex, join(slots, entry));
+        const { dealId, slotIndex, state } = JSON.parse(meta.toString()) as Pick<SlotOnDisk, "dealId" | "slotIndex" | "state">;
+        const bytes = await stat(join(folder, "data")).then(
+          ({ size }) => size,
+          () => 0,
+        );
+        found.push({ name, providerId, folder, dealId, slotIndex, state, bytes });
       }
     }
-    return folders;
+    return found;
+  }
+
+  /** Polls until a put has brought so many bytes of slots to providers' disks; those slots. */
+  untilReceiving(bytes: number): Promise<SlotOnDisk[]> {
+    return this.until(async () => {
+      const receiving = (await this.slotsOnDisks()).filter(({ state }) => state === "receiving");
+      return receiving.reduce((sum, slot) => sum + slot.bytes, 0) >= bytes && receiving;
+    });
   }
 
   /** The bytes of every file under a folder of this devnet, at any depth. */
@@ -127,7 +170,7 @@ export class Devnet {
     return Number(await this.contracts.proofs.currentPeriod());
   }
 
-  /** Polls the chain until `check` gives something; the test's own timeout bounds it. */
+  /** Polls until `check` gives something; the test's own timeout bounds it. */
   async until<T>(check: () => Promise<T | undefined | false>): Promise<T> {
     for (;;) {
       const value = await check();

@@ -28,8 +28,8 @@ export function countingDisk(): CountingDisk {
         return {
           ...file,
           datasync,
-          async read(into, position) {
-            const bytesRead = await file.read(into, position);
+          async readv(pieces, position) {
+            const bytesRead = await file.readv(pieces, position);
             disk.readBytes += bytesRead;
             return bytesRead;
           },

@@ -32,7 +32,7 @@ type Node = FileNode | FolderNode;
 export interface Faults {
   /** One call in so many fails with EIO; 0 for none. */
   readonly failOneIn: number;
-  /** One write in so many finds the disk full; 0 for none. */
+  /** One write in so many finds the disk full, and one takes a part only; 0 for none. */
   readonly fullOneIn: number;
 }
 
@@ -106,6 +106,12 @@ export class FaultyDisk implements FileLayer {
     if (this.#faults.failOneIn > 0 && this.#draw(this.#faults.failOneIn) === 0) throw errno("EIO");
   }
 
+  /** Of a write: a disk that has become full may take a part of it without an error. */
+  #bytesTaken(length: number): number {
+    const isFull = this.#faults.fullOneIn > 0 && this.#draw(this.#faults.fullOneIn) === 0;
+    return isFull ? this.#draw(length + 1) : length;
+  }
+
   #find(path: string): Node | undefined {
     let node: Node | undefined = this.#root;
     for (const name of path.split("/").filter((part) => part !== "")) node = node?.kind === "folder" ? node.now.get(name) : undefined;
@@ -144,15 +150,20 @@ export class FaultyDisk implements FileLayer {
 
   #handle(node: FileNode): StoreFile {
     return {
-      read: async (into, position) => {
+      readv: async (pieces, position) => {
         await this.#enter();
-        const part = node.now.subarray(position, position + into.length);
-        into.set(part);
-        return part.length;
+        let done = 0;
+        for (const piece of pieces) {
+          const part = node.now.subarray(position + done, position + done + piece.length);
+          piece.set(part);
+          done += part.length;
+        }
+        return done;
       },
       writev: async (pieces, position) => {
         await this.#enter(true);
-        const bytes = new Uint8Array(Buffer.concat(pieces));
+        const given = new Uint8Array(Buffer.concat(pieces));
+        const bytes = given.subarray(0, this.#bytesTaken(given.length));
         node.now = put(node.now, position, bytes);
         node.pending.push({ at: position, bytes });
         return bytes.length;

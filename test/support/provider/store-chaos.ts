@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createLogger } from "@ppio/daemon";
-import { type ScrubPosition, type ScrubReport, SlotStore, scrubOnce } from "@ppio/provider";
+import { type ScrubPosition, type ScrubReport, type SlotMeta, SlotStore, scrubOnce } from "@ppio/provider";
 import { type Draw, type Faults, FaultyDisk } from "./faulty-disk.ts";
 import { makeSlot, pieces, type TestSlot } from "./slot.ts";
 
@@ -123,6 +123,7 @@ async function rot(disk: FaultyDisk, draw: Draw, { figures, scrub }: Chaos): Pro
   const victim = sealed[draw(4 * WRITERS * SLOTS_PER_WRITER)];
   const at = draw(TOTAL);
   if (victim !== undefined) disk.flipBit(`${DIR}/${victim.uploadId}/data`, at);
+  const rottenRecord = await rotRecord(disk, draw, sealed[draw(2 * WRITERS * SLOTS_PER_WRITER)], victim);
   // To the end of the pass that the cut broke off, then over everything.
   await scrub(store);
   const { bytes, damagedCells } = await scrub(store);
@@ -130,16 +131,41 @@ async function rot(disk: FaultyDisk, draw: Draw, { figures, scrub }: Chaos): Pro
   const rotten = victim === undefined ? 0 : at < HEADER.cellBytes ? HEADER.cellBytes : HEADER.lastCellBytes;
   if (bytes !== sealed.length * TOTAL - rotten) throw new BrokenPromise("a scrub passed over a cell");
   const expected = victim === undefined ? 0 : 1;
+  await rottenRecord();
   if (damagedCells !== expected || told !== expected) throw new BrokenPromise(`a scrub told of ${damagedCells} cells, ${told} times`);
   figures.scrubbedBytes += bytes;
   figures.rotten += expected;
+}
+
+/** Flips a bit of a slot's tree or record. @returns what looks whether it is mended */
+async function rotRecord(
+  disk: FaultyDisk,
+  draw: Draw,
+  slot: SlotMeta | undefined,
+  spared: SlotMeta | undefined,
+): Promise<() => Promise<void>> {
+  if (slot === undefined || slot === spared) return async () => undefined;
+  const path = `${DIR}/${slot.uploadId}/${draw(2) === 0 ? "roots" : "meta.json"}`;
+  const before = await disk.readFile(path);
+  disk.flipBit(path, draw(before.length));
+  return async () => {
+    if (Buffer.compare(before, await disk.readFile(path)) !== 0) throw new BrokenPromise("a scrub left a rotten record");
+  };
 }
 
 async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: Chaos): Promise<void> {
   const { figures } = chaos;
   let store: SlotStore;
   try {
-    store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
+    store = await SlotStore.open({
+      dir: DIR,
+      capacityBytes: 1 << 20,
+      log,
+      files: disk,
+      flushEveryBytes: 1,
+      writeBatchBytes: HEADER.cellBytes,
+      now: () => 0,
+    });
   } catch {
     return;
   }

@@ -24,6 +24,7 @@ import {
   type ProviderLimits,
   SlotStore,
   uploadIdOf,
+  useFastKeccak,
 } from "@ppio/provider";
 import { getBytes, type HDNodeWallet, hexlify, Wallet, ZeroAddress } from "ethers";
 import { temporaryFolder } from "../temporary.ts";
@@ -81,6 +82,10 @@ export const CONFIG: ProviderConfig = {
   hours: "",
   scrubBytesPerSecond: 0,
   alertUrl: "",
+  repair: false,
+  repairBelow: 100,
+  repairBytesPerSecond: 1 << 30,
+  repairMinGainWei: 0n,
   logLevel: "info",
 };
 
@@ -92,20 +97,38 @@ export interface World {
   readonly owner: HDNodeWallet;
   readonly operator: HDNodeWallet;
   /** The chain's answers; a test changes them. */
-  readonly chain: { balanceWei: bigint; freeCollateralWei: bigint; dealStatus: bigint; isDown: boolean };
+  readonly chain: {
+    balanceWei: bigint;
+    freeCollateralWei: bigint;
+    dealStatus: bigint;
+    isDown: boolean;
+    dealPayer: string;
+    dealHeader: string;
+    /** The open reservation of any deal's slot. */
+    reservation: { slotIndex: number; repairer: string; openedAt: number; until: number } | undefined;
+    reservationReads: number;
+  };
   readonly clock: { nowMs: number };
   /** Unix seconds. */
   expiry(): number;
   close(): Promise<void>;
 }
 
+const UNRESERVED: Pick<World["chain"], "dealPayer" | "dealHeader" | "reservation" | "reservationReads"> = {
+  dealPayer: ZeroAddress,
+  dealHeader: hexlify(encodeDealHeader(HEADER)),
+  reservation: undefined,
+  reservationReads: 0,
+};
+
 export async function startWorld(
   options: { readonly config?: Partial<ProviderConfig>; readonly limits?: Partial<ProviderLimits> } = {},
 ): Promise<World> {
+  useFastKeccak();
   const dir = await temporaryFolder();
   const config = { ...CONFIG, dataDir: dir, ...options.config };
   const log = createLogger({ component: "test", write: () => undefined });
-  const chain = { balanceWei: 10n ** 24n, freeCollateralWei: 10n ** 24n, dealStatus: 0n, isDown: false };
+  const chain: World["chain"] = { balanceWei: 10n ** 24n, freeCollateralWei: 10n ** 24n, dealStatus: 0n, isDown: false, ...UNRESERVED };
   const clock = { nowMs: 1_750_000_000_000 };
   const operator = Wallet.createRandom();
   const answer = async <T>(value: T): Promise<T> => {
@@ -117,7 +140,17 @@ export async function startWorld(
     rpc: { getBlockNumber: () => answer(1) },
     token: { balanceOf: () => answer(chain.balanceWei) },
     registry: { freeCollateral: () => answer(chain.freeCollateralWei) },
-    market: { deal: () => answer({ status: chain.dealStatus }) },
+    market: {
+      deal: () => answer({ status: chain.dealStatus, payer: chain.dealPayer, header: chain.dealHeader }),
+      slot: (_dealId: string, slotIndex: number) => answer({ status: chain.reservation?.slotIndex === slotIndex ? 5n : 1n }),
+    },
+    repair: {
+      reservationOf: () => {
+        chain.reservationReads += 1;
+        const { repairer, openedAt, until } = chain.reservation ?? { repairer: ZeroAddress, openedAt: 0, until: 0 };
+        return answer({ repairer, openedAt: BigInt(openedAt), until: BigInt(until) });
+      },
+    },
   } as unknown as ChainConnection;
   const store = await SlotStore.open({ dir: join(dir, "slots"), capacityBytes: config.capacityBytes, log, now: () => clock.nowMs });
   const damage = await damageDesk(store, () => clock.nowMs);

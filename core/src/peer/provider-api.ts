@@ -1,15 +1,6 @@
 /** One provider's HTTP API (docs/protocol/http.md) as functions; errors come back as the family's codes. */
-import {
-  ERROR_CODES,
-  type ErrorBody,
-  type ErrorCode,
-  type FinishUploadBody,
-  type OfferBody,
-  type OpenUploadBody,
-  PpioError,
-  type ProviderInfo,
-  type UploadState,
-} from "@ppio/core";
+import { ERROR_CODES, type ErrorCode, PpioError } from "../errors.ts";
+import type { ErrorBody, FinishUploadBody, OfferBody, OpenUploadBody, ProviderInfo, UploadState } from "../wire/api.ts";
 import { type AnswerReader, answerReader, readAll } from "./body.ts";
 import type { Transport, TransportRequest } from "./transport.ts";
 

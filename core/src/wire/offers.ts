@@ -1,16 +1,19 @@
 /** Checking what a provider signed before money is bound to it. */
-import {
-  type DealHeader,
-  dealHeaderHash,
-  leafCountOf,
-  type Offer,
-  type OfferBody,
-  offerMessage,
-  PpioError,
-  type SigningDomain,
-} from "@ppio/core";
 import { hexlify, Signature } from "ethers";
-import type { Candidate } from "../providers/select.ts";
+import { type Offer, offerMessage, type SigningDomain } from "../chain/typed-data.ts";
+import { PpioError } from "../errors.ts";
+import { type DealHeader, dealHeaderHash } from "../format/headers.ts";
+import { leafCountOf } from "../tree/slot-tree.ts";
+import type { OfferBody } from "./api.ts";
+
+/** Who is asked for an offer, as the registry and it itself describe it. */
+export interface OfferingProvider {
+  readonly providerId: number;
+  readonly operator: string;
+  readonly operatorEpoch: number;
+  /** What the slot may cost at most. */
+  readonly payPerPeriodWei: bigint;
+}
 
 /** What the slots of a deal have in common from the first byte on. */
 export interface UploadTerms {
@@ -49,7 +52,7 @@ export function checkOffer(options: {
   readonly terms: OfferTerms;
   readonly slotIndex: number;
   readonly root: Uint8Array;
-  readonly candidate: Candidate;
+  readonly candidate: OfferingProvider;
   readonly body: OfferBody;
   readonly nowSeconds: number;
 }): SlotOffer {

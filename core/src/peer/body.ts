@@ -1,5 +1,6 @@
 /** Reading an answer's body: exact lengths, or all of it within a bound. */
-import { PpioError, type ReadExactly } from "@ppio/core";
+import { PpioError } from "../errors.ts";
+import type { ReadExactly } from "../wire/answer.ts";
 
 export interface AnswerReader {
   readonly readExactly: ReadExactly;
@@ -55,7 +56,7 @@ export async function readAll(body: AsyncIterable<Uint8Array>, bytesMax: number)
   for await (const chunk of body) {
     length += chunk.length;
     if (length > bytesMax) throw new PpioError("TOO_LARGE", `The answer has more than ${bytesMax} bytes.`);
-    chunks.push(chunk);
+    chunks.push(new Uint8Array(chunk));
   }
   const out = new Uint8Array(length);
   let at = 0;

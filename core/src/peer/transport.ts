@@ -2,7 +2,7 @@
  * How requests travel. The default uses `fetch`, which Node and browsers have; a host may pass a faster one with the same
  * interface. A transport never retries and never follows what an answer says; callers decide.
  */
-import { PpioError } from "@ppio/core";
+import { PpioError } from "../errors.ts";
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -15,7 +15,7 @@ export interface TransportRequest {
 
 export interface TransportResponse {
   readonly status: number;
-  /** The body as it arrives. Ending the iteration early closes the connection. */
+  /** The body as it arrives, each piece lent until the next one is asked for. Ending the iteration early closes the connection. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

@@ -1,0 +1,25 @@
+/**
+ * How near is a get's pipeline (every cell against its root, both layers, 10/16) to the sum of its parts, bare, on one core; and how
+ * much slower is it with six data slots lost than with none? Answers come from memory. GB of plaintext per
+ * second of the processor.
+ */
+import { compare, processorRateOf } from "./support/interleave.ts";
+import { makeMemoryDeal } from "./support/memory-deal.ts";
+import { BATCH_BYTES, bareParts } from "./support/pipeline.ts";
+
+const SIZE_BYTES = 32 << 20;
+const LOST = new Set([0, 1, 2, 3, 4, 5]);
+const TURNS = 9;
+
+const deal = await makeMemoryDeal(SIZE_BYTES);
+const parts = bareParts();
+
+const rate = (lost?: ReadonlySet<number>): Promise<number> => processorRateOf(() => deal.read(lost), SIZE_BYTES);
+
+/** 1 / (sum of the parts' own costs). */
+async function bound(): Promise<number> {
+  return 1 / (1 / (await processorRateOf(parts.open, BATCH_BYTES)) + 1 / (await processorRateOf(parts.check, BATCH_BYTES)));
+}
+
+await compare({ name: "verified download, one core, bare parts", ours: () => rate(), peer: bound, target: 0.75, turns: TURNS });
+await compare({ name: "the same, 6 of 16 lost, none lost", ours: () => rate(LOST), peer: () => rate(), target: 0.8, turns: TURNS });

@@ -1,0 +1,117 @@
+/** A sealed object whose providers are functions: all that a read does but the network and the chain. */
+import {
+  answerRootsHash,
+  cellRunProof,
+  encodeAnswerHead,
+  encodeCellSiblings,
+  NODE_BYTES,
+  PpioError,
+  planObject,
+  readAnswerMessage,
+  slotBytes,
+  slotRoot,
+} from "@ppio/core";
+import { getBytes, Wallet } from "ethers";
+import { silentLog, systemClock, systemRandom } from "../../client/dist/deps.js";
+import { readObject } from "../../client/dist/get/read-object.js";
+import { answerReader } from "../../client/dist/http/body.js";
+import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
+import { createSealer } from "../../client/dist/seal/index.js";
+import { createInlinePool } from "../../client/dist/workers/pool.js";
+import { CODE, sealContext } from "./pipeline.ts";
+
+type Context = Parameters<typeof readObject>[0];
+type Readable = Awaited<ReturnType<Context["deals"]["get"]>>;
+
+const DOMAIN = { chainId: 1n, market: `0x${"11".repeat(20)}` };
+const DEAL_ID = `0x${"22".repeat(32)}`;
+/** As a socket gives them. */
+const CHUNK_BYTES = 65_536;
+
+export interface MemoryDeal {
+  /** Reads the whole object, never from the slots in `lost`. */
+  read(lost?: ReadonlySet<number>): Promise<void>;
+}
+
+export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
+  const plan = { sizeBytes, ...CODE };
+  const { header, frameBytes } = planObject(plan);
+  const seal = sealContext(frameBytes);
+  const slots = Array.from({ length: CODE.n }, () => new Uint8Array(slotBytes(header)));
+  const task = { object: -1, seal, plan, firstRow: 0, rowCount: header.rows, plain: new Uint8Array(sizeBytes), slots };
+  const roots = await createInlinePool().run("seal", task);
+  const operator = Wallet.createRandom();
+  const provider = { providerId: 1, owner: "", operator: operator.address, endpoint: "", failureDomain: "", evicted: false };
+  const views = roots.map((cells, slotIndex) => ({
+    slotIndex,
+    root: slotRoot(header, cells),
+    status: "Filled",
+    provider: { ...provider, endpoint: String(slotIndex) },
+  }));
+  const readable = { deal: { dealId: DEAL_ID, header, slots: views }, authorization: "", signed: new Set() } as unknown as Readable;
+
+  const heads = new Map<string, Uint8Array>();
+  const headOf = (slotIndex: number, firstCell: number, count: number): Uint8Array => {
+    const name = `${slotIndex} ${firstCell} ${count}`;
+    const known = heads.get(name);
+    if (known !== undefined) return known;
+    const all = roots[slotIndex] ?? new Uint8Array();
+    const cellRoots = Array.from({ length: count }, (_, at) => all.slice(NODE_BYTES * (firstCell + at), NODE_BYTES * (firstCell + at + 1)));
+    const siblings = cellRunProof(header, all, firstCell, count);
+    const signed = { dealId: DEAL_ID, slotIndex, firstCell, rootsHash: answerRootsHash(cellRoots, siblings), servedAt: 1 };
+    const signature = getBytes(operator.signingKey.sign(readAnswerMessage.digest(DOMAIN, signed)).serialized);
+    const head = encodeAnswerHead({ cellRoots, siblings, servedAt: 1, signature });
+    heads.set(name, head);
+    return head;
+  };
+  async function* answer(slotIndex: number, offset: number, length: number): AsyncGenerator<Uint8Array> {
+    yield headOf(slotIndex, offset / CODE.cellBytes, Math.ceil(length / CODE.cellBytes));
+    for (let at = offset; at < offset + length; at += CHUNK_BYTES) {
+      if (at % CODE.cellBytes === 0) yield encodeCellSiblings([]);
+      yield slots[slotIndex]?.subarray(at, Math.min(at + CHUNK_BYTES, offset + length)) ?? new Uint8Array();
+    }
+  }
+
+  const context = (lost: ReadonlySet<number>): Context =>
+    ({
+      applicationSecret: seal.applicationSecret,
+      chain: { domain: DOMAIN },
+      clock: systemClock,
+      log: silentLog,
+      random: systemRandom,
+      limits: LIMITS_DEFAULT,
+      workers: createInlinePool(),
+      deals: { get: async () => readable, forget: () => {} },
+      api: (endpoint: string) => ({
+        readSlot: async ({ slotIndex, offset, length }: { slotIndex: number; offset: number; length: number }) => {
+          if (lost.has(Number(endpoint))) throw new PpioError("NOT_FOUND", "lost");
+          return answerReader(answer(slotIndex, offset, length));
+        },
+      }),
+    }) as unknown as Context;
+  const manifest = {
+    objectId: seal.objectId,
+    objectVersion: seal.objectVersion,
+    objectHeader: seal.objectHeader,
+    sizeBytes,
+    parts: [
+      {
+        dealId: getBytes(DEAL_ID),
+        header,
+        offset: 0,
+        sizeBytes,
+        salt: seal.salt,
+        fillKey: seal.fillKey,
+        commitment: createSealer(seal, header.cellBytes).commitment,
+      },
+    ],
+  } as unknown as Parameters<typeof readObject>[1]["manifest"];
+
+  return {
+    async read(lost = new Set()) {
+      let length = 0;
+      for await (const piece of readObject(context(lost), { manifest, contentKey: seal.contentKey })) length += piece.length;
+      if (length !== sizeBytes) throw new Error(`Only ${length} of ${sizeBytes} bytes came.`);
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** What a verifier's duties share. */
+import type { SigningDomain, Transport } from "@ppio/core";
+import type { VerifierCommittee } from "@ppio/core/contracts";
+import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
+import type { Turns } from "../turns.ts";
+import type { VerifierJournal } from "./journal.ts";
+import type { VerifierMetrics } from "./metrics.ts";
+
+export interface VerifierContext {
+  readonly chain: ChainConnection;
+  readonly committee: VerifierCommittee;
+  readonly sender: Pick<TxSender, "send">;
+  /** The verifier's own. */
+  readonly address: string;
+  readonly domain: SigningDomain;
+  readonly transport: Transport;
+  readonly journal: VerifierJournal;
+  readonly turns: Turns;
+  readonly metrics: VerifierMetrics;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that never jumps, for durations. */
+  readonly elapsedMs: () => number;
+}

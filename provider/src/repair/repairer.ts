@@ -1,0 +1,204 @@
+/**
+ * Decides which deals are repaired, and when: vacancies come from the chain, a deal is left alone while it is healthy enough, every provider
+ * waits for its turn, and nothing is begun that does not pay. Repairs run beside each other, each deal with a wait of its own after a
+ * failure, so that one that cannot be repaired keeps no other waiting.
+ */
+import { isPpioError } from "@ppio/core";
+import { askChain } from "../ask-chain.ts";
+import type { RepairContext } from "./context.ts";
+import { type DealSlot, loadRepairable, type RepairableDeal } from "./deal.ts";
+import type { Plans, RepairPlan } from "./plans.ts";
+import { expectedGainWei, expectedSeconds, liveSlotsWanted } from "./policy.ts";
+import { carryOut, planRepair, reservePlanned } from "./repair-deal.ts";
+import { bondFor, hasRunOut } from "./reservations.ts";
+import { turnDelayMs } from "./turn.ts";
+import type { Vacancies } from "./vacancies.ts";
+
+const REPAIRS_AT_ONCE = 2;
+/** Deals whose state is asked for in a round. */
+const LOOKS_PER_ROUND = 20;
+const BACKOFF_MS = 5_000;
+const BACKOFF_MS_MAX = 3_600_000;
+/** A reservation of another one, or a premium that must grow: looked at again after this share of a period. */
+const LOOK_AGAIN_SHARE = 0.5;
+
+/** A prime that spreads neighbouring providers over the deals. */
+const PLACE_STEP = 7_919;
+
+interface Watch {
+  /** Unix milliseconds. */
+  nextAt: number;
+  failures: number;
+  turnTaken: boolean;
+}
+
+export class Repairer {
+  readonly #context: RepairContext;
+  readonly #vacancies: Vacancies;
+  readonly #plans: Plans;
+  /** Of a process before, or of a chain that did not answer at the end. */
+  readonly #unfinished: Map<string, RepairPlan>;
+  readonly #watched = new Map<string, Watch>();
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(context: RepairContext, vacancies: Vacancies, plans: Plans, unfinished: readonly RepairPlan[]) {
+    this.#context = context;
+    this.#vacancies = vacancies;
+    this.#plans = plans;
+    this.#unfinished = new Map(unfinished.map((plan) => [plan.dealId, plan]));
+  }
+
+  /** Looks at what is due, and begins what may begin; repairs go on beside it. @throws CHAIN_UNREACHABLE */
+  async round(signal: AbortSignal): Promise<void> {
+    const { chain, metrics, now, providerId } = this.#context;
+    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+    for (const plan of this.#unfinished.values()) {
+      if (this.#isFree(plan.dealId)) this.#start(plan.dealId, () => this.#finish(plan, signal));
+    }
+    await this.#vacancies.refresh();
+    const deals = this.#vacancies.deals();
+    metrics.set("ppio_vacant_deals", deals.length);
+    const open = new Set(deals);
+    for (const dealId of this.#watched.keys()) if (!open.has(dealId) && !this.#running.has(dealId)) this.#watched.delete(dealId);
+    const due = deals.filter((dealId) => this.#isFree(dealId) && (this.#watched.get(dealId)?.nextAt ?? 0) <= now());
+    // After a great loss, each provider begins at another place.
+    const first = due.length === 0 ? 0 : (providerId * PLACE_STEP) % due.length;
+    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) await this.#look(dealId, signal);
+  }
+
+  /** Resolves when nothing runs any more; for after the signal. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
+
+  #isFree(dealId: string): boolean {
+    return this.#running.size < REPAIRS_AT_ONCE && !this.#running.has(dealId);
+  }
+
+  #watch(dealId: string): Watch {
+    const known = this.#watched.get(dealId);
+    if (known !== undefined) return known;
+    const fresh = { nextAt: 0, failures: 0, turnTaken: false };
+    this.#watched.set(dealId, fresh);
+    return fresh;
+  }
+
+  async #look(dealId: string, signal: AbortSignal): Promise<void> {
+    const { chain, config, now, providerId } = this.#context;
+    const watch = this.#watch(dealId);
+    const deal = await loadRepairable(chain, dealId);
+    const current = Number(await askChain(() => chain.proofs.currentPeriod()));
+    const periodSeconds = Number(await askChain(() => chain.proofs.periodSeconds()));
+    const again = now() + periodSeconds * 1000 * LOOK_AGAIN_SHARE;
+    const isOver = !deal.isActive || current + 1 >= deal.end;
+    const unheld = deal.slots.filter(({ state }) => state === "vacant" || state === "reserved");
+    if (isOver || unheld.length === 0) {
+      this.#vacancies.forget(dealId);
+      watch.nextAt = again;
+      watch.turnTaken = false;
+      return;
+    }
+    const held = deal.slots.filter(({ state }) => state === "held").length;
+    const vacant = await this.#takeable(deal, unheld);
+    const [first] = vacant;
+    if (held >= liveSlotsWanted(deal.header, config.repairBelow) || first === undefined || held < deal.header.k) {
+      watch.nextAt = again;
+      return;
+    }
+    if (!watch.turnTaken) {
+      const providers = Number(await askChain(() => chain.registry.providerCount()));
+      const turn = { dealId, slotIndex: first.slotIndex, providerId, period: current };
+      watch.turnTaken = true;
+      watch.nextAt = now() + turnDelayMs(turn, providers, periodSeconds);
+      return;
+    }
+    watch.nextAt = again;
+    this.#start(dealId, () => this.#repair(deal, vacant, current, signal));
+  }
+
+  /** Slots that can be reserved now. */
+  async #takeable(deal: RepairableDeal, unheld: readonly DealSlot[]): Promise<DealSlot[]> {
+    const nowSeconds = Math.floor(this.#context.now() / 1000);
+    const takeable: DealSlot[] = [];
+    for (const slot of unheld) {
+      if (slot.state === "vacant" || (await hasRunOut(this.#context, deal.dealId, slot.slotIndex, nowSeconds))) takeable.push(slot);
+    }
+    return takeable;
+  }
+
+  /** Beside everything else; never throws. */
+  #start(dealId: string, work: () => Promise<void>): void {
+    const { metrics } = this.#context;
+    const run = this.#guarded(dealId, work).finally(() => {
+      this.#running.delete(dealId);
+      metrics.set("ppio_repairs_running", this.#running.size);
+    });
+    this.#running.set(dealId, run);
+    metrics.set("ppio_repairs_running", this.#running.size);
+  }
+
+  async #guarded(dealId: string, work: () => Promise<void>): Promise<void> {
+    const { log, now } = this.#context;
+    const watch = this.#watch(dealId);
+    try {
+      await work();
+      watch.failures = 0;
+    } catch (error) {
+      const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
+      watch.failures += 1;
+      watch.nextAt = now() + pauseMs;
+      // That another one was first is how turns are decided.
+      if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
+      else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
+    }
+    watch.turnTaken = false;
+  }
+
+  async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<void> {
+    const plan = await planRepair(this.#context, deal, vacant, period, signal);
+    if (plan === undefined || !(await this.#pays(deal, plan, period))) return;
+    await reservePlanned(this.#context, this.#plans, plan, deal);
+    this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId: deal.dealId, slots: plan.slots });
+    await this.#finish(plan, signal);
+  }
+
+  /** Sees a reserved plan through. */
+  async #finish(plan: RepairPlan, signal: AbortSignal): Promise<void> {
+    const { metrics, log } = this.#context;
+    const { dealId } = plan;
+    this.#unfinished.set(dealId, plan);
+    let isWhole = false;
+    try {
+      const { filled, reserved } = await carryOut(this.#context, this.#plans, plan, signal);
+      this.#unfinished.delete(dealId);
+      isWhole = filled === reserved;
+      log.info("a repair has ended", { dealId, filled, reserved });
+    } catch (error) {
+      // Still on the disk when it could not be given back: then it is gone on with.
+      if (!(await this.#plans.has(dealId))) this.#unfinished.delete(dealId);
+      throw error;
+    } finally {
+      if (!isWhole && !signal.aborted) metrics.add("ppio_repairs_given_up_total", 1);
+    }
+  }
+
+  async #pays(deal: RepairableDeal, plan: RepairPlan, current: number): Promise<boolean> {
+    const { chain, config, providerId } = this.#context;
+    const slots = plan.slots.flatMap(({ slotIndex }) => deal.slots[slotIndex] ?? []);
+    let premiumWei = 0n;
+    for (const { collateralWei, vacantFrom } of slots) {
+      premiumWei += await askChain(() => chain.policy.premium(collateralWei, Math.max(0, current - vacantFrom)));
+    }
+    const fundWei = await askChain(() => chain.market.repairFundWei());
+    const kept = plan.slots.find((slot) => slot.providerId === providerId);
+    const ownPay = kept === undefined ? 0n : (deal.slots[kept.slotIndex]?.payPerPeriodWei ?? 0n);
+    const gain = expectedGainWei({
+      premiumWei: premiumWei < fundWei ? premiumWei : fundWei,
+      bondWei: await bondFor(this.#context, slots),
+      reservationSeconds: Number(await askChain(() => chain.repair.reservationSeconds())),
+      expectedSeconds: expectedSeconds(deal.header, slots.length, config.repairBytesPerSecond),
+      ownPayWei: ownPay * BigInt(Math.max(0, deal.end - current - 1)),
+    });
+    return gain >= config.repairMinGainWei;
+  }
+}

@@ -1,0 +1,84 @@
+/** What is computed for a read: the same on this thread and on workers, and damage is called by its name on both. */
+import { planObject, SUITE_GCM_CTR } from "@ppio/core";
+import { expect } from "chai";
+import { createRoom } from "../../client/dist/get/room.js";
+import { startWorker } from "../../client/dist/workers/platform.node.js";
+import { createInlinePool, createWorkerPool, type WorkerPool } from "../../client/dist/workers/pool.js";
+import { newObject } from "../../client/dist/workers/tasks.js";
+import { codeOf } from "../support/code-of.ts";
+
+const filled = (length: number, seed: number): Uint8Array => new Uint8Array(length).map((_, at) => (at * 31 + seed * 7 + (at >> 8)) & 0xff);
+const plan = { sizeBytes: 100_001, k: 3, n: 5, cellBytes: 4096 };
+const { header, frameCount } = planObject(plan);
+const seal = {
+  contentKey: filled(32, 1),
+  applicationSecret: filled(32, 2),
+  salt: filled(32, 3),
+  fillKey: filled(32, 4),
+  objectId: filled(32, 5),
+  objectVersion: 7,
+  objectHeader: { suite: SUITE_GCM_CTR, frameBytes: 4096 - 16 },
+};
+const plain = filled(plan.sizeBytes, 9);
+
+/** All rows of a sealed object, in one batch. */
+async function sealed() {
+  const bytesPerSlot = (header.rows - 1) * header.cellBytes + header.lastCellBytes;
+  const slots = Array.from({ length: header.n }, () => new Uint8Array(new SharedArrayBuffer(bytesPerSlot)));
+  const object = { object: newObject(), seal, plan };
+  const roots = await createInlinePool().run("seal", { ...object, firstRow: 0, rowCount: header.rows, plain, slots });
+  const data = slots.slice(0, header.k).map((cells, slotIndex) => ({ slotIndex, cells }));
+  return { object, roots, slots, opening: { ...object, firstFrame: 0, frameCount, firstRow: 0, slots: data } };
+}
+
+describe("reading's tasks", () => {
+  const pools: [name: string, pool: WorkerPool][] = [
+    ["this thread", createInlinePool()],
+    ["workers", createWorkerPool(startWorker, 2)],
+  ];
+  after(() => {
+    for (const [, pool] of pools) pool.close();
+  });
+
+  for (const [name, pool] of pools) {
+    it(`open what was sealed, all of it or some frames in the middle, on ${name}`, async () => {
+      const { opening } = await sealed();
+      const pieces = await pool.run("open", opening);
+      expect(Buffer.concat(pieces).equals(plain)).to.equal(true);
+      expect(await pool.run("open", { ...opening, firstFrame: 4, frameCount: 3 })).to.deep.equal(pieces.slice(4, 7));
+    });
+
+    it(`know cells by their roots, and find one flipped bit, on ${name}`, async () => {
+      const { slots, roots } = await sealed();
+      for (const [at, cells] of slots.entries()) {
+        const task = { header, firstRow: 0, cells, roots: roots[at] ?? new Uint8Array() };
+        expect(await pool.run("check", task)).to.equal(true);
+        cells[cells.length - 1] = (cells.at(-1) ?? 0) ^ 1;
+        expect(await pool.run("check", task)).to.equal(false);
+      }
+    });
+
+    it(`call a frame that does not open corrupt, on ${name}`, async () => {
+      const { opening } = await sealed();
+      const [first] = opening.slots;
+      if (first !== undefined) first.cells[0] = (first.cells[0] ?? 0) ^ 1;
+      expect(await codeOf(() => pool.run("open", opening))).to.equal("CORRUPT");
+    });
+  }
+});
+
+describe("the memory of a read", () => {
+  it("is used again, and dropped when it has become too small", () => {
+    const room = createRoom(true);
+    const first = room.take(100);
+    expect(first.buffer).to.be.instanceOf(SharedArrayBuffer);
+    room.give(first);
+    const second = room.take(60);
+    expect([second.buffer === first.buffer, second.length]).to.deep.equal([true, 60]);
+    room.give(second);
+    expect(room.take(100).buffer).to.equal(first.buffer);
+    room.give(first);
+    expect(room.take(101).buffer).not.to.equal(first.buffer);
+    expect(room.take(100).buffer, "what was too small is gone").not.to.equal(first.buffer);
+  });
+});

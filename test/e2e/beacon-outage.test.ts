@@ -1,0 +1,122 @@
+/** Three oracles, a provider that is away, and a beacon that is away, on real processes. */
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { expect } from "chai";
+import { Wallet } from "ethers";
+import { readBooks } from "../support/e2e/books.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
+import { type ExtraProcess, spendingOf, startBeside } from "../support/e2e/oracles.ts";
+
+/** Of all gas; one oracle alone wastes none. */
+const WASTE_PERCENT_MAX = 20n;
+
+describe("Three oracles on a devnet", function () {
+  this.timeout(240_000);
+  let devnet: Devnet;
+  let first: number;
+  let fromBlock: number;
+  const accounts = new Set<string>();
+  const oracles: ExtraProcess[] = [];
+
+  before(async () => {
+    devnet = await Devnet.start(4);
+    for (const name of ["oracle-b", "oracle-c"]) oracles.push(await startBeside(devnet, "oracle", name));
+    const { oracleKey } = (await devnet.json()) as unknown as { oracleKey: string };
+    for (const address of [new Wallet(oracleKey).address, ...oracles.map((oracle) => oracle.address)]) accounts.add(address.toLowerCase());
+    fromBlock = await devnet.rpc.getBlockNumber();
+    await writeFile(devnet.path("in"), randomBytes(100_000));
+    const { dealId } = await devnet.ok<{ dealId: string }>(
+      "put",
+      devnet.path("in"),
+      "ppio://oracles/x",
+      "--code",
+      "2/4",
+      "--periods",
+      "360",
+    );
+    first = Number((await devnet.contracts.market.deal(dealId)).start);
+  });
+  after(async () => {
+    await Promise.all(oracles.map((oracle) => oracle.stop()));
+    await devnet.stop();
+  });
+
+  const missed = async () => devnet.contracts.proofs.queryFilter(devnet.contracts.proofs.filters.PeriodMissed(), devnet.book.fromBlock);
+  const proofsOf = async (period: number) =>
+    (await devnet.contracts.proofs.queryFilter(devnet.contracts.proofs.filters.PeriodProven(undefined, period), devnet.book.fromBlock))
+      .length;
+
+  it("report a miss once, and spend together about what one would", async () => {
+    const [victim] = (await devnet.json()).providers;
+    await devnet.until(async () => (await proofsOf(first)) === 4);
+    process.kill(await devnet.pidOf(victim?.name ?? ""), "SIGKILL");
+    const away = await devnet.period();
+    const [miss] = await devnet.until(async () => {
+      const misses = await missed();
+      return misses.length > 0 && misses;
+    });
+    expect(Number(miss?.args.providerId)).to.equal(victim?.providerId);
+    await devnet.ok("devnet", "restart", victim?.name ?? "");
+    await devnet.until(async () => (await devnet.period()) >= away + 3);
+    const periods = (await missed()).map(({ args }) => Number(args.period));
+    expect(new Set(periods).size, "no period twice").to.equal(periods.length);
+    const rounds = await devnet.contracts.beacon.queryFilter(devnet.contracts.beacon.filters.BeaconSubmitted(), fromBlock);
+    expect(rounds.length).to.be.greaterThan(3);
+    const { gas, wastedGas, transactions } = await spendingOf(devnet, accounts, fromBlock, await devnet.rpc.getBlockNumber());
+    if (process.env["PPIO_PRINT_GAS"] !== undefined) console.log({ gas, wastedGas, transactions });
+    expect(wastedGas * 100n <= gas * WASTE_PERCENT_MAX, `${wastedGas} of ${gas} gas in ${transactions} transactions`).to.equal(true);
+    expect((await spendingOf(devnet, new Set([...accounts].slice(1)), fromBlock, await devnet.rpc.getBlockNumber())).gas > 0n).to.equal(
+      true,
+    );
+  });
+
+  it("void the periods of a beacon that is away, and nobody is punished for them", async () => {
+    const before = (await missed()).length;
+    const beacon = await devnet.pidOf("beacon");
+    const period = await devnet.until(async () => {
+      const current = await devnet.period();
+      return (await proofsOf(current - 1)) === 4 && current;
+    });
+    // It takes connections and never answers: the worst way to be away.
+    process.kill(beacon, "SIGSTOP");
+    await devnet.until(async () => (await devnet.period()) > period + 2);
+    process.kill(beacon, "SIGCONT");
+    const { proofs } = devnet.contracts;
+    await devnet.until(async () => (await proofs.isVoid(period)) && (await proofs.isVoid(period + 1)));
+    const marked = await devnet.until(async () => {
+      const events = await proofs.queryFilter(proofs.filters.PeriodVoided(), fromBlock);
+      const periods = events.map(({ args }) => Number(args.period));
+      return periods.includes(period) && periods.includes(period + 1) && periods;
+    });
+    expect(new Set(marked).size, "no period twice").to.equal(marked.length);
+    const after = await devnet.period();
+    await devnet.until(async () => (await proofsOf(after)) === 4);
+    const misses = (await missed()).slice(before);
+    expect(misses.map(({ args }) => Number(args.period)).filter((p) => p >= period)).to.deep.equal([]);
+    const books = await readBooks(devnet);
+    expect([books.marketHolds, books.registryHolds]).to.deep.equal([books.marketOwes, books.registryOwes]);
+  });
+
+  it("show a halt of the chain after the beacon came, and nobody is missed for it", async () => {
+    const { proofs, beacon } = devnet.contracts;
+    const before = (await missed()).length;
+    // Early enough that what is left of the time to prove is more than half of it.
+    const { current, closesAt } = await devnet.until(async () => {
+      const period = await devnet.period();
+      const [open, close] = await proofs.periodBounds(period);
+      const isEarly = Number((await devnet.rpc.getBlock("latest"))?.timestamp) <= Number(open) + 3;
+      const isSeeded = await beacon.isOnTime(await proofs.seedRound(period - 1));
+      return isEarly && isSeeded && (await proofsOf(period - 1)) < 4 && { current: period, closesAt: Number(close) * 1000 };
+    });
+    const chain = await devnet.pidOf("chain");
+    process.kill(chain, "SIGSTOP");
+    // On a halted chain nothing can be awaited but time itself.
+    await devnet.until(async () => Date.now() > closesAt + 500);
+    process.kill(chain, "SIGCONT");
+    await devnet.until(async () => (await devnet.period()) >= current + 3);
+    expect(await proofs.isVoid(current - 1)).to.equal(true);
+    expect((await proofs.queryFilter(proofs.filters.PeriodVoided(current - 1), fromBlock)).length).to.equal(1);
+    const during = (await missed()).slice(before).filter(({ args }) => Number(args.period) === current - 1);
+    expect(during).to.deep.equal([]);
+  });
+});

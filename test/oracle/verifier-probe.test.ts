@@ -1,0 +1,205 @@
+/** A verifier's reads: what it is given to read with, what it draws, and what it makes of answers. */
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import {
+  answerRootsHash,
+  cellRoots,
+  cellRunProof,
+  type DealHeader,
+  encodeAnswerHead,
+  encodeCellSiblings,
+  PpioError,
+  type ReadTicket,
+  readAnswerMessage,
+  readTicketMessage,
+  slotRoot,
+  type TicketEnvelope,
+  type Transport,
+} from "@ppio/core";
+import { createLogger } from "@ppio/daemon";
+import { expect } from "chai";
+import { concat, getBytes, hexlify, Wallet, ZeroAddress } from "ethers";
+import { authorizationOf, type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
+import { probe } from "../../oracle/dist/verifier/probe.js";
+import { drawRead, type Target } from "../../oracle/dist/verifier/targets.js";
+import { codeOf } from "../support/code-of.ts";
+import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
+
+const DOMAIN = { chainId: 31_337n, market: Wallet.createRandom().address };
+const DEAL = hexlify(randomBytes(32));
+const HEADER: DealHeader = { k: 2, n: 4, cellBytes: 4096, lastCellBytes: 1024, rows: 4 };
+const SLOT = new Uint8Array(randomBytes(3 * 4096 + 1024));
+const ROOTS = cellRoots(HEADER, 0, SLOT);
+const owner = Wallet.createRandom();
+const operator = Wallet.createRandom();
+const NOW = 1_800_000_000;
+const HOUR = 3_600;
+
+async function ticketOf(change: Partial<ReadTicket> = {}, by = owner): Promise<TicketEnvelope> {
+  const ticket: ReadTicket = {
+    ...{ dealId: DEAL, firstCell: 0, cellCount: 4, audience: ZeroAddress, expiry: NOW + 5 * HOUR, nonce: hexlify(randomBytes(32)) },
+    ...change,
+  };
+  return { ticket, signature: await readTicketMessage.sign(DOMAIN, ticket, by) };
+}
+
+const grantJson = (tickets: readonly TicketEnvelope[], change: object = {}) => ({
+  ...{ version: 1, chainId: 31_337, market: DOMAIN.market, owner: owner.address, dealId: DEAL, tickets },
+  ...change,
+});
+const targetOf = (grant: CanaryGrant): Target => ({
+  ...{ grant, dealId: DEAL, slotIndex: 1, providerId: 7, header: HEADER, root: slotRoot(HEADER, ROOTS) },
+});
+
+describe("canary grants", () => {
+  afterEach(removeTemporaryFolders);
+  const lines: string[] = [];
+  const log = createLogger({ component: "test", level: "warn", write: (line) => lines.push(line) });
+  const source = (places: readonly string[]) => ({ domain: DOMAIN, places, log, signal: new AbortController().signal });
+  beforeEach(() => {
+    lines.length = 0;
+  });
+
+  it("are read, and refused when they are for another network, deal or reader", async () => {
+    const good = await ticketOf();
+    expect(parseGrant(DOMAIN, grantJson([good])).tickets).to.deep.equal([good]);
+    const otherDeal = await ticketOf({ dealId: hexlify(randomBytes(32)) });
+    const forOne = await ticketOf({ audience: operator.address });
+    for (const bad of [
+      grantJson([good], { version: 2 }),
+      grantJson([good], { chainId: 1 }),
+      grantJson([good], { market: owner.address }),
+      grantJson([good], { dealId: "0x12" }),
+      grantJson([]),
+      grantJson([otherDeal]),
+      grantJson([forOne]),
+      grantJson([{ ...good, signature: "0x" }]),
+      grantJson([{ ...good, ticket: { ...good.ticket, cellCount: -1 } }]),
+      null,
+      [],
+    ]) {
+      expect(await codeOf(Promise.resolve().then(() => parseGrant(DOMAIN, bad)))).to.equal("BAD_FORMAT");
+    }
+  });
+
+  it("come from a folder and from an address; what does not hold is left out and told of", async () => {
+    const folder = await temporaryFolder();
+    await writeFile(join(folder, "a.json"), JSON.stringify(grantJson([await ticketOf()])));
+    await writeFile(join(folder, "b.json"), "{}");
+    await writeFile(join(folder, "notes.txt"), "not a grant");
+    const list = JSON.stringify([grantJson([await ticketOf()]), grantJson([], { version: 9 })]);
+    const server = createServer((_request, response) => void response.end(list)).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/grants`;
+    try {
+      expect(await loadGrants(source([folder, url, join(folder, "none")]))).to.have.length(2);
+    } finally {
+      server.close();
+    }
+    expect(lines).to.have.length(3);
+  });
+
+  it("give tickets that look like a customer's first, then any that holds, and never one that its owner did not sign", async () => {
+    const [usual, fresher, long, past] = await Promise.all([3, 5, 40, -1].map((hours) => ticketOf({ expiry: NOW + hours * HOUR })));
+    const grant = parseGrant(DOMAIN, grantJson([long, usual, past, fresher] as TicketEnvelope[]));
+    const drawn = (one: CanaryGrant) => drawRead([targetOf(one)], new Uint8Array(randomBytes(32)), DOMAIN, NOW);
+    for (let turn = 0; turn < 20; turn += 1) {
+      const { ticket, firstRow, rowCount } = drawn(grant);
+      expect(ticket).to.deep.equal(fresher);
+      expect(firstRow + rowCount).to.be.within(1, HEADER.rows);
+    }
+    expect(drawn(parseGrant(DOMAIN, grantJson([long, past] as TicketEnvelope[]))).ticket).to.deep.equal(long);
+    for (const bad of [past, await ticketOf({}, operator), await ticketOf({ firstCell: 4, cellCount: 0 })]) {
+      const grantOfBad = parseGrant(DOMAIN, grantJson([bad] as TicketEnvelope[]));
+      expect(await codeOf(Promise.resolve().then(() => drawn(grantOfBad)))).to.equal("NOT_FOUND");
+    }
+  });
+});
+
+describe("a probe", () => {
+  let grant: CanaryGrant;
+  before(async () => {
+    grant = parseGrant(DOMAIN, grantJson([await ticketOf()]));
+  });
+
+  interface Answer {
+    readonly status?: number;
+    readonly body: Uint8Array;
+  }
+
+  /** Rows [1, 4) as an honest provider sends them. */
+  async function honest(
+    change: { signer?: Wallet | ReturnType<typeof Wallet.createRandom>; cells?: Uint8Array } = {},
+  ): Promise<Uint8Array> {
+    const words = [1, 2, 3].map((row) => ROOTS.subarray(32 * row, 32 * row + 32));
+    const siblings = cellRunProof(HEADER, ROOTS, 1, 3);
+    const signed = { dealId: DEAL, slotIndex: 1, firstCell: 1, rootsHash: answerRootsHash(words, siblings), servedAt: 5 };
+    const signature = getBytes(await readAnswerMessage.sign(DOMAIN, signed, change.signer ?? operator));
+    const cells = change.cells ?? SLOT.subarray(4096);
+    const parts = [0, 1, 2].flatMap((at) => [encodeCellSiblings([]), cells.subarray(4096 * at, 4096 * (at + 1))]);
+    return getBytes(concat([encodeAnswerHead({ cellRoots: words, siblings, servedAt: 5, signature }), ...parts]));
+  }
+
+  const run = (answer: () => Promise<Answer>) => {
+    const asked: string[] = [];
+    const transport: Transport = {
+      async request({ url, headers }) {
+        asked.push(`${url} ${headers?.["authorization"]}`);
+        const { status = 200, body } = await answer();
+        return {
+          status,
+          body: (async function* () {
+            yield body;
+          })(),
+        };
+      },
+    };
+    const [ticket] = grant.tickets;
+    if (ticket === undefined) throw new Error("no ticket");
+    let clock = 0;
+    const nowMs = () => {
+      clock += 40;
+      return clock;
+    };
+    const read = { target: targetOf(grant), ticket, firstRow: 1, rowCount: 3 };
+    const options = { read, endpoint: "http://provider", operator: operator.address, domain: DOMAIN, transport, nowMs };
+    return { asked, result: probe({ ...options, signal: new AbortController().signal }) };
+  };
+
+  it("is served when every byte holds, and is timed until the head and after it", async () => {
+    const { asked, result } = run(async () => ({ body: await honest() }));
+    const { outcome, firstByteMs, bodyMs, bytes } = await result;
+    expect({ outcome, firstByteMs, bodyMs, bytes }).to.deep.equal({ outcome: "served", firstByteMs: 40, bodyMs: 40, bytes: 9216 });
+    const [ticket] = grant.tickets;
+    expect(asked).to.deep.equal([
+      `http://provider/v1/deals/${DEAL}/slots/1?offset=4096&length=9216 ${ticket === undefined ? "" : authorizationOf(ticket)}`,
+    ]);
+  });
+
+  it("is false when a byte contradicts the slot's root, or more comes than was asked for", async () => {
+    const cells = SLOT.slice(4096);
+    cells[5000] = (cells[5000] ?? 0) ^ 1;
+    expect((await run(async () => ({ body: await honest({ cells }) })).result).outcome).to.equal("false");
+    expect((await run(async () => ({ body: getBytes(concat([await honest(), "0x00"])) })).result).outcome).to.equal("false");
+  });
+
+  it("fails when nobody answers for it: no signature, a refusal, damage that it admits, a cut, no answer", async () => {
+    const unsigned = await run(async () => ({ body: await honest({ signer: owner }) })).result;
+    expect([unsigned.outcome, unsigned.isUnheard]).to.deep.equal(["failed", false]);
+    for (const [status, code] of [
+      [403, "REFUSED"],
+      [422, "CORRUPT"],
+      [404, "NOT_FOUND"],
+    ] as const) {
+      const body = new TextEncoder().encode(JSON.stringify({ error: { code, message: "no" } }));
+      const { outcome, isUnheard } = await run(async () => ({ status, body })).result;
+      expect([outcome, isUnheard]).to.deep.equal(["failed", false]);
+    }
+    expect((await run(async () => ({ body: (await honest()).subarray(0, 3000) })).result).outcome).to.equal("failed");
+    const away = await run(() => Promise.reject(new PpioError("NETWORK", "nothing listens there"))).result;
+    expect([away.outcome, away.isUnheard]).to.deep.equal(["failed", true]);
+  });
+});

@@ -17,6 +17,7 @@ import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
+import { DEAL_ACTIVE } from "../slot-status.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { BATCHES_HELD, WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
@@ -26,8 +27,6 @@ import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 import { checkUploadRequest } from "./upload-authority.ts";
 
-/** Deal status of IStorageMarket. */
-const ACTIVE = 1n;
 /** What one body that comes in holds in memory. */
 const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
 
@@ -100,7 +99,7 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
   checkQuota(context, request.payer, slotBytes(header));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
   const { status } = await askChain(() => context.chain.market.deal(dealId));
-  if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
+  if (status !== DEAL_ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
     uploadId,

@@ -1,12 +1,12 @@
 /**
  * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets, and puts
- * that are under way: attempts until they are paid for, then the journal. Everything in it that is secret has mode 0600.
+ * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies. Everything in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PpioError } from "@ppio/core";
-import { atomicWriteFile, readJsonFile } from "@ppio/daemon";
+import { atomicWriteFile, readJsonFile } from "@ppio/daemon/files";
 
 export interface Home {
   readonly dir: string;
@@ -14,6 +14,7 @@ export interface Home {
   readonly headsDir: string;
   readonly putsDir: string;
   readonly attemptsDir: string;
+  readonly liesDir: string;
   readonly devnetDir: string;
 }
 
@@ -37,6 +38,7 @@ export function openHome(dir: string | undefined): Home {
     headsDir: join(path, "heads"),
     putsDir: join(path, "puts"),
     attemptsDir: join(path, "attempts"),
+    liesDir: join(path, "lies"),
     devnetDir: join(path, "devnet"),
   };
 }

@@ -9,6 +9,8 @@ import type { Context } from "./context.ts";
 import { type DealSummary, listDeals } from "./deals/list-deals.ts";
 import { terminateDeal } from "./deals/terminate.ts";
 import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock, systemRandom } from "./deps.ts";
+import { type Conviction, convictLiar } from "./fraud/convict.ts";
+import { createMemoryLieStore, type Lie, type LieStore } from "./fraud/lie-store.ts";
 import type { ByteRange } from "./get/read-object.ts";
 import { listBucketNames } from "./index/bucket-names.ts";
 import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
@@ -52,6 +54,8 @@ export interface ClientOptions {
   readonly journal?: PutJournal;
   /** Where large objects on their way are noted, so that a put that is repeated after a cut sends only what is missing. */
   readonly attempts?: AttemptStore;
+  /** Where proofs of providers' lies are kept until they are taken to the chain. Without one they are forgotten with the client. */
+  readonly lies?: LieStore;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -80,6 +84,10 @@ export interface Client {
   /** Ends a deal early; false when it had ended already. */
   terminateDeal(dealId: string, signal?: AbortSignal): Promise<boolean>;
   listProviders(signal?: AbortSignal): Promise<ProviderView[]>;
+  /** Proofs that a provider signed a lie, met while reading and not yet taken to the chain. */
+  lies(): Promise<readonly Lie[]>;
+  /** Takes a lie to the chain: the provider loses its collateral, the caller gets the finder's part as a credit in the market. */
+  convict(lie: Lie, signal?: AbortSignal): Promise<Conviction>;
   /** Ends its threads, and lets go of the chain connection that the client made itself. */
   close(): void;
 }
@@ -108,6 +116,7 @@ export function createClient(options: ClientOptions): Client {
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
     attempts: options.attempts,
+    lies: options.lies ?? createMemoryLieStore(),
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),
@@ -128,6 +137,8 @@ export function createClient(options: ClientOptions): Client {
     repairDeal: (repair) => repairDeal(context, repair),
     terminateDeal: (dealId, signal) => terminateDeal(context, dealId, signal),
     listProviders: (signal) => listProviders(context, signal),
+    lies: () => context.lies.list(),
+    convict: (lie, signal) => convictLiar(context, lie, signal),
     close: () => {
       context.workers.close();
       ownProvider?.destroy();

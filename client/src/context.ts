@@ -3,6 +3,7 @@
 import type { BucketIndex, ProviderApi } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
+import type { LieStore } from "./fraud/lie-store.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
@@ -23,6 +24,7 @@ export interface Context {
   readonly journal: PutJournal;
   /** Without one, a put that was cut begins anew. */
   readonly attempts: AttemptStore | undefined;
+  readonly lies: LieStore;
   readonly workers: WorkerPool;
   /** By deal id. */
   readonly deals: Memory<ReadableDeal>;

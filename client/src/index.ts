@@ -5,6 +5,8 @@ export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from ".
 export { type Client, type ClientOptions, createClient } from "./client.ts";
 export type { DealSummary } from "./deals/list-deals.ts";
 export type { Clock, Hasher, Log, Random } from "./deps.ts";
+export type { Conviction } from "./fraud/convict.ts";
+export { createMemoryLieStore, type Lie, type LieStore } from "./fraud/lie-store.ts";
 export type { ByteRange } from "./get/read-object.ts";
 export { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 export * from "./keys/index.ts";

@@ -17,5 +17,6 @@ export * from "./peer/transport.ts";
 export * from "./wire/answer.ts";
 export * from "./wire/api.ts";
 export * from "./wire/authorization.ts";
+export * from "./wire/lie.ts";
 export * from "./wire/offers.ts";
 export * from "./wire/verified-range.ts";

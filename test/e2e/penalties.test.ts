@@ -1,9 +1,12 @@
 /** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair. */
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
+import { decodeDealHeader } from "@ppio/core";
 import { expect } from "chai";
+import { getBytes } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { startLiar } from "../support/e2e/liar.ts";
 
 const PROVIDERS = 6;
 const WARNING = 0n;
@@ -92,6 +95,33 @@ describe("Proofs, misses and repair on a devnet", function () {
     const { fromPeriod } = await devnet.contracts.market.slot(dealId, 0);
     await devnet.until(() => isProven(taker, Number(fromPeriod)));
     expect((await slots()).map(({ status }) => status)).to.deep.equal(["Filled", "Filled", "Filled", "Filled"]);
+    await readBack();
+  });
+
+  it("takes everything from a provider that signs a lie, whoever meets it", async () => {
+    const { market, registry } = devnet.contracts;
+    const providerId = await holderOf(1);
+    const before = (await registry.getProvider(providerId)).collateralWei;
+    expect(before).to.be.greaterThan(0n);
+    const its = (await devnet.json()).providers.find((provider) => provider.providerId === providerId);
+    process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
+    const header = decodeDealHeader(getBytes((await market.deal(dealId)).header));
+    const domain = { chainId: BigInt(devnet.book.chainId), market: devnet.book.market };
+    const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, header });
+    try {
+      await readBack();
+    } finally {
+      liar.close();
+    }
+    const { lies } = await devnet.ok<{ lies: { providerId: number }[] }>("fraud", "ls");
+    expect(new Set(lies.map((lie) => lie.providerId))).to.deep.equal(new Set([providerId]));
+    const { convictions } = await devnet.ok<{ convictions: { isNew: boolean }[] }>("fraud", "prove");
+    expect(convictions[0]?.isNew).to.equal(true);
+    const after = await registry.getProvider(providerId);
+    expect(after.collateralWei).to.equal(0n);
+    expect(after.evictedAtPeriod).to.be.greaterThan(0n);
+    expect((await slots())[1]?.status).to.equal("Vacant");
+    expect((await devnet.ok<{ lies: unknown[] }>("fraud", "ls")).lies).to.deep.equal([]);
     await readBack();
   });
 

@@ -2,12 +2,14 @@
 import { createHash } from "node:crypto";
 import { type Client, createClient, deriveApplicationSecret, keysFromMnemonic, type Log } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
-import { createLogger, createRpc, type LogLevel, readAddressBookFile } from "@ppio/daemon";
+import { readAddressBookFile } from "@ppio/daemon/address-book-file";
+import { createLogger, type LogLevel } from "@ppio/daemon/log";
+import { createRpc } from "@ppio/daemon/rpc";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
 import { createNodeTransport } from "./http-transport.ts";
-import { createFileHeadStore, createFileJournal } from "./stores.ts";
+import { createFileHeadStore, createFileJournal, createFileLieStore } from "./stores.ts";
 
 export interface OpenedClient {
   readonly client: Client;
@@ -44,6 +46,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     headStore: createFileHeadStore(home.headsDir),
     journal: createFileJournal(home.putsDir),
     attempts: createFileAttemptStore(home.attemptsDir),
+    lies: createFileLieStore(home.liesDir),
     log,
     sha256: () => {
       const hash = createHash("sha256");

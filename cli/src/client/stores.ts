@@ -1,9 +1,10 @@
-/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, and the journal of puts. */
+/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, the journal of puts, proofs of lies. */
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { HeadStore, JournalRecord, PutJournal } from "@ppio/client";
+import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal } from "@ppio/client";
 import { equalBytes, isPpioError, PpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, isErrno, type Lock, pause, syncFolder } from "@ppio/daemon";
+import { acquireLock, atomicWriteFile, isErrno, type Lock, readJsonFile, syncFolder } from "@ppio/daemon/files";
+import { pause } from "@ppio/daemon/lifecycle";
 
 const LOCK_TRIES_MAX = 100;
 const LOCK_PAUSE_MS = 50;
@@ -34,6 +35,15 @@ async function waitForLock(folder: string): Promise<Lock> {
 function checkedId(id: string): string {
   if (!RECORD_ID.test(id)) throw new PpioError("INTERNAL", `"${id}" is no record id.`);
   return id;
+}
+
+/** Files of the folder with this ending, in order. */
+async function namesIn(dir: string, ending: string): Promise<string[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  });
+  return names.filter((name) => name.endsWith(ending)).sort();
 }
 
 export function createFileHeadStore(dir: string): HeadStore {
@@ -67,16 +77,30 @@ export function createFileJournal(dir: string): PutJournal {
       await syncFolder(dir);
     },
     async list() {
-      const names = await readdir(dir).catch((error: unknown) => {
-        if (isErrno(error, "ENOENT")) return [];
-        throw error;
-      });
       const records: JournalRecord[] = [];
-      for (const name of names.filter((candidate) => candidate.endsWith(".put")).sort()) {
+      for (const name of await namesIn(dir, ".put")) {
         const sealed = await readIfThere(join(dir, name));
         if (sealed !== undefined) records.push({ id: name.slice(0, -".put".length), sealed });
       }
       return records;
+    },
+  };
+}
+
+export function createFileLieStore(dir: string): LieStore {
+  const pathOf = (id: string): string => join(dir, `${checkedId(id)}.lie`);
+  return {
+    async save(lie) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await atomicWriteFile(pathOf(lie.id), `${JSON.stringify(lie, null, 2)}\n`, { mode: 0o600 });
+    },
+    async list() {
+      const lies = await Promise.all((await namesIn(dir, ".lie")).map((name) => readJsonFile<Lie>(join(dir, name))));
+      return lies.filter((lie) => lie !== undefined);
+    },
+    async remove(id) {
+      await rm(pathOf(id), { force: true });
+      await syncFolder(dir);
     },
   };
 }

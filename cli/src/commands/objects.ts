@@ -1,13 +1,13 @@
 /** `ppio put`, `get`, `ls`, `stat`, `rm`, `resume`: objects by their names. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import type { ObjectInfo, PutProgress, ResumedPut } from "@ppio/client";
+import type { Client, ObjectInfo, PutProgress, ResumedPut } from "@ppio/client";
 import { PpioError } from "@ppio/core";
 import type { Command } from "commander";
 import { openSource, writeWhole } from "../client/files.ts";
 import type { OpenedClient } from "../client/open-client.ts";
 import { parseCode, parseObjectKeyUri, parseObjectUri } from "../object-uri.ts";
-import { formatBytes, formatTokens, table } from "../output.ts";
+import { formatBytes, formatTokens, type Output, table } from "../output.ts";
 import { parseRange, parseWhole } from "./numbers.ts";
 import { type Runtime, runWithClient } from "./runtime.ts";
 
@@ -135,6 +135,13 @@ async function put(
   }
 }
 
+/** Lies that this read, or an earlier one, has met. */
+async function noteLies(output: Output, client: Client): Promise<void> {
+  const liars = new Set((await client.lies()).map(({ providerId }) => providerId));
+  if (liars.size > 0)
+    output.note(`providers ${[...liars].join(", ")} signed lies; "ppio fraud prove" takes their collateral and pays you a part`);
+}
+
 async function get(
   { output, signal, progress }: Runtime,
   { client }: OpenedClient,
@@ -161,6 +168,7 @@ async function get(
     else await writeWhole(target, checked, onBytes, flags.force === true);
   } finally {
     bar.end();
+    await noteLies(output, client);
   }
   if (target !== "-") {
     const data = { uri, file: target, sizeBytes: total, sha256: range === undefined ? info.sha256 : null };

@@ -15,6 +15,8 @@ import { refusals, runCommand, runWithClient } from "./runtime.ts";
 const HOURS_MAX = 1_000;
 const HOUR_SECONDS = 3_600;
 const WEEK_HOURS = 7 * 24;
+/** Status of IVerifierCommittee. */
+const ACTIVE = 1n;
 
 /** Who acts: the verifier's own key, not the wallet of the home folder. */
 const ACCOUNT_OPTIONS = defineOptions({
@@ -114,6 +116,8 @@ function withAccount(
 
 function leave(command: Command): Promise<void> {
   return withAccount(command, async ({ committee, address }) => {
+    const { status } = await committee.verifierOf(address);
+    if (status !== ACTIVE) throw new PpioError("NOT_FOUND", `${address} is not on the list of verifiers; "ppio verifier start" joins.`);
     await (await committee.leave()).wait();
     const { freeFromTerm } = await committee.verifierOf(address);
     const text = `${address} leaves; its stake is free from term ${freeFromTerm} on. Let the verifier run until its last term is settled.`;

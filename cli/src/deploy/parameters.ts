@@ -92,10 +92,10 @@ export const DEVNET_PARAMETERS: DeployParameters = {
   repair: { reservationSeconds: 120, bondBps: 100 },
   escrow: { delaySeconds: 120 },
   committee: {
-    // A term of 40 s: long enough to measure in, short enough to watch.
+    // A term of 40 s: long enough to measure in, short enough to watch. Two periods to reveal, so that one may be started anew in between.
     termPeriods: 4,
     commitPeriods: 1,
-    revealPeriods: 1,
+    revealPeriods: 2,
     leaveDelayTerms: 4,
     seatsMax: 9,
     seatsMin: 4,

@@ -94,7 +94,7 @@ async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUr
   for (const result of started) if (result.status === "fulfilled") await run.add(result.value);
   for (const result of started) if (result.status === "rejected") throw result.reason;
   if (run.state.verifiers.length > 0) {
-    note(`making canary objects, and starting ${run.state.verifiers.length} verifiers`);
+    note(`starting ${run.state.verifiers.length} verifiers, with canary objects to read`);
     await startVerifiers({ paths, state: run.state, rpc, book, note, signal, onStarted: (process) => run.add(process) });
   }
   note("the devnet is up");

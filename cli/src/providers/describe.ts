@@ -12,6 +12,7 @@ export function describeStatus(status: ProviderStatus, scores: readonly ScoreHis
     `collateral  ${formatTokens(status.collateralWei)}, of which ${formatTokens(status.lockedWei)} locked by slots`,
     `credits     ${formatTokens(status.creditWei)} (of the owner)`,
     `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${formatTokens(status.slashedWei)} slashed`,
+    `repairs     ${status.repairedSlots} vacant slots rebuilt for ${formatTokens(status.premiumsWei)}`,
     `service     ${describeScore(scores.at(-1))} of 10000, ${scores.length} scores by the verifiers`,
     status.evictedAtPeriod === 0
       ? `standing    ${status.incidentMisses === 0 ? "good" : `in business; newest incident: ${status.incidentMisses} missed periods`}`

@@ -15,6 +15,9 @@ export interface ProviderStatus {
   readonly slashedWei: bigint;
   readonly incidentMisses: number;
   readonly evictedAtPeriod: number;
+  /** Vacant slots of others that its operator rebuilt, and what that earned. */
+  readonly repairedSlots: number;
+  readonly premiumsWei: bigint;
   readonly health: string;
 }
 
@@ -26,11 +29,12 @@ export async function readProviderStatus(
   providerId: number,
   signal: AbortSignal,
 ): Promise<ProviderStatus> {
-  const { registry, proofs, market } = contracts;
+  const { registry, proofs, market, repair } = contracts;
   const record = await registry.getProvider(providerId);
-  const [proven, missed, penalties, creditWei, health] = await Promise.all([
+  const [proven, missed, repaired, penalties, creditWei, health] = await Promise.all([
     proofs.queryFilter(proofs.filters.PeriodProven(providerId), fromBlock),
     proofs.queryFilter(proofs.filters.PeriodMissed(providerId), fromBlock),
+    repair.queryFilter(repair.filters.SlotRepaired(undefined, undefined, record.operator), fromBlock),
     proofs.penaltyRecord(providerId),
     market.creditOf(record.owner),
     readHealth(record.endpoint, signal),
@@ -49,6 +53,8 @@ export async function readProviderStatus(
     slashedWei: missed.reduce((sum, event) => sum + event.args.slashedWei, 0n),
     incidentMisses: Number(penalties.incidentMisses),
     evictedAtPeriod: Number(record.evictedAtPeriod),
+    repairedSlots: repaired.length,
+    premiumsWei: repaired.reduce((sum, event) => sum + event.args.premiumWei, 0n),
     health,
   };
 }

@@ -9,7 +9,7 @@ import {
   IProviderRegistry__factory,
   type IStorageMarket,
   IStorageMarket__factory,
-} from "@ppio/core/contracts";
+} from "@ppio/core/interfaces";
 import { type ContractTransactionResponse, isError, type Provider, type Signer, type TransactionReceipt } from "ethers";
 import { type Clock, type Log, throwIfAborted } from "../deps.ts";
 import { type ChainRetry, createChainRetry, isChainUnreachable, type RetryOptions } from "./retry.ts";

@@ -1,9 +1,10 @@
 /** A row reader over a deal of the chain: tickets, providers and verification wired together. */
 
-import { type DealHeader, isPpioError } from "@ppio/core";
+import { type AnswerHead, type DealHeader, isPpioError } from "@ppio/core";
 import type { Chain } from "../chain/chain.ts";
 import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
+import { noteLie } from "../fraud/note-lie.ts";
 import { createInlinePool, type WorkerPool } from "../workers/pool.ts";
 import { createRoom, type Room } from "./room.ts";
 import { createRowReader, type RowReader } from "./row-reader.ts";
@@ -120,7 +121,10 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
     const slot = deal.slots[slotIndex];
     if (slot === undefined) throw new RangeError(`no slot ${slotIndex}`);
     const { endpoint, providerId } = slot.provider;
-    const answer = { dealId, header, slot, authorization, hasRoots, checkedBytes, currentOperator: operatorOf(chain, providerId) };
+    const currentOperator = operatorOf(chain, providerId);
+    const onContradiction = (head: AnswerHead, firstCell: number): Promise<void> =>
+      noteLie(context, slot, { dealId, slotIndex, firstCell, shape: header }, head, currentOperator);
+    const answer = { dealId, header, slot, authorization, hasRoots, checkedBytes, onContradiction, currentOperator };
     const stream = createSlotStream({
       header,
       endRow: endRowOf(slotIndex),

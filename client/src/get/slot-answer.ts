@@ -3,6 +3,7 @@
  * signature over them, then every cell against its root. No cell is handed out before it holds.
  */
 import {
+  type AnswerHead,
   type AnswerReader,
   answerRootsHash,
   type DealHeader,
@@ -34,6 +35,8 @@ export interface SlotAnswerOptions {
   readonly checkedBytes: number;
   /** Whether cells from `firstRow` on have these roots, 32 bytes each. */
   readonly hasRoots: (firstRow: number, cells: Uint8Array, roots: Uint8Array) => Promise<boolean>;
+  /** Gets a head that contradicts the slot's root. */
+  readonly onContradiction: (head: AnswerHead, firstCell: number) => Promise<void>;
   /** The operator that must have signed, asked again when another one has: keys are rotated. */
   readonly currentOperator: () => Promise<string>;
 }
@@ -89,7 +92,9 @@ export async function openSlotAnswer(
 /** @returns the cells' roots, which belong to the slot */
 async function verifyHead(options: SlotAnswerOptions, answer: AnswerReader, firstRow: number, rowCount: number): Promise<Uint8Array> {
   const { header, slot } = options;
-  const { head, roots } = await readVerifiedHead(answer, { shape: header, root: slot.root, firstRow, rowCount });
+  const { head, roots } = await readVerifiedHead(answer, { shape: header, root: slot.root, firstRow, rowCount }, (lying) =>
+    options.onContradiction(lying, firstRow),
+  );
   if (options.isSignatureChecked) {
     await checkSignature(options, firstRow, answerRootsHash(head.cellRoots, head.siblings), head.servedAt, head.signature);
   }

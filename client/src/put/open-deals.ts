@@ -1,6 +1,6 @@
 /** One transaction opens one or many prepared deals; afterwards the events must say what was agreed. */
 import { encodeDealHeader, PpioError } from "@ppio/core";
-import type { IStorageMarket } from "@ppio/core/contracts";
+import type { IStorageMarket } from "@ppio/core/interfaces";
 import { formatUnits, hexlify, type TransactionReceipt } from "ethers";
 import type { Chain } from "../chain/chain.ts";
 import type { Context } from "../context.ts";

@@ -33,9 +33,13 @@ export interface VerifiedRange {
   readonly partSiblings: readonly (readonly Uint8Array[])[];
 }
 
+export type OnContradiction = (head: AnswerHead) => Promise<void>;
+
 export interface VerifyOptions {
   /** Who answers, for messages: "Provider 3". */
   readonly who: string;
+  /** Gets a head that contradicts the slot's root: when it is signed it is a lie that can be proven (`lieEvidence`). */
+  readonly onContradiction?: OnContradiction;
   /** Looks at the head once its roots are known to be the slot's, before a cell is read. */
   readonly checkHead?: (head: AnswerHead) => Promise<void>;
 }
@@ -52,7 +56,7 @@ export async function readVerifiedRange(answer: AnswerReader, range: SlotRange, 
   const bytes = new Uint8Array(length);
   const parts = partsOf(range, bytes);
   const firstRow = Math.floor(offset / shape.cellBytes);
-  const { head, roots } = await readVerifiedHead(answer, { shape, root, firstRow, rowCount: parts.length });
+  const { head, roots } = await readVerifiedHead(answer, { shape, root, firstRow, rowCount: parts.length }, options.onContradiction);
   await options.checkHead?.(head);
   const partSiblings: Uint8Array[][] = [];
   for (const part of parts) {
@@ -86,13 +90,19 @@ export interface RowRun {
 export async function readVerifiedHead(
   answer: AnswerReader,
   { shape, root, firstRow, rowCount }: RowRun,
+  onContradiction?: OnContradiction,
 ): Promise<{ readonly head: AnswerHead; readonly roots: Uint8Array }> {
   const head = await readAnswerHead(answer.readExactly, rowCount);
   const roots = new Uint8Array(NODE_BYTES * rowCount);
   head.cellRoots.forEach((cellRoot, at) => {
     roots.set(cellRoot, NODE_BYTES * at);
   });
-  verifyCellRun(shape, root, firstRow, roots, head.siblings);
+  try {
+    verifyCellRun(shape, root, firstRow, roots, head.siblings);
+  } catch (error) {
+    await onContradiction?.(head);
+    throw error;
+  }
   return { head, roots };
 }
 

@@ -27,8 +27,8 @@ import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 import { checkUploadRequest } from "./upload-authority.ts";
 
-/** What one body that comes in holds in memory. */
-const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
+/** What one body that comes in holds in memory at most, however long it is. */
+const BODY_BYTES_MAX = BATCHES_HELD * WRITE_BATCH_BYTES;
 
 export function addUploadRoutes(app: Express, context: ProviderContext, offers: OfferDesk, finishes: Gate): void {
   const reservations = new ReservationBook(context);
@@ -59,10 +59,12 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     const offset = parseNumber(query("offset"), "offset");
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
-    const announced = Number(request.headers["content-length"] ?? 0);
+    const told = request.headers["content-length"];
+    const announced = Number(told ?? 0);
+    const heldBytes = Math.min(Number(told ?? BODY_BYTES_MAX), BODY_BYTES_MAX) + STREAM_WAITING_BYTES_MAX;
     await context.bandwidth.download.take(announced);
     try {
-      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(heldBytes, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
       const taken = Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before);
       context.metrics.add("ppio_uploaded_bytes_total", taken);

@@ -1,0 +1,51 @@
+/** A provider's key in bad hands: answers reads with roots of its own making, signed as it must be. */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import {
+  answerRootsHash,
+  type DealHeader,
+  encodeAnswerHead,
+  NODE_BYTES,
+  rangeProofLength,
+  readAnswerMessage,
+  type SigningDomain,
+  upperHeight,
+} from "@ppio/core";
+import { getBytes, Wallet } from "ethers";
+
+const READ = /^\/v1\/deals\/(0x[0-9a-f]{64})\/slots\/(\d+)$/;
+
+export interface LiarOptions {
+  readonly port: number;
+  readonly operatorKey: string;
+  readonly domain: SigningDomain;
+  readonly header: DealHeader;
+}
+
+/** Serves until it is closed. */
+export async function startLiar({ port, operatorKey, domain, header }: LiarOptions): Promise<Server> {
+  const operator = new Wallet(operatorKey);
+  const words = (count: number): Uint8Array[] => Array.from({ length: count }, () => new Uint8Array(randomBytes(NODE_BYTES)));
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? "", "http://liar");
+    const [, dealId = "", slot = ""] = READ.exec(url.pathname) ?? [];
+    if (dealId === "") {
+      response.writeHead(404).end();
+      return;
+    }
+    const firstCell = Number(url.searchParams.get("offset")) / header.cellBytes;
+    const count = Math.ceil(Number(url.searchParams.get("length")) / header.cellBytes);
+    const cellRoots = words(count);
+    const siblings = words(rangeProofLength(upperHeight(header), { first: firstCell, count }));
+    const servedAt = Date.now();
+    const rootsHash = answerRootsHash(cellRoots, siblings);
+    const digest = readAnswerMessage.digest(domain, { dealId, slotIndex: Number(slot), firstCell, rootsHash, servedAt });
+    const signature = getBytes(operator.signingKey.sign(digest).serialized);
+    response.writeHead(200, { "content-type": "application/octet-stream" });
+    response.end(encodeAnswerHead({ cellRoots, siblings, servedAt, signature }));
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}

@@ -6,6 +6,7 @@ import type {
   PossessionProofs,
   PpioToken,
   ProviderRegistry,
+  SlotChallenges,
   SlotRepair,
   StorageMarket,
 } from "@ppio/core/contracts";
@@ -14,6 +15,7 @@ import { PenaltyPolicy__factory } from "@ppio/core/contracts/PenaltyPolicy";
 import { PossessionProofs__factory } from "@ppio/core/contracts/PossessionProofs";
 import { PpioToken__factory } from "@ppio/core/contracts/PpioToken";
 import { ProviderRegistry__factory } from "@ppio/core/contracts/ProviderRegistry";
+import { SlotChallenges__factory } from "@ppio/core/contracts/SlotChallenges";
 import { SlotRepair__factory } from "@ppio/core/contracts/SlotRepair";
 import { StorageMarket__factory } from "@ppio/core/contracts/StorageMarket";
 import { type ContractRunner, type JsonRpcProvider, NonceManager, SigningKey, Wallet } from "ethers";
@@ -26,6 +28,7 @@ export interface ChainContracts {
   readonly proofs: PossessionProofs;
   readonly policy: PenaltyPolicy;
   readonly beacon: DrandBeacon;
+  readonly challenges: SlotChallenges;
   readonly repair: SlotRepair;
 }
 
@@ -80,6 +83,7 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     proofs: PossessionProofs__factory.connect(book.proofs, runner),
     policy: PenaltyPolicy__factory.connect(book.policy, runner),
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
+    challenges: SlotChallenges__factory.connect(book.challenges, runner),
     repair: SlotRepair__factory.connect(book.repair, runner),
   };
 }

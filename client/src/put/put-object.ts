@@ -92,7 +92,8 @@ export async function putObject(context: Context, options: PutOptions): Promise<
       ...code,
       index,
       loaded,
-      providers: withoutFailed(providers, data?.failed, code.n),
+      providers,
+      ...(data === undefined ? {} : { avoid: data.failed }),
       promisedWei: promises(data?.deal),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -129,12 +130,6 @@ export function dealIdOfEntry(entry: IndexEntry | undefined): string | undefined
   if (entry?.content.kind !== "stored") return undefined;
   const part = entry.content.manifest.parts[0];
   return part === undefined ? undefined : hexlify(part.dealId);
-}
-
-/** Who has just let a deal wait is not asked for the next one, as long as enough others are there. */
-function withoutFailed(providers: readonly ProviderView[], failed: ReadonlySet<number> | undefined, n: number): readonly ProviderView[] {
-  const others = providers.filter(({ providerId }) => failed?.has(providerId) !== true);
-  return others.filter(({ problem }) => problem === undefined).length < n ? providers : others;
 }
 
 /** Collateral that the offers of a deal will lock. */

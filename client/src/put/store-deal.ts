@@ -39,6 +39,8 @@ export interface StoreDealOptions extends CodeOptions {
   readonly attempt?: DealAttempt;
   /** Collateral that offers of the same transaction lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
+  /** Providers that have just let another deal wait. */
+  readonly avoid?: ReadonlySet<number>;
   readonly onSent?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -65,6 +67,7 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     spares: options.spareCandidates,
     ...(attempt === undefined ? {} : { begun: new Set(attempt.begun.values()) }),
     ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),
+    ...(options.avoid === undefined ? {} : { avoid: options.avoid }),
   });
   const owner = await chain.address();
   const dealSalt = hexlify(attempt?.dealSalt ?? random(32));

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { PpioError } from "@ppio/core";
-import { atomicWriteFile, readJsonFile } from "@ppio/daemon";
+import { atomicWriteFile, readJsonFile } from "@ppio/daemon/files";
 
 export interface Home {
   readonly dir: string;

@@ -1,22 +1,43 @@
 /** `ppio`: argv to one call. */
 import { PpioError } from "@ppio/core";
 import { Command, CommanderError } from "commander";
-import { addDealCommands } from "./commands/deals.ts";
-import { addDemoCommand } from "./commands/demo.ts";
-import { addDevnetCommands } from "./commands/devnet.ts";
-import { addFraudCommands } from "./commands/fraud.ts";
-import { addObjectCommands } from "./commands/objects.ts";
-import { addOracleCommands } from "./commands/oracle.ts";
-import { addProviderCommands } from "./commands/providers.ts";
-import { addRepairCommands } from "./commands/repair.ts";
 import { fail } from "./commands/runtime.ts";
-import { addVerifierCommands } from "./commands/verifier.ts";
-import { addWalletCommands } from "./commands/wallet.ts";
 import { createOutput } from "./output.ts";
 
 const VERSION = "0.1.0";
 
-function createProgram(): Command {
+interface CommandGroup {
+  readonly words: readonly string[];
+  add(program: Command): Promise<void>;
+}
+
+/** In the order of the help. */
+const GROUPS: readonly CommandGroup[] = [
+  {
+    words: ["init", "wallet", "faucet", "withdraw"],
+    add: async (program) => (await import("./commands/wallet.ts")).addWalletCommands(program),
+  },
+  {
+    words: ["put", "get", "ls", "stat", "rm", "resume"],
+    add: async (program) => (await import("./commands/objects.ts")).addObjectCommands(program),
+  },
+  { words: ["deal"], add: async (program) => (await import("./commands/deals.ts")).addDealCommands(program) },
+  { words: ["provider"], add: async (program) => (await import("./commands/providers.ts")).addProviderCommands(program) },
+  { words: ["repair"], add: async (program) => (await import("./commands/repair.ts")).addRepairCommands(program) },
+  { words: ["fraud"], add: async (program) => (await import("./commands/fraud.ts")).addFraudCommands(program) },
+  { words: ["oracle"], add: async (program) => (await import("./commands/oracle.ts")).addOracleCommands(program) },
+  { words: ["verifier"], add: async (program) => (await import("./commands/verifier.ts")).addVerifierCommands(program) },
+  { words: ["devnet"], add: async (program) => (await import("./commands/devnet.ts")).addDevnetCommands(program) },
+  { words: ["demo"], add: async (program) => (await import("./commands/demo.ts")).addDemoCommand(program) },
+];
+
+/** Groups that a command line can mean; all of them for help. The others are not loaded: together they take as much memory as Node does. */
+function groupsFor(args: readonly string[]): readonly CommandGroup[] {
+  const named = GROUPS.filter(({ words }) => words.some((word) => args.includes(word)));
+  return named.length === 0 || ["help", "--help", "-h"].some((word) => args.includes(word)) ? GROUPS : named;
+}
+
+async function createProgram(args: readonly string[]): Promise<Command> {
   const program = new Command("ppio")
     .description("Private, decentralised storage: sealed here, spread over many, proven on the chain.")
     .version(VERSION)
@@ -27,16 +48,7 @@ function createProgram(): Command {
     .showHelpAfterError(false)
     .configureOutput({ writeErr: () => undefined })
     .exitOverride();
-  addWalletCommands(program);
-  addObjectCommands(program);
-  addDealCommands(program);
-  addProviderCommands(program);
-  addRepairCommands(program);
-  addFraudCommands(program);
-  addOracleCommands(program);
-  addVerifierCommands(program);
-  addDevnetCommands(program);
-  addDemoCommand(program);
+  for (const group of groupsFor(args)) await group.add(program);
   return program;
 }
 
@@ -57,7 +69,8 @@ for (const stream of [process.stdout, process.stderr]) stream.on("error", () => 
 
 const argv = process.argv;
 try {
-  await createProgram().parseAsync(argv);
+  const program = await createProgram(argv.slice(2));
+  await program.parseAsync(argv);
 } catch (error) {
   const failure = toFailure(error);
   if (failure !== undefined) fail(failure, createOutput(argv.includes("--json"), process.stdout, process.stderr));

@@ -1,25 +1,25 @@
 /** The chain as daemons see it: a provider that is quiet while the node is away, typed contracts, and retries with a bound. */
 import { type AddressBook, PpioError } from "@ppio/core";
-import {
-  type DrandBeacon,
-  DrandBeacon__factory,
-  type PenaltyPolicy,
-  PenaltyPolicy__factory,
-  type PossessionProofs,
-  PossessionProofs__factory,
-  type PpioToken,
-  PpioToken__factory,
-  type ProviderRegistry,
-  ProviderRegistry__factory,
-  type SlotRepair,
-  SlotRepair__factory,
-  type StorageMarket,
-  StorageMarket__factory,
+import type {
+  DrandBeacon,
+  PenaltyPolicy,
+  PossessionProofs,
+  PpioToken,
+  ProviderRegistry,
+  SlotChallenges,
+  SlotRepair,
+  StorageMarket,
 } from "@ppio/core/contracts";
-import { type ContractRunner, FetchRequest, JsonRpcProvider, NonceManager, SigningKey, Wallet } from "ethers";
-
-const RPC_TIMEOUT_MS = 10_000;
-const POLLING_MS = 500;
+import { DrandBeacon__factory } from "@ppio/core/contracts/DrandBeacon";
+import { PenaltyPolicy__factory } from "@ppio/core/contracts/PenaltyPolicy";
+import { PossessionProofs__factory } from "@ppio/core/contracts/PossessionProofs";
+import { PpioToken__factory } from "@ppio/core/contracts/PpioToken";
+import { ProviderRegistry__factory } from "@ppio/core/contracts/ProviderRegistry";
+import { SlotChallenges__factory } from "@ppio/core/contracts/SlotChallenges";
+import { SlotRepair__factory } from "@ppio/core/contracts/SlotRepair";
+import { StorageMarket__factory } from "@ppio/core/contracts/StorageMarket";
+import { type ContractRunner, type JsonRpcProvider, NonceManager, SigningKey, Wallet } from "ethers";
+import { createRpc } from "./rpc.ts";
 
 export interface ChainContracts {
   readonly token: PpioToken;
@@ -28,6 +28,7 @@ export interface ChainContracts {
   readonly proofs: PossessionProofs;
   readonly policy: PenaltyPolicy;
   readonly beacon: DrandBeacon;
+  readonly challenges: SlotChallenges;
   readonly repair: SlotRepair;
 }
 
@@ -41,14 +42,6 @@ export interface ChainConnection extends ChainContracts {
 export interface ConnectOptions {
   readonly book: AddressBook;
   readonly privateKey?: string;
-}
-
-/** A provider that asks once and fails with an error instead of retrying for ever. */
-export function createRpc(rpcUrl: string, chainId: number): JsonRpcProvider {
-  const request = new FetchRequest(rpcUrl);
-  request.timeout = RPC_TIMEOUT_MS;
-  // A fixed network: no detection loop that prints to the console while the node is away.
-  return new JsonRpcProvider(request, chainId, { staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1, batchMaxCount: 20 });
 }
 
 /** @throws CHAIN_UNREACHABLE, CONFIG when the node is on another chain */
@@ -90,6 +83,7 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     proofs: PossessionProofs__factory.connect(book.proofs, runner),
     policy: PenaltyPolicy__factory.connect(book.policy, runner),
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
+    challenges: SlotChallenges__factory.connect(book.challenges, runner),
     repair: SlotRepair__factory.connect(book.repair, runner),
   };
 }

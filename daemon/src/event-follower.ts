@@ -15,31 +15,46 @@ export interface EventFollowerOptions<T extends FollowedEvent> {
   readonly latestBlock: () => Promise<number>;
   /** Events of the blocks [from, to], in order. */
   readonly query: (from: number, to: number) => Promise<readonly T[]>;
+  /** Takes what no reorg reaches any more, in order and once; it is not given out by `refresh` then, and not kept. */
+  readonly onSolid?: (event: T) => void;
+  readonly reorgBlocks?: number;
 }
 
 export class EventFollower<T extends FollowedEvent> {
   readonly #options: EventFollowerOptions<T>;
   #events: readonly T[] = [];
   #nextBlock: number;
+  /** Events of earlier blocks were given away. */
+  #solidBelow = 0;
 
   constructor(options: EventFollowerOptions<T>) {
     this.#options = options;
     this.#nextBlock = options.fromBlock;
   }
 
-  /** All events so far, oldest first. */
+  /** All events so far, oldest first; with `onSolid` the newest only. */
   async refresh(): Promise<readonly T[]> {
-    const { fromBlock, latestBlock, query } = this.#options;
+    const { fromBlock, latestBlock, query, reorgBlocks = REORG_BLOCKS } = this.#options;
     const latest = await latestBlock();
-    const from = Math.max(fromBlock, Math.min(this.#nextBlock, latest + 1) - REORG_BLOCKS);
+    const from = Math.max(fromBlock, this.#solidBelow, Math.min(this.#nextBlock, latest + 1) - reorgBlocks);
     let events: readonly T[] = this.#events.filter((event) => event.block < from);
     for (let start = from; start <= latest; start += BLOCKS_PER_QUERY) {
       const end = Math.min(latest, start + BLOCKS_PER_QUERY - 1);
       events = [...events, ...(await query(start, end))];
       // Kept step by step, so that a long first reading goes on where the node broke off.
+      events = this.#giveSolid(events, end + 1 - reorgBlocks);
       this.#events = events;
       this.#nextBlock = end + 1;
     }
     return events;
+  }
+
+  /** Events that stay after those of blocks before `from` were given away. */
+  #giveSolid(events: readonly T[], from: number): readonly T[] {
+    const { onSolid } = this.#options;
+    if (onSolid === undefined) return events;
+    this.#solidBelow = Math.max(this.#solidBelow, from);
+    for (const event of events) if (event.block < this.#solidBelow) onSolid(event);
+    return events.filter((event) => event.block >= this.#solidBelow);
   }
 }

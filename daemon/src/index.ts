@@ -7,5 +7,6 @@ export * from "./http.ts";
 export * from "./lifecycle.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
+export * from "./rpc.ts";
 export * from "./stop-signals.ts";
 export * from "./tx-sender.ts";

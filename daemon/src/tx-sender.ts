@@ -1,6 +1,7 @@
 /**
  * Sends transactions so that none is lost and none is sent twice: an intent is on disk before the first byte leaves, a restart finds out
- * what became of it, a stuck one gets a higher fee under the same nonce. One key, one at a time, in order.
+ * what became of it, a stuck one gets a higher fee under the same nonce, and one that a reorg took back is sent again as it was. One key, one
+ * at a time, in order; what is urgent goes before what is not, and makes a stuck one hurry.
  */
 import { explainRevert, isPpioError, PpioError } from "@ppio/core";
 import { type JsonRpcProvider, keccak256, Transaction, type TransactionReceipt, type TransactionRequest, type Wallet } from "ethers";
@@ -11,21 +12,27 @@ import type { Logger } from "./log.ts";
 /** Nodes accept a replacement from 10 % more on. */
 const BUMP_PERCENT = 125n;
 const BUMPS_MAX = 12;
+/** Beyond that only as far as everybody's fees rise, and never more often than this. */
+const RAWS_MAX = 64;
 /** Room for state that changes between estimate and block. */
 const GAS_PERCENT = 130n;
 const DONE_KEPT = 200;
+/** Of the newest ones the signed bytes are kept, for a reorg. */
+const SIGNED_KEPT = 16;
 
 export interface TxTiming {
   readonly pollMs: number;
   /** Without a receipt for so long, the fee is raised. */
   readonly bumpAfterMs: number;
+  /** The same while something urgent waits. */
+  readonly urgentBumpAfterMs: number;
   /** The nonce is used, but no receipt of ours shows for so long: another transaction used it. */
   readonly takenAfterMs: number;
   /** Earlier nonces are missing for so long (a deep reorg, a chain begun anew): the intent is given up. */
   readonly gapAfterMs: number;
 }
 
-const TIMING: TxTiming = { pollMs: 300, bumpAfterMs: 12_000, takenAfterMs: 5_000, gapAfterMs: 30_000 };
+const TIMING: TxTiming = { pollMs: 300, bumpAfterMs: 12_000, urgentBumpAfterMs: 3_000, takenAfterMs: 5_000, gapAfterMs: 30_000 };
 
 interface Intent {
   readonly id: string;
@@ -39,8 +46,22 @@ interface Journal {
   /** Chain id and address: nonces count for one account only. */
   readonly account: string;
   readonly pending?: Intent | undefined;
-  /** Ids that are mined, newest last, with their hashes. */
-  readonly done: readonly { readonly id: string; readonly hash: string }[];
+  /** What is mined, newest last. */
+  readonly done: readonly Done[];
+}
+
+interface Done {
+  readonly id: string;
+  readonly hash: string;
+  /** As it was signed, of the newest ones. */
+  readonly raw?: string | undefined;
+}
+
+export type TxLane = "urgent" | "ordinary";
+
+interface Waiting {
+  readonly lane: TxLane;
+  readonly run: () => Promise<void>;
 }
 
 export interface TxSenderOptions {
@@ -63,7 +84,9 @@ export class TxSender {
   readonly #options: TxSenderOptions;
   readonly #timing: TxTiming;
   #journal: Journal;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #waiting: Waiting[] = [];
+  #worker: Promise<void> = Promise.resolve();
+  #isWorking = false;
   #lastRefusal = "";
 
   private constructor(options: TxSenderOptions, journal: Journal) {
@@ -84,36 +107,53 @@ export class TxSender {
     if (known !== undefined && !isOurs) log.warn("the journal is another account's; a new one is begun", { account: known.account });
     const journal: Journal = isOurs ? (known as Journal) : { version: 1, account, done: [] };
     const sender = new TxSender(options, journal);
-    sender.#tail = sender.#finishEarlier().catch((error) => log.warn("an earlier transaction is still open", { error }));
+    const finish = (): Promise<void> =>
+      sender.#finishEarlier().catch((error) => log.warn("an earlier transaction is still open", { error }));
+    sender.#enqueue({ lane: "urgent", run: finish });
     return sender;
   }
 
   /**
-   * Sends a call once for this `id` (of the last 200) and waits until it is mined.
+   * Sends a call once for this `id` (of the last 200) and waits until it is mined. Asked again after a reorg has taken it back, it is
+   * sent again.
+   * @param lane urgent: has a deadline, goes before all that is not
    * @throws CHAIN_REVERT and its kin when the contract refuses, CONFLICT, CHAIN_UNREACHABLE, CANCELLED
    */
-  send(id: string, call: TxCall): Promise<TransactionReceipt> {
-    const result = this.#tail.then(() => this.#run(id, call));
-    this.#tail = result.catch(() => undefined);
-    return result;
+  send(id: string, call: TxCall, lane: TxLane = "ordinary"): Promise<TransactionReceipt> {
+    return new Promise((resolve, reject) => this.#enqueue({ lane, run: () => this.#run(id, call).then(resolve, reject) }));
   }
 
   /** Resolves once nothing is written any more; for after the signal. */
   async close(): Promise<void> {
-    await this.#tail;
+    await this.#worker;
+  }
+
+  #enqueue(job: Waiting): void {
+    const at = job.lane === "urgent" ? this.#waiting.findIndex(({ lane }) => lane !== "urgent") : -1;
+    if (at < 0) this.#waiting.push(job);
+    else this.#waiting.splice(at, 0, job);
+    if (!this.#isWorking) this.#worker = this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let job = this.#waiting.shift(); job !== undefined; job = this.#waiting.shift()) await job.run();
+    this.#isWorking = false;
   }
 
   async #run(id: string, call: TxCall): Promise<TransactionReceipt> {
     await this.#finishEarlier();
-    const known = this.#journal.done.find((entry) => entry.id === id);
-    if (known !== undefined) {
-      const receipt = await this.#receipt(known.hash);
-      // A reorg may have taken it back, or mined it anew where it was refused; then it is sent again.
-      if (receipt?.status === 1) return receipt;
-    }
+    const known = this.#journal.done.findLast((entry) => entry.id === id);
+    const before = known === undefined ? null : await this.#receipt(known.hash);
+    // A reorg may have taken it back, or mined it anew where it was refused; then it is sent again.
+    if (before?.status === 1) return before;
     const { wallet, rpc, signal } = this.#options;
     const gas = await this.#estimate(call);
     const nonce = await this.#ask(() => rpc.getTransactionCount(wallet.address, "latest"));
+    if (known?.raw !== undefined) {
+      const receipt = await this.#sendAgain(id, known.raw, nonce);
+      if (receipt !== undefined) return receipt;
+    }
     const fees = await this.#fees();
     const raw = await this.#sign({ ...call, nonce, gasLimit: (gas * GAS_PERCENT) / 100n, ...fees });
     if (signal.aborted) throw new PpioError("CANCELLED", "The process is stopping.");
@@ -121,6 +161,15 @@ export class TxSender {
     const receipt = await this.#finishPending();
     if (receipt === undefined) throw new PpioError("CONFLICT", `Another transaction took the place of ${id}; it will be tried again.`);
     return receipt;
+  }
+
+  /** What a reorg took back goes out as it was: under a new nonce it could be mined twice. Undefined when its nonce is used. */
+  async #sendAgain(id: string, raw: string, nextNonce: number): Promise<TransactionReceipt | undefined> {
+    const { nonce } = Transaction.from(raw);
+    if (nonce < nextNonce) return undefined;
+    this.#options.log.warn("a reorg took a transaction back; it is sent again", { id, nonce });
+    await this.#save({ ...this.#journal, pending: { id, nonce, raws: [raw] } });
+    return this.#finishPending();
   }
 
   /** How an earlier intent ended is not the business of what comes next; that it ended is. */
@@ -140,17 +189,19 @@ export class TxSender {
     let oddSince: number | undefined;
     for (let intent = this.#journal.pending; intent !== undefined; intent = this.#journal.pending) {
       if (signal.aborted) throw new PpioError("CANCELLED", "The process is stopping.");
-      if (sentAt === undefined || now() - sentAt > this.#timing.bumpAfterMs) {
+      const patienceMs = this.#waiting[0]?.lane === "urgent" ? this.#timing.urgentBumpAfterMs : this.#timing.bumpAfterMs;
+      if (sentAt === undefined || now() - sentAt > patienceMs) {
         if (sentAt !== undefined) await this.#bump(intent);
         await this.#broadcast();
         sentAt = now();
       }
-      const receipt = await this.#minedReceipt(this.#journal.pending ?? intent);
-      if (receipt !== undefined) return this.#close(intent, receipt);
+      const newest = this.#journal.pending ?? intent;
+      const receipt = await this.#minedReceipt(newest);
+      if (receipt !== undefined) return this.#close(newest, receipt);
       const used = await this.#ask(() => rpc.getTransactionCount(wallet.address, "latest"));
       oddSince = used === intent.nonce ? undefined : (oddSince ?? now());
-      const patienceMs = used > intent.nonce ? this.#timing.takenAfterMs : this.#timing.gapAfterMs;
-      if (oddSince !== undefined && now() - oddSince > patienceMs) return this.#giveUp(intent, used);
+      const oddMs = used > intent.nonce ? this.#timing.takenAfterMs : this.#timing.gapAfterMs;
+      if (oddSince !== undefined && now() - oddSince > oddMs) return this.#giveUp(intent, used);
       await pause(this.#timing.pollMs, signal);
     }
     return undefined;
@@ -160,7 +211,8 @@ export class TxSender {
   async #close(intent: Intent, receipt: TransactionReceipt): Promise<TransactionReceipt> {
     const { done, account } = this.#journal;
     const isDone = receipt.status === 1;
-    const all = isDone ? [...done, { id: intent.id, hash: receipt.hash }].slice(-DONE_KEPT) : done;
+    const raw = intent.raws.find((candidate) => keccak256(candidate) === receipt.hash);
+    const all = isDone ? keepNewest([...done.filter(({ id }) => id !== intent.id), { id: intent.id, hash: receipt.hash, raw }]) : done;
     await this.#save({ version: 1, account, done: all });
     if (isDone) return receipt;
     throw new PpioError("CHAIN_REVERT", `The transaction for ${intent.id} was reverted.`, { details: { hash: receipt.hash } });
@@ -181,9 +233,11 @@ export class TxSender {
 
   async #bump(intent: Intent): Promise<void> {
     const newest = intent.raws.at(-1);
-    if (newest === undefined || intent.raws.length > BUMPS_MAX) return;
+    if (newest === undefined || intent.raws.length >= RAWS_MAX) return;
     const stuck = Transaction.from(newest);
     const market = await this.#fees();
+    const isCheap = market.maxFeePerGas > (stuck.maxFeePerGas ?? 0n);
+    if (intent.raws.length > BUMPS_MAX && !isCheap) return;
     // At least what nodes ask of a replacement, and at least what is asked of anybody now.
     const raise = (fee: bigint | null, asked: bigint): bigint => {
       const raised = ((fee ?? 0n) * BUMP_PERCENT) / 100n + 1n;
@@ -201,17 +255,22 @@ export class TxSender {
     await this.#save({ ...this.#journal, pending: { ...intent, raws: [...intent.raws, raw] } });
   }
 
-  /** A refusal is told, not thrown: what matters is whether it is mined, and it is sent again. */
+  /**
+   * A refusal is told, not thrown: what matters is whether it is mined, and it is sent again. When the account cannot pay the newest fee, an
+   * earlier one must do.
+   */
   async #broadcast(): Promise<void> {
-    const raw = this.#journal.pending?.raws.at(-1);
-    if (raw === undefined) return;
-    try {
-      await this.#options.rpc.send("eth_sendRawTransaction", [raw]);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const isNews = !/already known|already imported|nonce too low/i.test(message) && message !== this.#lastRefusal;
-      if (isNews) this.#options.log.warn("the node did not take a transaction", { id: this.#journal.pending?.id, error });
-      this.#lastRefusal = message;
+    for (const raw of (this.#journal.pending?.raws ?? []).toReversed()) {
+      try {
+        await this.#options.rpc.send("eth_sendRawTransaction", [raw]);
+        return;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        const isNews = !/already known|already imported|nonce too low/i.test(message) && message !== this.#lastRefusal;
+        if (isNews) this.#options.log.warn("the node did not take a transaction", { id: this.#journal.pending?.id, error });
+        this.#lastRefusal = message;
+        if (!/insufficient funds/i.test(message)) return;
+      }
     }
   }
 
@@ -251,4 +310,9 @@ export class TxSender {
     await atomicWriteFile(this.#options.file, JSON.stringify(journal), { mode: 0o600 });
     this.#journal = journal;
   }
+}
+
+function keepNewest(done: readonly Done[]): Done[] {
+  const kept = done.slice(-DONE_KEPT);
+  return kept.map(({ id, hash, raw }, at) => (raw !== undefined && at >= kept.length - SIGNED_KEPT ? { id, hash, raw } : { id, hash }));
 }

@@ -2,8 +2,13 @@
 import type { SigningDomain } from "@ppio/core";
 import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
 import type { Wallet } from "ethers";
+import type { Alerts } from "./alerts/alerts.ts";
+import type { DamageDesk } from "./damage/damage-desk.ts";
 import type { ProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
+import type { Admission } from "./policy/admission.ts";
+import type { Bandwidth } from "./policy/bandwidth.ts";
+import type { Pricing } from "./policy/pricing.ts";
 import type { SlotStore } from "./store/slot-store.ts";
 
 export interface ProviderContext {
@@ -17,6 +22,11 @@ export interface ProviderContext {
   readonly sender: Pick<TxSender, "send">;
   /** Uploads whose deal was seen on the chain; housekeeping fills it. */
   readonly dealt: Set<string>;
+  readonly damage: DamageDesk;
+  readonly alerts: Alerts;
+  readonly admission: Admission;
+  readonly pricing: Pricing;
+  readonly bandwidth: Bandwidth;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

@@ -2,14 +2,18 @@
 import { isPpioError } from "@ppio/core";
 import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
+import { isHeld, SLOT_CLOSED } from "./slot-status.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 
-/** Slot states of IStorageMarket in which somebody holds the slot: Filled, Challenged. */
-const HELD: ReadonlySet<bigint> = new Set([1n, 4n]);
 /** Settling costs gas; it is done once this many periods have come together, or at the end. */
 const SETTLE_EVERY_PERIODS = 20;
 /** Slots asked for at a time. */
 const ASKED_AT_ONCE = 20;
+/** Slots looked at in one round. */
+const LOOKED_AT_MAX = 500;
+/** A slot that is paid for is looked at again after so many periods, in case its deal was ended early. */
+const LOOK_AGAIN_PERIODS = 12;
+const NEVER = 0xffffffff;
 /** An upload that keeps moving may take this many times as long as one that stands still. */
 const UPLOAD_PATIENCE = 24;
 
@@ -18,27 +22,39 @@ export async function settleSlots(context: ProviderContext, inventory: Inventory
   const { chain, providerId } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
-  const slots = await inChunks(inventory.all(), ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
-  for (const [{ dealId, slotIndex }, slot] of slots) {
-    if (!HELD.has(slot.status) || Number(slot.providerId) !== providerId) {
-      await settlePast(context, dealId, slotIndex, finalBefore);
+  const due = inventory.due(current, LOOKED_AT_MAX);
+  const slots = await inChunks(due, ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
+  for (const [interval, slot] of slots) {
+    const { dealId, slotIndex } = interval;
+    if (!isHeld(slot.status) || Number(slot.providerId) !== providerId) {
+      const isDone = await settlePast(context, dealId, slotIndex, finalBefore);
+      inventory.postpone(interval, isDone ? NEVER : current + 1);
       continue;
     }
-    const payable = Math.min(finalBefore, Number(slot.liveUntil)) - Number(slot.settledTo);
-    const hasEnded = current > Number(slot.liveUntil);
-    if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) continue;
+    const [liveUntil, settledTo] = [Number(slot.liveUntil), Number(slot.settledTo)];
+    const payable = Math.min(finalBefore, liveUntil) - settledTo;
+    const hasEnded = current > liveUntil;
+    if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) {
+      // Nothing can be due before; what changes the deal's end brings it back.
+      const next = Math.min(settledTo + SETTLE_EVERY_PERIODS, liveUntil + 1);
+      inventory.postpone(interval, Math.max(current + 1, next));
+      continue;
+    }
     const data = chain.market.interface.encodeFunctionData("settle", [dealId, [slotIndex]]);
     await sendSettlement(context, `settle/${dealId}/${slotIndex}/${slot.settledTo}`, data, { dealId, slotIndex });
+    inventory.postpone(interval, current + 1);
   }
 }
 
-/** Settles a tenure of ours that ended before its deal, once all of it is final. */
-async function settlePast(context: ProviderContext, dealId: string, slotIndex: number, finalBefore: number): Promise<void> {
+/** Settles a tenure of ours that ended before its deal, once all of it is final. True when there is nothing more to settle. */
+async function settlePast(context: ProviderContext, dealId: string, slotIndex: number, finalBefore: number): Promise<boolean> {
   const { chain, providerId } = context;
   const past = await chain.market.pastTenure(dealId, slotIndex, providerId);
-  if (past.payGwei === 0n || past.isSettled || finalBefore < Number(past.untilPeriod)) return;
+  if (past.payGwei === 0n || past.isSettled) return true;
+  if (finalBefore < Number(past.untilPeriod)) return false;
   const data = chain.market.interface.encodeFunctionData("settleTenure", [dealId, slotIndex, providerId]);
   await sendSettlement(context, `settle-past/${dealId}/${slotIndex}/${past.settledTo}`, data, { dealId, slotIndex });
+  return false;
 }
 
 async function sendSettlement({ chain, sender, log }: ProviderContext, id: string, data: string, slot: object): Promise<void> {
@@ -50,27 +66,52 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   }
 }
 
-/** Drops what nobody pays for, and remembers what has a deal. */
-export async function dropUnpaid(context: ProviderContext): Promise<void> {
-  const { chain, providerId, store, log, now, dealt } = context;
+/**
+ * Drops what nobody pays for, and remembers what has a deal.
+ * @param rests periods from which slots that are paid for are looked at again, by upload; kept from round to round
+ */
+export async function dropUnpaid(context: ProviderContext, rests: Map<string, number> = new Map()): Promise<void> {
+  const { chain, store, log, now, dealt } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
-  const slots = await inChunks(store.list(), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  const due = store.list().filter(({ uploadId }) => (rests.get(uploadId) ?? 0) <= current);
+  const slots = await inChunks(due.slice(0, LOOKED_AT_MAX), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
-    const isOurs = Number(slot.providerId) === providerId;
-    if (isOurs) dealt.add(uploadId);
-    else dealt.delete(uploadId);
+    const until = await liveUntil(context, meta, slot);
+    if (until === undefined) {
+      dealt.delete(uploadId);
+      // So many that wait for a deal must not keep the others from being looked at.
+      if (due.length > LOOKED_AT_MAX) rests.set(uploadId, current + 1);
+    } else {
+      dealt.add(uploadId);
+      rests.set(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
+    }
     // Readers may come until the end of the last period, proofs until one later.
-    const isOver = isOurs ? current > Number(slot.liveUntil) + 1 : nowMs > awaitedUntil(context, meta);
+    const isOver = until === undefined ? nowMs > awaitedUntil(context, meta) : current > until + 1;
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
     dealt.delete(uploadId);
+    rests.delete(uploadId);
   }
+}
+
+interface SlotState {
+  readonly providerId: bigint;
+  readonly status: bigint;
+  readonly liveUntil: bigint;
+}
+
+/** First period in which the slot is not ours any more; undefined when we never had it, or it is on its way to us again. */
+async function liveUntil({ chain, providerId }: ProviderContext, meta: SlotMeta, slot: SlotState): Promise<number | undefined> {
+  if (Number(slot.providerId) === providerId && (isHeld(slot.status) || slot.status === SLOT_CLOSED)) return Number(slot.liveUntil);
+  // Lost or handed over: the tenure's last period is still to be proven.
+  const past = await chain.market.pastTenure(meta.dealId, meta.slotIndex, providerId);
+  return past.payGwei === 0n ? undefined : Number(past.untilPeriod);
 }
 
 /** Until when a slot without a deal of ours is kept, in Unix milliseconds: it is on its way, or an offer that is out binds. */

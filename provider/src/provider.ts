@@ -11,30 +11,30 @@ import {
   listen,
   readAddressBookFile,
   removeLeftovers,
-  repeat,
   TxSender,
 } from "@ppio/daemon";
+import { Alerts } from "./alerts/alerts.ts";
+import { Webhook } from "./alerts/webhook.ts";
 import { createProviderApp } from "./api/app.ts";
 import { PROVIDER_LIMITS } from "./api/limits.ts";
 import { OfferDesk } from "./api/offers.ts";
 import type { ProviderContext } from "./context.ts";
+import { startControl } from "./control/control-server.ts";
+import { DamageDesk, damageFile } from "./damage/damage-desk.ts";
+import { ExitDesk } from "./exit/exit-desk.ts";
 import { useFastKeccak } from "./fast-crypto.ts";
-import { dropUnpaid, settleSlots } from "./housekeeping.ts";
 import { checkIdentity } from "./identity.ts";
+import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
+import { Admission } from "./policy/admission.ts";
+import { createBandwidth } from "./policy/bandwidth.ts";
+import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
-import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
-import { runRepairs } from "./repair/start.ts";
 import { nodeFileLayer } from "./store/file-layer.ts";
-import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
+import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
 import { watchedDisk } from "./store/watched-disk.ts";
-
-const PROVE_INTERVAL_MS = 1_000;
-const HOUSEKEEPING_INTERVAL_MS = 15_000;
-/** Between two scrubs; a scrub itself takes as long as its rate says. */
-const SCRUB_INTERVAL_MS = 60_000;
 
 export interface RunningProvider {
   readonly providerId: number;
@@ -67,6 +67,23 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   lifecycle.onStop("transactions", () => sender.close());
 
   const metrics = createProviderMetrics();
+  const alerts = openAlerts(config, providerId, lifecycle, log);
+  const onDamage = (meta: SlotMeta, error: PpioError): void => {
+    metrics.add("ppio_damage_found_total", 1);
+    const { row } = error.details;
+    // Slots that are cut short are found before there is a desk; it reads the list of the store.
+    damage?.suspect(meta.uploadId, typeof row === "number" ? row : undefined);
+  };
+  let damage: DamageDesk | undefined;
+  const store = await SlotStore.open({
+    dir: join(config.dataDir, "slots"),
+    capacityBytes: config.capacityBytes,
+    log,
+    files: watchedDisk(nodeFileLayer, () => metrics.add("ppio_disk_errors_total", 1)),
+    onDamage,
+  });
+  damage = await DamageDesk.open({ store, file: damageFile(join(config.dataDir, "damage.json")), log, now: Date.now });
+  lifecycle.onStop("damage", () => damage?.flushed());
   const context: ProviderContext = {
     config,
     chain,
@@ -74,15 +91,14 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     operator,
     providerId,
     operatorEpoch: Number(operatorEpoch),
-    store: await SlotStore.open({
-      dir: join(config.dataDir, "slots"),
-      capacityBytes: config.capacityBytes,
-      log,
-      files: watchedDisk(nodeFileLayer, () => metrics.add("ppio_disk_errors_total", 1)),
-      onDamage: () => metrics.add("ppio_damage_found_total", 1),
-    }),
+    store,
     sender,
     dealt: new Set(),
+    damage,
+    alerts,
+    admission: new Admission(),
+    bandwidth: createBandwidth({ config, now: Date.now }),
+    pricing: new Pricing({ config, usedBytes: () => store.usedBytes, now: Date.now }),
     metrics,
     log,
     now: Date.now,
@@ -90,8 +106,16 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   const offers = new OfferDesk(context);
   const listener = await listen(createProviderApp(context, PROVIDER_LIMITS, offers), { host: config.host, port: config.port });
   lifecycle.onStop("http", () => listener.close());
-  startLoops(context, offers, lifecycle);
-  log.info("provider is ready", { providerId, url: listener.url, usedBytes: context.store.usedBytes, freeBytes: context.store.freeBytes });
+  const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
+  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, lifecycle });
+  const control = await startControl({ context, exit, lifecycle });
+  log.info("provider is ready", {
+    providerId,
+    url: listener.url,
+    statusPage: control.url,
+    usedBytes: context.store.usedBytes,
+    freeBytes: context.store.freeBytes,
+  });
   return { providerId, url: listener.url };
 }
 
@@ -106,44 +130,10 @@ async function openFolder(dataDir: string, lifecycle: Lifecycle): Promise<void> 
   await removeLeftovers(dataDir);
 }
 
-function startLoops(context: ProviderContext, offers: OfferDesk, lifecycle: Lifecycle): void {
-  const { signal } = lifecycle;
-  const { log } = context;
-  const proving = new Inventory(context.chain, context.providerId);
-  const keeping = new Inventory(context.chain, context.providerId);
-  const state: ProverState = { keptAfter: 0 };
-  const loops = [
-    repeat({ name: "prove", intervalMs: PROVE_INTERVAL_MS, signal, log, work: () => proveDuePeriod(context, proving, state) }),
-    repeat({
-      name: "housekeeping",
-      intervalMs: HOUSEKEEPING_INTERVAL_MS,
-      signal,
-      log,
-      work: async () => {
-        await keeping.refresh();
-        await settleSlots(context, keeping);
-        await dropUnpaid(context);
-      },
-    }),
-  ];
-  if (context.config.scrubBytesPerSecond > 0) {
-    loops.push(repeat({ name: "scrub", intervalMs: SCRUB_INTERVAL_MS, signal, log, work: () => scrub(context, signal) }));
-  }
-  if (context.config.repair) loops.push(runRepairs(context, offers, signal));
-  lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
-}
-
-async function scrub({ store, config, metrics, log }: ProviderContext, signal: AbortSignal): Promise<void> {
-  const report = await scrubOnce({
-    store,
-    bytesPerSecond: config.scrubBytesPerSecond,
-    position: scrubPositionFile(join(config.dataDir, "scrub.json")),
-    signal,
-    log,
-    onBytes: (bytes) => metrics.add("ppio_scrubbed_bytes_total", bytes),
-  });
-  if (signal.aborted) return;
-  metrics.add("ppio_scrubs_total", 1);
-  metrics.add("ppio_mended_slots_total", report.mendedSlots);
-  if (report.damagedCells > 0) log.error("the scrub found damaged cells", { ...report });
+function openAlerts({ alertUrl }: ProviderConfig, providerId: number, { signal, onStop }: Lifecycle, log: Logger): Alerts {
+  if (alertUrl === "") return new Alerts({ providerId, log, now: Date.now });
+  if (!URL.canParse(alertUrl)) throw new PpioError("CONFIG", '"alertUrl" is no URL; correct it or leave it empty.');
+  const webhook = new Webhook({ url: alertUrl, signal, log });
+  onStop("alerts", () => webhook.close());
+  return new Alerts({ providerId, log, now: Date.now, tell: (notice) => webhook.tell(notice) });
 }

@@ -245,6 +245,7 @@ describe("a listing", () => {
       { pricePerGibPeriodWei: "-5" },
       { pricePerGibPeriodWei: "cheap" },
       { collateralPeriods: 1.5 },
+      { policy: { hindrances: "none" } },
     ];
     const views = await listProviders(contextOver(odd.length + 2, (id) => ({ ...info(id), ...odd[id - 2] })));
     expect(views.slice(1, -1).map(({ problem }) => problem)).to.deep.equal(odd.map(() => "it describes itself in another format"));

@@ -2,8 +2,9 @@
 import { isPpioError } from "@ppio/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import { reasonAgainst } from "../../client/dist/providers/fit.js";
 import type { ProviderView } from "../../client/dist/providers/list.js";
-import { newcomersOf, reasonAgainst, selectCandidates } from "../../client/dist/providers/select.js";
+import { newcomersOf, selectCandidates } from "../../client/dist/providers/select.js";
 import { isVetted } from "../../client/dist/providers/standing.js";
 import { heldFor, type Made, NOW_MS, poolOf, SLOT_BYTES, viewOf } from "../support/client/provider-views.ts";
 
@@ -263,6 +264,37 @@ describe("choosing providers", () => {
     // One that failed since is no better than any other that did.
     const failed = viewOf(50, { served: heldFor(1_000, 5_000) });
     expect(select([...many(20), failed], { begun: new Set([50]), spares: 20 }).at(-1)).to.equal(50);
+  });
+
+  it("takes those last that have just let another deal wait, though not after those that failed, and those that have begun first", () => {
+    const views = [...many(12), viewOf(13, { served: heldFor(1_000, 5_000) })];
+    const chosen = select(views, { avoid: new Set([1, 2, 3]), begun: new Set([3]), spares: 20 });
+    expect(chosen[0]).to.equal(3);
+    expect(chosen.slice(-3, -1).sort()).to.deep.equal([1, 2]);
+    expect(chosen.at(-1)).to.equal(13);
+  });
+
+  it("asks nobody for what its policy refuses, and counts the collateral that it puts down at least", () => {
+    const policy = {
+      periodsMin: 10,
+      periodsMax: 100,
+      minCollateralWei: "0",
+      maxCollateralWei: "0",
+      priceRisePercent: 0,
+      isOpenToAll: true,
+    };
+    const withPolicy = (more: Partial<typeof policy> | { readonly hindrances: string[] }): ProviderView => {
+      const view = viewOf(1);
+      return view.info === undefined ? view : { ...view, info: { ...view.info, policy: { ...policy, hindrances: [], ...more } } };
+    };
+    const ofTerm = (periods: number) => () => select([withPolicy({})], { needed: 1, periods });
+    for (const periods of [10, 100]) expect(ofTerm(periods)()).to.deep.equal([1]);
+    for (const periods of [9, 101]) expect(ofTerm(periods)).to.throw("1: takes deals of 10 to 100 periods");
+    expect(reasonAgainst(withPolicy({ hindrances: ["low on gas", "leaving"] }), 1)).to.equal("takes no slots now: low on gas, leaving");
+    expect(reasonAgainst(withPolicy({ minCollateralWei: `1${"0".repeat(31)}` }), 1)).to.match(/a slot locks 10{31}$/);
+    expect(reasonAgainst(withPolicy({ maxCollateralWei: "7" }), SLOT_BYTES)).to.match(
+      /^puts at most 7 wei down for a slot, and this one locks \d+$/,
+    );
   });
 
   it("says for each that is out why", () => {

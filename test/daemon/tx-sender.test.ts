@@ -9,7 +9,7 @@ import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts
 
 const KEY = `0x${"42".repeat(32)}`;
 const CALL = { to: `0x${"aa".repeat(20)}`, data: "0x01" };
-const TIMING: TxTiming = { pollMs: 2, bumpAfterMs: 10_000, takenAfterMs: 20, gapAfterMs: 20 };
+const TIMING: TxTiming = { pollMs: 2, bumpAfterMs: 10_000, urgentBumpAfterMs: 10_000, takenAfterMs: 20, gapAfterMs: 20 };
 const log = createLogger({ component: "test", write: () => undefined });
 
 describe("sending transactions", () => {

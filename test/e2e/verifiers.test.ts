@@ -40,12 +40,13 @@ describe("Verifiers on a devnet", function () {
     await devnet.until(async () => (await members()).length === HONEST + 2);
     // Away for most of the term, and back before it would be evicted for its misses.
     await inPeriod(openPeriod + 3n);
-    await devnet.ok("devnet", "restart", dead.name);
+    const restarted = devnet.ok("devnet", "restart", dead.name);
     await inPeriod(commitPeriod);
     await liar.commit(
       term,
       providers.map(({ providerId }) => ({ providerId, score: providerId === dead.providerId ? 10_000 : 0 })),
     );
+    await restarted;
     // All honest ones commit; one of them dies before it reveals.
     await devnet.until(async () => (await committee.queryFilter(committee.filters.ReportCommitted(term))).length === HONEST + 1);
     process.kill(await devnet.pidOf("verifier-1"), "SIGKILL");

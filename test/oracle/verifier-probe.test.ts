@@ -4,54 +4,25 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import {
-  answerRootsHash,
-  cellRoots,
-  cellRunProof,
-  type DealHeader,
-  encodeAnswerHead,
-  encodeCellSiblings,
-  PpioError,
-  type ReadTicket,
-  readAnswerMessage,
-  readTicketMessage,
-  slotRoot,
-  type TicketEnvelope,
-  type Transport,
-} from "@ppio/core";
+import { PpioError, type ReadTicket, type TicketEnvelope, type Transport, ticketAuthorization } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import { expect } from "chai";
-import { concat, getBytes, hexlify, Wallet, ZeroAddress } from "ethers";
-import { authorizationOf, type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
+import { concat, getBytes, hexlify } from "ethers";
+import { type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
 import { probe } from "../../oracle/dist/verifier/probe.js";
 import { drawRead, type Target } from "../../oracle/dist/verifier/targets.js";
 import { codeOf } from "../support/code-of.ts";
+import { Canary, HOUR_SECONDS as HOUR } from "../support/oracle/canary.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
 
-const DOMAIN = { chainId: 31_337n, market: Wallet.createRandom().address };
-const DEAL = hexlify(randomBytes(32));
-const HEADER: DealHeader = { k: 2, n: 4, cellBytes: 4096, lastCellBytes: 1024, rows: 4 };
-const SLOT = new Uint8Array(randomBytes(3 * 4096 + 1024));
-const ROOTS = cellRoots(HEADER, 0, SLOT);
-const owner = Wallet.createRandom();
-const operator = Wallet.createRandom();
+const canary = new Canary();
+const { domain: DOMAIN, dealId: DEAL, header: HEADER, owner, operator } = canary;
 const NOW = 1_800_000_000;
-const HOUR = 3_600;
 
-async function ticketOf(change: Partial<ReadTicket> = {}, by = owner): Promise<TicketEnvelope> {
-  const ticket: ReadTicket = {
-    ...{ dealId: DEAL, firstCell: 0, cellCount: 4, audience: ZeroAddress, expiry: NOW + 5 * HOUR, nonce: hexlify(randomBytes(32)) },
-    ...change,
-  };
-  return { ticket, signature: await readTicketMessage.sign(DOMAIN, ticket, by) };
-}
-
-const grantJson = (tickets: readonly TicketEnvelope[], change: object = {}) => ({
-  ...{ version: 1, chainId: 31_337, market: DOMAIN.market, owner: owner.address, dealId: DEAL, tickets },
-  ...change,
-});
+const ticketOf = (change: Partial<ReadTicket> = {}, by = owner) => canary.ticket(NOW, change, by);
+const grantJson = (tickets: readonly TicketEnvelope[], change: object = {}) => canary.grant(tickets, change);
 const targetOf = (grant: CanaryGrant): Target => ({
-  ...{ grant, dealId: DEAL, slotIndex: 1, providerId: 7, header: HEADER, root: slotRoot(HEADER, ROOTS) },
+  ...{ grant, dealId: DEAL, slotIndex: 1, providerId: 7, header: HEADER, root: canary.root },
 });
 
 describe("canary grants", () => {
@@ -119,6 +90,10 @@ describe("canary grants", () => {
   });
 });
 
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 describe("a probe", () => {
   let grant: CanaryGrant;
   before(async () => {
@@ -130,18 +105,7 @@ describe("a probe", () => {
     readonly body: Uint8Array;
   }
 
-  /** Rows [1, 4) as an honest provider sends them. */
-  async function honest(
-    change: { signer?: Wallet | ReturnType<typeof Wallet.createRandom>; cells?: Uint8Array } = {},
-  ): Promise<Uint8Array> {
-    const words = [1, 2, 3].map((row) => ROOTS.subarray(32 * row, 32 * row + 32));
-    const siblings = cellRunProof(HEADER, ROOTS, 1, 3);
-    const signed = { dealId: DEAL, slotIndex: 1, firstCell: 1, rootsHash: answerRootsHash(words, siblings), servedAt: 5 };
-    const signature = getBytes(await readAnswerMessage.sign(DOMAIN, signed, change.signer ?? operator));
-    const cells = change.cells ?? SLOT.subarray(4096);
-    const parts = [0, 1, 2].flatMap((at) => [encodeCellSiblings([]), cells.subarray(4096 * at, 4096 * (at + 1))]);
-    return getBytes(concat([encodeAnswerHead({ cellRoots: words, siblings, servedAt: 5, signature }), ...parts]));
-  }
+  const honest = (change: Parameters<Canary["answer"]>[2] = {}) => canary.answer(1, 3, change);
 
   const run = (answer: () => Promise<Answer>) => {
     const asked: string[] = [];
@@ -149,12 +113,7 @@ describe("a probe", () => {
       async request({ url, headers }) {
         asked.push(`${url} ${headers?.["authorization"]}`);
         const { status = 200, body } = await answer();
-        return {
-          status,
-          body: (async function* () {
-            yield body;
-          })(),
-        };
+        return { status, body: once(body) };
       },
     };
     const [ticket] = grant.tickets;
@@ -175,13 +134,13 @@ describe("a probe", () => {
     expect({ outcome, firstByteMs, bodyMs, bytes }).to.deep.equal({ outcome: "served", firstByteMs: 40, bodyMs: 40, bytes: 9216 });
     const [ticket] = grant.tickets;
     expect(asked).to.deep.equal([
-      `http://provider/v1/deals/${DEAL}/slots/1?offset=4096&length=9216 ${ticket === undefined ? "" : authorizationOf(ticket)}`,
+      `http://provider/v1/deals/${DEAL}/slots/1?offset=4096&length=9216 ${ticket === undefined ? "" : ticketAuthorization(ticket)}`,
     ]);
   });
 
   it("is false when a byte contradicts the slot's root, or more comes than was asked for", async () => {
-    const cells = SLOT.slice(4096);
-    cells[5000] = (cells[5000] ?? 0) ^ 1;
+    const cells = canary.bytes.slice();
+    cells[9000] = (cells[9000] ?? 0) ^ 1;
     expect((await run(async () => ({ body: await honest({ cells }) })).result).outcome).to.equal("false");
     expect((await run(async () => ({ body: getBytes(concat([await honest(), "0x00"])) })).result).outcome).to.equal("false");
   });

@@ -2,10 +2,21 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PpioError } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
-import { checkIdentity, createProviderMetrics, dropUnpaid, Inventory, type ProviderContext, SlotStore, settleSlots } from "@ppio/provider";
+import {
+  Admission,
+  checkIdentity,
+  createBandwidth,
+  createProviderMetrics,
+  dropUnpaid,
+  Inventory,
+  type ProviderContext,
+  SlotStore,
+  settleSlots,
+} from "@ppio/provider";
 import { expect } from "chai";
 import { type TransactionReceipt, Wallet } from "ethers";
 import { codeOf, messageOf } from "../support/code-of.ts";
+import { damageDesk, pricing, quietAlerts } from "../support/provider/desks.ts";
 import { FakeLine, MARKET_ABI } from "../support/provider/fake-line.ts";
 import { makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { BOOK, CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
@@ -31,6 +42,7 @@ async function openHouse(): Promise<House> {
   const refusing = new Set<string>();
   const now = (): number => clock.seconds * 1000;
   const store = await SlotStore.open({ dir: join(await temporaryFolder(), "slots"), capacityBytes: 1 << 24, log, now });
+  const damage = await damageDesk(store, now);
   const send = async (_id: string, { data }: { readonly data: string }): Promise<TransactionReceipt> => {
     const dealId = String(MARKET_ABI.parseTransaction({ data })?.args[0]);
     if (refusing.has(dealId)) throw new PpioError("CHAIN_REVERT", "no");
@@ -47,6 +59,11 @@ async function openHouse(): Promise<House> {
     store,
     sender: { send },
     dealt: new Set(),
+    damage,
+    alerts: quietAlerts(),
+    admission: new Admission(),
+    bandwidth: createBandwidth({ config: CONFIG, now: now }),
+    pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,
     now,
@@ -121,6 +138,17 @@ describe("housekeeping", () => {
     await pass(house, 400_200);
     expect(house.held(slot)).to.equal(false);
     expect(house.context.dealt.size).to.equal(0);
+  });
+
+  it("keeps a slot that it gave up or handed over while its last period can be proven, and no longer", async () => {
+    const house = await openHouse();
+    const slot = await house.take({ offeredUntil: 600 });
+    house.line.fill(slot, 5n, { liveUntil: 9_000 });
+    house.line.lose(slot.meta.dealId, slot.meta.slotIndex, 4_001);
+    await pass(house, 400_150);
+    expect(house.held(slot)).to.equal(true);
+    await pass(house, 400_200);
+    expect(house.held(slot)).to.equal(false);
   });
 
   it("drops a slot that went to another provider, after the wait", async () => {

@@ -433,6 +433,32 @@ describe("a provider over HTTP", () => {
       expect(body["freeBytes"]).to.equal((1 << 20) - TOTAL);
     });
 
+    it("says what it takes, and takes nothing while something is wrong", async () => {
+      const upload = await makeUpload(world);
+      expect((await call(world, "GET", "/v1/ready")).status).to.equal(200);
+      for (const hindrance of ["disk", "damage", "funds", "evicted", "exit", "slots"] as const) {
+        world.context.admission.set(hindrance, true);
+        const { body } = await call(world, "GET", "/v1/info");
+        expect(body["freeBytes"]).to.equal(0);
+        expect(body["policy"]).to.deep.include({ periodsMax: 1_000, isOpenToAll: true, hindrances: [hindrance] });
+        expect((await call(world, "POST", "/v1/uploads", upload.body)).code, hindrance).to.equal("REFUSED");
+        expect((await call(world, "GET", "/v1/ready")).status).to.equal(503);
+        world.context.admission.set(hindrance, false);
+      }
+      await store(world);
+    });
+
+    it("signs no offer that it cannot keep any more, for a slot that came in before", async () => {
+      const upload = await makeUpload(world);
+      await call(world, "POST", "/v1/uploads", upload.body);
+      await put(world, upload.id, 0, upload.data);
+      world.context.admission.set("disk", true);
+      const finish = () => call(world, "POST", `/v1/uploads/${upload.id}/finish`, { root: upload.root, ...TERMS });
+      expect((await finish()).code).to.equal("REFUSED");
+      world.context.admission.set("disk", false);
+      expect((await finish()).status).to.equal(200);
+    });
+
     it("is well while disk and chain are, and says which is not", async () => {
       expect((await call(world, "GET", "/v1/health")).body).to.include({ status: "ok", damagedSlots: 0 });
       world.chain.isDown = true;

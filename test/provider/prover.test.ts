@@ -1,15 +1,27 @@
-import { open } from "node:fs/promises";
+import { open, rename } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { drandRandomness, drandSecretKey, PpioError, signDrandRound } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
-import { createProviderMetrics, Inventory, type ProverState, type ProviderContext, proveDuePeriod, SlotStore } from "@ppio/provider";
+import {
+  Admission,
+  type AlertNotice,
+  createBandwidth,
+  createProviderMetrics,
+  declareDamaged,
+  Inventory,
+  type ProverState,
+  type ProviderContext,
+  proveDuePeriod,
+  SlotStore,
+} from "@ppio/provider";
 import { expect } from "chai";
 import { hexlify, type TransactionReceipt, Wallet } from "ethers";
 import fc from "fast-check";
 import { codeOf } from "../support/code-of.ts";
-import { FakeLine } from "../support/provider/fake-line.ts";
+import { damageDesk, pricing, quietAlerts } from "../support/provider/desks.ts";
+import { FakeLine, MARKET_ABI } from "../support/provider/fake-line.ts";
 import { HEADER, makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
 import { CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
@@ -23,7 +35,10 @@ interface Prover {
   readonly context: ProviderContext;
   /** Ids of what was sent, in order. */
   readonly sent: string[];
+  readonly alerts: readonly AlertNotice[];
+  readonly clock: { nowMs: number };
   look(): Promise<void>;
+  declare(): Promise<void>;
   /** What a restart does: everything in memory is new. */
   restart(): void;
   faults: { nextSend: Error | undefined; seed: string | undefined };
@@ -40,6 +55,7 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     await store.seal(slot.meta.uploadId, slot.root);
     line.fill(slot, pays[index] ?? 1n);
   }
+  const alerts: AlertNotice[] = [];
   const sent: string[] = [];
   const faults: Prover["faults"] = { nextSend: undefined, seed: undefined };
   const send = async (id: string, { data }: { readonly data: string }): Promise<TransactionReceipt> => {
@@ -48,8 +64,12 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     faults.nextSend = undefined;
     if (fault !== undefined) throw fault;
     if (id.startsWith("prove/")) line.takeProof(data, slots, faults.seed);
+    const given = id.startsWith("declare/") ? MARKET_ABI.parseTransaction({ data })?.args : undefined;
+    if (given !== undefined) line.lose(String(given[0]), BigInt(given[1]), Math.floor(line.timestamp / 100) + 1);
     return { gasUsed: 1n, hash: "0x" } as TransactionReceipt;
   };
+  const clock = { nowMs: 0 };
+  const damage = await damageDesk(store, () => clock.nowMs);
   const context = (): ProviderContext => ({
     config: CONFIG,
     chain: line.connection(),
@@ -60,6 +80,11 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     store,
     sender: { send },
     dealt: new Set(),
+    damage,
+    alerts: quietAlerts(alerts),
+    admission: new Admission(),
+    bandwidth: createBandwidth({ config: CONFIG, now: () => 0 }),
+    pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
     log,
     now: () => line.timestamp * 1000,
@@ -74,7 +99,12 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     context: current,
     sent,
     faults,
+    alerts,
+    clock,
     look: () => proveDuePeriod(current, inventory, state),
+    async declare() {
+      await declareDamaged(current, state.keptAfter);
+    },
     restart: () => {
       current = context();
       inventory = new Inventory(current.chain, PROVIDER_ID);
@@ -165,23 +195,137 @@ describe("prover", () => {
     expect([...prover.line.proven]).to.deep.equal([2, 3]);
   });
 
-  it("answers for no damaged byte: the period is lost, and said so", async () => {
-    const prover = await startProver([5n]);
-    const handle = await open(join(prover.dir, prover.slots[0]?.meta.uploadId ?? "", "data"), "r+");
+  /** Flips a byte in every cell, so that any leaf may be hit. */
+  async function spoil(prover: Prover, index: number): Promise<string> {
+    const uploadId = prover.slots[index]?.meta.uploadId ?? "";
+    const handle = await open(join(prover.dir, uploadId, "data"), "r+");
     for (let row = 0; row < HEADER.rows; row += 1) await handle.write(new Uint8Array(64), 0, 64, row * HEADER.cellBytes);
     await handle.close();
-    prover.line.at(3, 1);
-    expect(await codeOf(prover.look())).to.equal("CORRUPT");
-    expect(prover.sent).to.deep.equal([]);
-    expect(prover.context.metrics.get("ppio_proof_failures_total")).to.equal(1);
-    expect(prover.context.store.damagedSlots).to.equal(1);
+    return uploadId;
+  }
+
+  describe("when a slot is damaged", () => {
+    it("names it lost in the proof when it is drawn, draws again, and is paid for the others", async () => {
+      const prover = await startProver([50n, 50n, 50n]);
+      await spoil(prover, 1);
+      prover.line.at(3, 1);
+      await prover.look();
+      expect([...prover.line.proven]).to.deep.equal([2]);
+      expect(prover.line.lost).to.deep.equal([`${prover.slots[1]?.meta.dealId}/1`]);
+      expect(prover.context.metrics.get("ppio_named_lost_total")).to.equal(1);
+      expect(prover.alerts.map(({ kind }) => kind)).to.deep.equal(["damage-declared"]);
+      prover.line.at(4, 1);
+      await prover.look();
+      expect([...prover.line.proven], "it is a hole from then on").to.deep.equal([2, 3]);
+    });
+
+    it("cannot prove with nothing else: says so, names nothing, and gives the slot up for the running period", async () => {
+      const prover = await startProver([5n]);
+      const uploadId = await spoil(prover, 0);
+      prover.line.at(3, 1);
+      await prover.look();
+      expect(prover.sent).to.deep.equal([]);
+      await prover.declare();
+      expect(prover.line.lost).to.have.length(1);
+      expect(prover.line.slot(prover.slots[0]?.meta.dealId ?? "", 0).liveUntil).to.equal(3);
+      expect(prover.context.damage.damaged).to.deep.equal([uploadId]);
+    });
+
+    it("gives it up after the proof of the period before, or late in the running one", async () => {
+      const prover = await startProver([5n, 5n]);
+      prover.context.damage.suspect(await spoil(prover, 1), 0);
+      prover.line.at(3, 1).seedIsOut = false;
+      await prover.look();
+      await prover.declare();
+      expect(prover.line.lost, "its proof may still be owed").to.deep.equal([]);
+      prover.line.at(3, 79);
+      await prover.declare();
+      expect(prover.line.lost).to.deep.equal([]);
+      prover.line.at(3, 80);
+      await prover.declare();
+      await prover.declare();
+      expect(prover.sent.filter((id) => id.startsWith("declare/"))).to.have.length(1);
+      expect(prover.alerts.map(({ kind, state }) => [kind, state])).to.deep.equal([["damage-declared", "open"]]);
+    });
+
+    it("gives up nothing that is whole when it is read again", async () => {
+      const prover = await startProver([5n]);
+      prover.context.damage.suspect(prover.slots[0]?.meta.uploadId ?? "", 2);
+      prover.line.at(3, 90);
+      await prover.declare();
+      expect(prover.line.lost).to.deep.equal([]);
+      expect(prover.context.damage.suspects).to.deep.equal([]);
+    });
+
+    it("declares again what a reorg took back", async () => {
+      const prover = await startProver([5n, 5n]);
+      prover.context.damage.suspect(await spoil(prover, 1), 0);
+      prover.line.at(3, 90);
+      await prover.declare();
+      Object.assign(prover.line.slot(prover.slots[1]?.meta.dealId ?? "", 1), { status: 1n, liveUntil: 1_000 });
+      prover.clock.nowMs = 60_000;
+      await prover.declare();
+      expect(prover.sent.filter((id) => id.startsWith("declare/"))).to.have.length(2);
+    });
+
+    it("gives up nothing by itself when much is damaged at once, until a person says so", async () => {
+      const prover = await startProver([5n, 5n, 5n, 5n, 5n]);
+      for (const index of [0, 1, 2, 3]) prover.context.damage.suspect(await spoil(prover, index), 0);
+      prover.line.at(3, 90);
+      await prover.declare();
+      expect(prover.line.lost).to.deep.equal([]);
+      expect(prover.alerts.map(({ kind }) => kind)).to.deep.equal(["damage-held-back"]);
+      expect(await codeOf(prover.look()), "nor when one is drawn").to.equal("CORRUPT");
+      expect(prover.context.damage.accept()).to.have.length(4);
+      await prover.declare();
+      expect(prover.line.lost).to.have.length(4);
+    });
   });
 
-  it("says so when a challenged slot is not on its disk", async () => {
-    const prover = await startProver([5n]);
-    await prover.context.store.drop(prover.slots[0]?.meta.uploadId ?? "");
+  describe("when the disk is gone", () => {
+    it("proves and gives up nothing, and says what to do", async () => {
+      const prover = await startProver([5n, 5n]);
+      prover.context.damage.suspect(prover.slots[0]?.meta.uploadId ?? "", 0);
+      await rename(prover.dir, `${prover.dir}.away`);
+      prover.line.at(3, 90);
+      expect(await codeOf(prover.look())).to.equal("IO");
+      expect(await codeOf(prover.declare())).to.equal("IO");
+      expect(prover.sent).to.deep.equal([]);
+      expect(prover.alerts.map(({ kind, state }) => [kind, state])).to.deep.equal([["disk-failing", "open"]]);
+      await rename(`${prover.dir}.away`, prover.dir);
+      await prover.look();
+      expect([...prover.line.proven], "and goes on once it is back").to.deep.equal([2]);
+      expect(prover.alerts.at(-1)?.state).to.equal("over");
+    });
+
+    it("takes a drawn slot that is not on it for a wrong disk, not for a lost slot", async () => {
+      const prover = await startProver([5n]);
+      await prover.context.store.drop(prover.slots[0]?.meta.uploadId ?? "");
+      prover.line.at(3, 1);
+      expect(await codeOf(prover.look())).to.equal("IO");
+      expect(prover.line.lost).to.deep.equal([]);
+    });
+  });
+
+  it("sends a proof again that a reorg took back, while its window is open", async () => {
+    const prover = await startProver();
     prover.line.at(3, 1);
-    expect(await codeOf(prover.look())).to.equal("CORRUPT");
+    await prover.look();
+    prover.line.proven.clear();
+    prover.line.at(3, 2);
+    await prover.look();
+    expect(prover.sent).to.deep.equal(["prove/2", "prove/2"]);
+    expect([...prover.line.proven]).to.deep.equal([2]);
+  });
+
+  it("tells of a period whose window closed without a proof", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1).seedIsOut = false;
+    await prover.look();
+    prover.line.at(4, 1).seedIsOut = true;
+    await prover.look();
+    expect(prover.alerts.map(({ kind, subject }) => [kind, subject])).to.deep.equal([["period-missed", "2"]]);
+    expect(prover.context.metrics.get("ppio_missed_periods_total")).to.equal(1);
   });
 
   describe("when nobody brings the seed to the chain", () => {
@@ -233,7 +377,7 @@ describe("prover", () => {
 
 describe("inventory", () => {
   const ids = (inventory: Inventory): string[] =>
-    inventory.all().map(({ dealId, startGwei, endGwei }) => `${dealId} ${startGwei}-${endGwei}`);
+    [...inventory.all()].map(({ dealId, startGwei, endGwei }) => `${dealId} ${startGwei}-${endGwei}`);
 
   it("finds the interval of every point, moved and dropped ones included", async () => {
     const line = new FakeLine();
@@ -278,4 +422,71 @@ describe("inventory", () => {
       { numRuns: 30 },
     );
   });
+
+  it("is the same with its old blocks in columns, whatever was filled, dropped, moved and taken back", async () => {
+    const step = fc.record({ pay: fc.integer({ min: 1, max: 9 }), drops: fc.nat(9), undone: fc.nat(9) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const line = new FakeLine();
+        const inventory = new Inventory(line.connection(), PROVIDER_ID, { reorgBlocks: 6 });
+        const slots = new Map<string, TestSlot>();
+        let highest = 0;
+        for (const { pay, drops, undone } of steps) {
+          const slot = makeSlot();
+          slots.set(slot.meta.dealId, slot);
+          line.fill(slot, BigInt(pay));
+          await inventory.refresh();
+          highest = Math.max(highest, line.block);
+          const depth = Math.min(undone - 4, line.block - highest + 6);
+          if (depth > 0) {
+            line.reorg(depth);
+            await inventory.refresh();
+            line.lengthGwei = [...inventory.all()].reduce((end, { endGwei }) => (endGwei > end ? endGwei : end), 0n);
+          }
+          const present = [...inventory.all()];
+          const dropped = present[drops];
+          if (dropped !== undefined) {
+            // As a compaction does: one goes, the others close up.
+            line.move(slots.get(dropped.dealId) ?? slot, undefined);
+            let start = dropped.startGwei;
+            for (const { dealId, startGwei, endGwei } of present.slice(drops + 1)) {
+              line.move(slots.get(dealId) ?? slot, start);
+              start += endGwei - startGwei;
+            }
+            line.lengthGwei = start;
+            await inventory.refresh();
+          }
+        }
+        const whole = new Inventory(line.connection(), PROVIDER_ID, { reorgBlocks: 10_000 });
+        await whole.refresh();
+        expect(ids(inventory)).to.deep.equal(ids(whole));
+        expect([...inventory.latest()].sort(byStart)).to.deep.equal([...whole.all()]);
+        for (let point = 0n; point < line.lengthGwei; point += 3n) {
+          expect(inventory.at(point)?.dealId, `at ${point}`).to.equal(whole.at(point)?.dealId);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("hands out what is due, once until it is due again or its deal has changed", async () => {
+    const line = new FakeLine();
+    const slots = Array.from({ length: 12 }, () => makeSlot());
+    const inventory = new Inventory(line.connection(), PROVIDER_ID, { reorgBlocks: 4 });
+    for (const slot of slots) line.fill(slot, 5n);
+    await inventory.refresh();
+    expect(inventory.due(1, 100)).to.have.length(12);
+    expect(inventory.due(1, 5)).to.have.length(5);
+    for (const interval of inventory.due(1, 100)) inventory.postpone(interval, 9);
+    expect(inventory.due(8, 100)).to.deep.equal([]);
+    const ended = slots[3] ?? makeSlot();
+    line.end(ended, 7);
+    await inventory.refresh();
+    expect(inventory.due(8, 100).map(({ dealId }) => dealId)).to.deep.equal([ended.meta.dealId]);
+    expect(inventory.due(9, 100)).to.have.length(12);
+  });
 });
+
+function byStart(a: { readonly startGwei: bigint }, b: { readonly startGwei: bigint }): number {
+  return a.startGwei < b.startGwei ? -1 : 1;
+}

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type AttemptStore, MARK_BYTES, type StoredAttempt } from "@ppio/client";
 import { isPpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, diskError, isErrno, type Lock, syncFolder } from "@ppio/daemon";
+import { acquireLock, atomicWriteFile, diskError, isErrno, type Lock, syncFolder } from "@ppio/daemon/files";
 
 export function createFileAttemptStore(dir: string): AttemptStore {
   return {

@@ -7,7 +7,7 @@ import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { ObjectSource } from "@ppio/client";
 import { freeLent, PpioError } from "@ppio/core";
-import { diskError, isErrno, syncFolder } from "@ppio/daemon";
+import { diskError, isErrno, syncFolder } from "@ppio/daemon/files";
 
 /** Gathered before they are written. */
 const WRITE_BYTES = 1 << 20;

@@ -3,7 +3,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Transport, TransportRequest } from "@ppio/client";
 import { freeLent, PpioError } from "@ppio/core";
-import { isErrno } from "@ppio/daemon";
+import { isErrno } from "@ppio/daemon/files";
 
 const SOCKETS_PER_HOST_MAX = 8;
 const IDLE_MS = 4_000;

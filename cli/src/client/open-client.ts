@@ -2,7 +2,9 @@
 import { createHash } from "node:crypto";
 import { type Client, createClient, deriveApplicationSecret, keysFromMnemonic, type Log } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
-import { createLogger, createRpc, type LogLevel, readAddressBookFile } from "@ppio/daemon";
+import { readAddressBookFile } from "@ppio/daemon/address-book-file";
+import { createLogger, type LogLevel } from "@ppio/daemon/log";
+import { createRpc } from "@ppio/daemon/rpc";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";

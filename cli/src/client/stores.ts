@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
 import { type AddressBook, equalBytes, isPpioError, PpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, isErrno, type Lock, pause, readJsonFile, syncFolder } from "@ppio/daemon";
+import { acquireLock, atomicWriteFile, isErrno, type Lock, readJsonFile, syncFolder } from "@ppio/daemon/files";
+import { pause } from "@ppio/daemon/lifecycle";
 
 const LOCK_TRIES_MAX = 100;
 const LOCK_PAUSE_MS = 50;

@@ -1,5 +1,6 @@
 /** Values of options, checked where they come in. */
 import { PpioError } from "@ppio/core";
+import { Option } from "commander";
 import { getAddress, isAddress, parseUnits } from "ethers";
 
 export function parseWhole(name: string, least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
@@ -39,4 +40,18 @@ export function parseRange(text: string): { readonly offset: number; readonly le
   const match = /^(\d{1,15}):(\d{0,15})$/.exec(text);
   if (match === null) throw new PpioError("USAGE", `The range is "${text}", but must be OFFSET:LENGTH in bytes, for example 0:4096.`);
   return { offset: Number(match[1]), length: match[2] === "" ? Number.MAX_SAFE_INTEGER : Number(match[2]) };
+}
+
+/** An amount whose default is shown as it would be typed. */
+export function tokensOption(flags: string, description: string, byDefault: string): Option {
+  const parse = parseTokens(flags.split(" ")[0] ?? flags);
+  return new Option(flags, description).argParser(parse).default(parse(byDefault), byDefault);
+}
+
+export interface DataDirFlags {
+  readonly dataDir: string;
+}
+
+export function dataDirOption(): Option {
+  return new Option("--data-dir <folder>", "the provider's data folder").default(".ppio/provider").env("PPIO_DATA_DIR");
 }

@@ -1,15 +1,19 @@
-/** `ppio provider …`: run one, register one, look at them. */
+/** `ppio provider …`: set one up, run it, look at it, leave. */
 import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { formatTokens } from "../output.ts";
+import { ProviderControl } from "../providers/control.ts";
+import { describeReport } from "../providers/describe.ts";
+import { claimPay } from "../providers/leave.ts";
 import { describeProviders, describeStatus, toListed } from "../providers/listing.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
-import { parseAddress, parseEndpoint, parseTokens, parseWhole } from "./numbers.ts";
-import { refusals, runWithClient } from "./runtime.ts";
+import { type DataDirFlags, dataDirOption, parseAddress, parseEndpoint, parseTokens, parseWhole, tokensOption } from "./numbers.ts";
+import { addExit, addInit } from "./provider-life.ts";
+import { refusals, runCommand, runWithClient } from "./runtime.ts";
 
 interface RegisterFlags {
   readonly operator: string;
@@ -21,12 +25,6 @@ interface RegisterFlags {
 }
 
 const parseProviderId = parseWhole("The provider id", 1, 0xffffffff);
-
-/** An amount whose default is shown as it would be typed. */
-function tokensOption(flags: string, description: string, byDefault: string): Option {
-  const parse = parseTokens(flags.split(" ")[0] ?? flags);
-  return new Option(flags, description).argParser(parse).default(parse(byDefault), byDefault);
-}
 
 export function addProviderCommands(program: Command): void {
   const provider = program.command("provider").description("rent out disk space, and look at who does");
@@ -63,6 +61,7 @@ export function addProviderCommands(program: Command): void {
         runtime.output.result({ providerId, owner: wallet.address, operator, endpoint }, `registered provider ${providerId}${hint}`);
       }),
     );
+  addInit(provider);
   provider
     .command("deposit")
     .description("add collateral")
@@ -88,12 +87,43 @@ export function addProviderCommands(program: Command): void {
   provider
     .command("status")
     .description("how a provider stands: collateral, proofs, misses, slashes, scores, health")
-    .argument("<id>", "provider id", parseProviderId)
-    .action((providerId: number, _flags: unknown, command: Command) =>
-      runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
-        const now = await refusals(() => readProviderStatus(connectContracts(book, rpc), providerId, signal));
-        const status = { ...now, ...(await client.providerStanding(providerId, signal)) };
-        output.result(status, describeStatus(status, Date.now()));
+    .argument("[id]", "provider id; the one that runs on the data folder without it", parseProviderId)
+    .addOption(dataDirOption())
+    .action((providerId: number | undefined, flags: DataDirFlags, command: Command) =>
+      providerId === undefined
+        ? runCommand(command, async ({ output, signal }) => {
+            const control = await ProviderControl.open(flags.dataDir, signal);
+            const report = await control.report();
+            output.result(report, describeReport(report, control.url));
+          })
+        : runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
+            const now = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
+            const status = { ...now, ...(await client.providerStanding(providerId, signal)) };
+            output.result(status, describeStatus(status, Date.now()));
+          }),
+    );
+  provider
+    .command("damage")
+    .description("what is damaged on the disk of the provider that runs here")
+    .addOption(dataDirOption())
+    .option("--give-up", "give up what is damaged, also when it is much at once: a tenth of each slot's collateral")
+    .action((flags: DataDirFlags & { readonly giveUp?: boolean }, command: Command) =>
+      runCommand(command, async ({ output, signal }) => {
+        const control = await ProviderControl.open(flags.dataDir, signal);
+        if (flags.giveUp === true) await control.giveUpDamaged();
+        const { damage } = await control.report();
+        const held = damage.isHeldBack ? '; nothing is given up before you say so with "--give-up"' : "";
+        output.result(damage, damage.damaged.length === 0 ? "no slot is damaged" : `${damage.damaged.join("\n")}${held}`);
       }),
     );
+  provider
+    .command("claim")
+    .description("pay out what the market and answered challenges owe to this wallet")
+    .action((_flags: unknown, command: Command) =>
+      runWithClient(command, async ({ output }, { wallet, book }) => {
+        const claimed = await refusals(() => claimPay(connectContracts(book, withGasMargin(wallet)), wallet.address));
+        output.result(claimed, `paid out ${formatTokens(claimed.payWei)} of pay and ${formatTokens(claimed.bondsWei)} of bonds`);
+      }),
+    );
+  addExit(provider);
 }

@@ -1,6 +1,7 @@
 /** What every command shares: global options, one way to end well, one way to fail. */
 import { ERROR_CODES, explainRevert, toPpioError } from "@ppio/core";
-import { type LogLevel, onStopSignals } from "@ppio/daemon";
+import type { LogLevel } from "@ppio/daemon/log";
+import { onStopSignals } from "@ppio/daemon/stop-signals";
 import type { Command } from "commander";
 import { type OpenedClient, openClient } from "../client/open-client.ts";
 import { type Home, openHome } from "../home.ts";

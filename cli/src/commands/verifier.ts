@@ -5,7 +5,6 @@ import { VerifierCommittee__factory } from "@ppio/core/contracts";
 import { type ConfigOf, connectChain, connectContracts, defineOptions, readAddressBookFile, resolveConfig } from "@ppio/daemon";
 import { startVerifier, VERIFIER_OPTIONS } from "@ppio/oracle";
 import type { Command } from "commander";
-import { makeCanaries, writeGrants } from "../canary/make.ts";
 import { formatTokens, table } from "../output.ts";
 import { readCommittee } from "../providers/committee.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
@@ -15,6 +14,8 @@ import { refusals, runCommand, runWithClient } from "./runtime.ts";
 const HOURS_MAX = 1_000;
 const HOUR_SECONDS = 3_600;
 const WEEK_HOURS = 7 * 24;
+/** Status of IVerifierCommittee. */
+const ACTIVE = 1n;
 
 /** Who acts: the verifier's own key, not the wallet of the home folder. */
 const ACCOUNT_OPTIONS = defineOptions({
@@ -60,6 +61,8 @@ export function addVerifierCommands(program: Command): void {
 
 function canary(command: Command, flags: CanaryFlags): Promise<void> {
   return runWithClient(command, async ({ output, signal }, opened) => {
+    // Only here: a verifier that runs needs nothing of it.
+    const { makeCanaries, writeGrants } = await import("../canary/make.ts");
     const { proofs } = connectContracts(opened.book, opened.rpc);
     const periods = Math.ceil((flags.hours * HOUR_SECONDS) / Number(await proofs.periodSeconds()));
     const { dealIds, covered, uncovered } = await makeCanaries({ opened, periods, note: output.note, signal });
@@ -114,6 +117,8 @@ function withAccount(
 
 function leave(command: Command): Promise<void> {
   return withAccount(command, async ({ committee, address }) => {
+    const { status } = await committee.verifierOf(address);
+    if (status !== ACTIVE) throw new PpioError("NOT_FOUND", `${address} is not on the list of verifiers; "ppio verifier start" joins.`);
     await (await committee.leave()).wait();
     const { freeFromTerm } = await committee.verifierOf(address);
     const text = `${address} leaves; its stake is free from term ${freeFromTerm} on. Let the verifier run until its last term is settled.`;

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import type { PutResult, RepairResult } from "@ppio/client";
+import type { PutResult } from "@ppio/client";
 import { PpioError } from "@ppio/core";
 import { pause } from "@ppio/daemon";
 import { openSource } from "../client/files.ts";
@@ -160,19 +160,28 @@ export async function watchPenalties(stage: Stage, dealId: string, killed: reado
   return totals;
 }
 
-/** Repairs every active deal of the user that has lost slots. */
-export async function repairAll({ network, say, signal }: Stage): Promise<readonly RepairResult[]> {
+/** Shows how providers refill every slot of the user's deals that was lost since a block, and says how many. @throws TIMEOUT */
+export async function watchHealing({ network, say, signal }: Stage, fromBlock: number): Promise<number> {
   const { client } = network.opened;
-  const results: RepairResult[] = [];
-  for (const { dealId, status } of await client.listDeals(undefined, signal)) {
-    if (status !== "Active") continue;
-    const result = await client.repairDeal({ dealId, signal });
-    for (const slot of result.repaired) {
-      say(
-        `  deal ${dealId.slice(0, 10)}…: slot ${slot.slotIndex} rebuilt, from provider ${slot.fromProviderId} to provider ${slot.toProviderId}`,
-      );
+  const { repair } = network.contracts;
+  const isWhole = async (): Promise<boolean> => {
+    const deals = (await client.listDeals(undefined, signal)).filter(({ status }) => status === "Active");
+    const views = await Promise.all(deals.map(({ dealId }) => client.deal(dealId, signal)));
+    return views.every(({ slots }) => slots.every(({ status, provider }) => status === "Filled" && !provider.evicted));
+  };
+  const deadline = Date.now() + PATIENCE_MS;
+  for (let told = 0; ; ) {
+    if (signal.aborted) throw new PpioError("CANCELLED", "Stopped.");
+    if (Date.now() > deadline)
+      throw new PpioError("TIMEOUT", `Waited ${PATIENCE_MS / 1000} s for repairs in vain; see the logs in ${network.paths.logs}.`);
+    // Before the events are read: what healed since then is told in the next round.
+    const isDone = await isWhole();
+    const repaired = await repair.queryFilter(repair.filters.SlotRepaired(), fromBlock);
+    for (const { args, blockNumber } of repaired.slice(told)) {
+      say(`  block ${blockNumber}: slot ${args.slotIndex} of deal ${args.dealId.slice(0, 10)}… is on provider ${args.providerId} now`);
     }
-    results.push(result);
+    told = repaired.length;
+    if (isDone) return told;
+    await pause(POLL_MS, signal);
   }
-  return results;
 }

@@ -92,10 +92,10 @@ export const DEVNET_PARAMETERS: DeployParameters = {
   repair: { reservationSeconds: 120, bondBps: 100 },
   escrow: { delaySeconds: 120 },
   committee: {
-    // A term of 40 s: long enough to measure in, short enough to watch.
+    // A term of 40 s: long enough to measure in, short enough to watch. Two periods to reveal, so that one may be started anew in between.
     termPeriods: 4,
     commitPeriods: 1,
-    revealPeriods: 1,
+    revealPeriods: 2,
     leaveDelayTerms: 4,
     seatsMax: 9,
     seatsMin: 4,
@@ -110,6 +110,20 @@ export const DEVNET_PARAMETERS: DeployParameters = {
     },
   },
 };
+
+/** A devnet's, with periods of another length: what lasts a number of periods keeps that number. */
+export function devnetParameters(periodSeconds: number): DeployParameters {
+  const scaled = (seconds: number): number => Math.round((seconds * periodSeconds) / DEVNET_PARAMETERS.periodSeconds);
+  const { unbondingSeconds, challenges, repair, escrow } = DEVNET_PARAMETERS;
+  return {
+    ...DEVNET_PARAMETERS,
+    periodSeconds,
+    unbondingSeconds: scaled(unbondingSeconds),
+    challenges: { ...challenges, answerSeconds: scaled(challenges.answerSeconds) },
+    repair: { ...repair, reservationSeconds: scaled(repair.reservationSeconds) },
+    escrow: { ...escrow, delaySeconds: scaled(escrow.delaySeconds) },
+  };
+}
 
 /** A public L2 with blocks every 2 s: periods of an hour. */
 export const L2_PARAMETERS: DeployParameters = {

@@ -60,6 +60,7 @@ export function describeStatus(status: ProviderStatus & ProviderStanding, nowMs:
     `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${status.warnings} of them with a warning`,
     `lately      ${recent.provenPeriods} of ${recent.windowPeriods} periods proven; ${isVetted(recent) ? "vetted" : describeNewness(recent)}`,
     `slashed     ${formatTokens(status.slashedWei)}${slashed.length === 0 ? "" : ` (${slashed.join(", ")})`}`,
+    `repairs     ${status.repairedSlots} vacant slots rebuilt for ${formatTokens(status.premiumsWei)}`,
     `service     ${describeScore(scores.at(-1))} of 10000, ${scores.length} scores by the verifiers`,
     `seen here   ${describeServed(status.served, nowMs)}`,
     status.evictedAtPeriod === 0

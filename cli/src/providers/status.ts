@@ -12,15 +12,24 @@ export interface ProviderStatus {
   readonly creditWei: bigint;
   readonly incidentMisses: number;
   readonly evictedAtPeriod: number;
+  /** Vacant slots of others that its operator rebuilt, and what that earned. */
+  readonly repairedSlots: number;
+  readonly premiumsWei: bigint;
   readonly health: string;
 }
 
 const HEALTH_MS = 3_000;
 
-export async function readProviderStatus(contracts: ChainContracts, providerId: number, signal: AbortSignal): Promise<ProviderStatus> {
-  const { registry, proofs, market } = contracts;
+export async function readProviderStatus(
+  contracts: ChainContracts,
+  fromBlock: number,
+  providerId: number,
+  signal: AbortSignal,
+): Promise<ProviderStatus> {
+  const { registry, proofs, market, repair } = contracts;
   const record = await registry.getProvider(providerId);
-  const [penalties, creditWei, health] = await Promise.all([
+  const [repaired, penalties, creditWei, health] = await Promise.all([
+    repair.queryFilter(repair.filters.SlotRepaired(undefined, undefined, record.operator), fromBlock),
     proofs.penaltyRecord(providerId),
     market.creditOf(record.owner),
     readHealth(record.endpoint, signal),
@@ -36,6 +45,8 @@ export async function readProviderStatus(contracts: ChainContracts, providerId: 
     creditWei,
     incidentMisses: Number(penalties.incidentMisses),
     evictedAtPeriod: Number(record.evictedAtPeriod),
+    repairedSlots: repaired.length,
+    premiumsWei: repaired.reduce((sum, event) => sum + event.args.premiumWei, 0n),
     health,
   };
 }

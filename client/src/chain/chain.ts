@@ -11,7 +11,7 @@ import {
   IStorageMarket__factory,
   type IVerifierCommittee,
   IVerifierCommittee__factory,
-} from "@ppio/core/contracts";
+} from "@ppio/core/interfaces";
 import { type ContractTransactionResponse, isError, type Provider, type Signer, type TransactionReceipt } from "ethers";
 import { type Clock, type Log, throwIfAborted } from "../deps.ts";
 import { type ChainRetry, createChainRetry, isChainUnreachable, type RetryOptions } from "./retry.ts";

@@ -1,6 +1,6 @@
 /** Takes a proven lie to the chain: the provider loses all its collateral, the finder gets its part. */
 import { isPpioError, PpioError, withGasMargin } from "@ppio/core";
-import { IFraudProofs__factory } from "@ppio/core/contracts";
+import { IFraudProofs__factory } from "@ppio/core/interfaces";
 import type { Context } from "../context.ts";
 import type { Lie } from "./lie-store.ts";
 

@@ -10,6 +10,10 @@ export const PROVIDERS_MAX = 500;
 const ASKED_AT_ONCE = 16;
 const INFO_MS = 5_000;
 const SEED_BYTES = 32;
+/** Reasons of a provider that takes nothing. */
+const HINDRANCES_MAX = 16;
+/** In plain text: it is shown on terminals. */
+const HINDRANCE = /^[ -~]{0,256}$/;
 
 export interface ProviderView {
   readonly providerId: number;
@@ -132,9 +136,16 @@ async function ask(context: Context, view: ProviderView, infoMs: number, signal:
 
 /** A provider may answer anything; what is reckoned with must be numbers. */
 function isSound(info: ProviderInfo): boolean {
-  const { freeBytes, collateralPeriods, pricePerGibPeriodWei } = info;
+  const { freeBytes, collateralPeriods, pricePerGibPeriodWei, policy } = info;
+  const figures = [freeBytes, collateralPeriods, ...(policy === undefined ? [] : [policy.periodsMin, policy.periodsMax])];
+  const amounts = [pricePerGibPeriodWei, ...(policy === undefined ? [] : [policy.minCollateralWei, policy.maxCollateralWei])];
+  const hindrances: unknown = policy?.hindrances ?? [];
   return (
-    [freeBytes, collateralPeriods].every((figure) => Number.isSafeInteger(figure) && figure >= 0) && /^\d{1,40}$/.test(pricePerGibPeriodWei)
+    figures.every((figure) => Number.isSafeInteger(figure) && figure >= 0) &&
+    amounts.every((amount) => /^\d{1,40}$/.test(amount)) &&
+    Array.isArray(hindrances) &&
+    hindrances.length <= HINDRANCES_MAX &&
+    hindrances.every((hindrance) => HINDRANCE.test(hindrance))
   );
 }
 

@@ -3,41 +3,27 @@
  * networks first, then cheap for what they are worth. Pure: the same pool gives the same choice. The order is that in which they are used:
  * vetted ones, then newcomers' share, then spares, and last those that failed this client lately.
  */
-import { PpioError, type ProviderInfo, payForSlot } from "@ppio/core";
-import type { ProviderPool, ProviderView } from "./list.ts";
-import { bandOf, drawOf, factorOf, type Judged, medianOf, mediansOf } from "./rank.ts";
+import { PpioError } from "@ppio/core";
+import { type Candidate, type Fit, type FitOptions, judge } from "./fit.ts";
+import type { ProviderPool } from "./list.ts";
+import { bandOf, drawOf, factorOf, medianOf, mediansOf } from "./rank.ts";
 import { describeReasons } from "./reasons.ts";
 import { isHeld } from "./service-record.ts";
 import { type Crowd, createCrowd, type Place, spreadOut } from "./spread.ts";
 import { isVetted } from "./standing.ts";
 
-export interface Candidate extends Judged, Place {
-  readonly providerId: number;
-  readonly operator: string;
-  readonly operatorEpoch: number;
-  readonly info: ProviderInfo;
-  /** What a slot of this size may cost at most. */
-  readonly payPerPeriodWei: bigint;
-}
-
-export interface SelectOptions {
+export interface SelectOptions extends FitOptions {
   readonly pool: ProviderPool;
   /** Of the deal. */
   readonly code: { readonly k: number; readonly n: number };
-  readonly slotBytes: number;
   /** How many are needed; fewer is `NOT_ENOUGH_PROVIDERS`. */
   readonly needed: number;
   /** Most spares beyond `needed`. */
   readonly spares: number;
-  readonly exclude?: ReadonlySet<number>;
-  /** Providers that have a part of a slot of this deal already: taken first, and their room is taken already. */
-  readonly begun?: ReadonlySet<number>;
-  /** Collateral that offers not yet on the chain will lock, by provider. */
-  readonly promisedWei?: ReadonlyMap<number, bigint>;
+  /** Providers that are taken last. */
+  readonly avoid?: ReadonlySet<number>;
   /** Who holds slots of the deal already. */
   readonly neighbours?: readonly (Place & { readonly providerId: number })[];
-  /** For a refill, the pay that the deal fixes. */
-  readonly payPerPeriodWei?: bigint;
 }
 
 /** Part of a deal's slots that goes to newcomers. */
@@ -73,16 +59,12 @@ export function newcomersOf({ k, n }: SelectOptions["code"]): number {
   return Math.min(Math.max(1, Math.floor(NEWCOMER_SHARE * n)), Math.floor((n - k) / 2));
 }
 
-/** Why a provider would not be given a slot now; nothing when it would. */
-export function reasonAgainst(view: ProviderView, slotBytes: number): string | undefined {
-  const judged = judge(view, { slotBytes });
-  return typeof judged === "string" ? judged : undefined;
-}
-
 function order(fit: readonly Fit[], options: SelectOptions): Candidate[] {
   const { pool, needed, spares, neighbours = [] } = options;
   const ranked = rank(fit, pool);
-  const held = ranked.filter(({ served }) => isHeld(served, pool.nowMs)).sort(byFailure);
+  const isLast = ({ providerId, served }: Ranked): boolean =>
+    isHeld(served, pool.nowMs) || (options.avoid?.has(providerId) === true && options.begun?.has(providerId) !== true);
+  const held = ranked.filter(isLast).sort(byFailure);
   const free = ranked.filter((one) => !held.includes(one));
   const begun = free.filter(({ providerId }) => options.begun?.has(providerId));
   const vetted = free.filter((one) => !begun.includes(one) && !one.isNew);
@@ -132,31 +114,6 @@ function rank(fit: readonly Fit[], { seed }: ProviderPool): Ranked[] {
 function byFailure(a: Ranked, b: Ranked): number {
   const isLiar = ({ served }: Ranked): number => (served?.failure?.kind === "lied" ? 1 : 0);
   return isLiar(a) - isLiar(b) || (a.served?.failure?.atMs ?? 0) - (b.served?.failure?.atMs ?? 0) || a.providerId - b.providerId;
-}
-
-interface Fit extends Candidate {
-  /** Slots of this size that it has space and free collateral for: nobody draws more load by claiming space than it puts money behind. */
-  readonly room: number;
-}
-
-type JudgeOptions = Pick<SelectOptions, "slotBytes" | "exclude" | "begun" | "promisedWei" | "payPerPeriodWei">;
-
-function judge(view: ProviderView, options: JudgeOptions): Fit | string {
-  const { info, problem } = view;
-  if (options.exclude?.has(view.providerId)) return "has a slot of this deal or failed before";
-  if (problem !== undefined) return problem;
-  if (info === undefined) return "does not answer";
-  if (info.freeBytes < options.slotBytes && options.begun?.has(view.providerId) !== true)
-    return `has ${info.freeBytes} bytes free, a slot has ${options.slotBytes}`;
-  const asked = payForSlot(BigInt(info.pricePerGibPeriodWei), options.slotBytes);
-  if (options.payPerPeriodWei !== undefined && options.payPerPeriodWei < asked) return "asks for more than the deal pays";
-  const payPerPeriodWei = options.payPerPeriodWei ?? asked;
-  const freeWei = view.freeCollateralWei - (options.promisedWei?.get(view.providerId) ?? 0n);
-  const lockedWei = payPerPeriodWei * BigInt(info.collateralPeriods);
-  if (freeWei < lockedWei) return `has ${freeWei} wei of free collateral, a slot locks ${lockedWei}`;
-  const { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, standing, served, latencyMs = 0 } = view;
-  const room = Math.min(info.freeBytes / options.slotBytes, lockedWei === 0n ? Number.POSITIVE_INFINITY : Number(freeWei / lockedWei));
-  return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, info, standing, served, latencyMs, payPerPeriodWei, room };
 }
 
 function notEnough(needed: number, fit: readonly Candidate[], rejected: readonly { providerId: number; reason: string }[]): PpioError {

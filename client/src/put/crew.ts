@@ -6,8 +6,8 @@
 import { dealHeaderHash, isTransient, PpioError, type SlotOffer, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { cancelled } from "../deps.ts";
+import type { Candidate } from "../providers/fit.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
-import type { Candidate } from "../providers/select.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
 
 export interface Slot {
@@ -43,6 +43,8 @@ export interface Crew {
   runners(): Runner[];
   /** Candidates that were not asked for anything yet. */
   readonly spares: number;
+  /** Providers that have failed or were late. */
+  readonly failed: ReadonlySet<number>;
   /** Puts the next candidate to work on a slot, with an upload that is not open. @throws NOT_ENOUGH_PROVIDERS */
   hire(slot: Slot): Runner;
   /** Stops one that is late; it may be needed again. */
@@ -135,6 +137,9 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
     runners,
     get spares() {
       return spares.length;
+    },
+    get failed() {
+      return new Set(reasons.keys());
     },
     hire(slot) {
       const picked = pick(slot);

@@ -93,6 +93,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
       index,
       loaded,
       providers,
+      ...(data === undefined ? {} : { avoid: data.failed }),
       promisedWei: promises(data?.deal),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -140,7 +141,7 @@ function promises(deal: PreparedDeal | undefined): ReadonlyMap<number, bigint> {
 function estimateEscrowWei(pool: ProviderPool, code: CodeOptions, source: ObjectSource): bigint {
   if (source.sizeBytes <= INLINE_BYTES_MAX) return 1n;
   const bytes = slotBytes(planObject(shapeOf({ ...code, source })).header);
-  const chosen = selectCandidates({ pool, code, slotBytes: bytes, needed: code.n, spares: 0 });
+  const chosen = selectCandidates({ pool, code, slotBytes: bytes, needed: code.n, periods: code.periods, spares: 0 });
   const perPeriodWei = chosen.reduce((sum, { info }) => sum + payForSlot(BigInt(info.pricePerGibPeriodWei), bytes), 0n);
   return perPeriodWei * BigInt(code.periods);
 }

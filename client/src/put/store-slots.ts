@@ -5,7 +5,7 @@
 import { type OfferDates, type OfferTerms, PpioError, type SlotOffer, SlotTreeBuilder, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { NOT_NEEDED, throwIfAborted } from "../deps.ts";
-import type { Candidate } from "../providers/select.ts";
+import type { Candidate } from "../providers/fit.ts";
 import { type ArenaPool, type BatchPlan, createArenaPool, planBatches } from "./arena.ts";
 import type { Fill } from "./batch.ts";
 import { type Crew, createCrew, type Runner } from "./crew.ts";
@@ -54,6 +54,8 @@ export interface StoredSlots {
   readonly passes: number;
   /** Slot bytes that providers had before this attempt. */
   readonly resumedBytes: number;
+  /** Providers that have failed or were late. */
+  readonly failed: ReadonlySet<number>;
 }
 
 interface Run {
@@ -113,6 +115,7 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
     bytesInFlightMax: run.pool.bytesInFlightMax,
     passes: run.passes,
     resumedBytes: run.resumedBytes,
+    failed: crew.failed,
   };
 }
 

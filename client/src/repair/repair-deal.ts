@@ -35,6 +35,8 @@ export interface RepairResult {
 }
 
 const SPARES = 4;
+/** Slot state of IStorageMarket. */
+const FILLED = 1n;
 
 /** Nothing happens when no slot is lost. @throws UNRECOVERABLE, NOT_ENOUGH_PROVIDERS */
 export async function repairDeal(context: Context, options: RepairOptions): Promise<RepairResult> {
@@ -53,7 +55,14 @@ export async function repairDeal(context: Context, options: RepairOptions): Prom
     const offer = offers.offers[at];
     const before = deal.slots[slotIndex];
     if (offer === undefined || before === undefined) continue;
-    const transactionHash = await refill(context, deal, slotIndex, offer, offers, signal);
+    let transactionHash: string | undefined;
+    try {
+      transactionHash = await refill(context, deal, slotIndex, offer, offers, signal);
+    } catch (error) {
+      if (!(await isTaken(context, deal.dealId, slotIndex, signal))) throw error;
+      context.log.info("a provider repaired the slot meanwhile", { dealId: deal.dealId, slotIndex });
+      continue;
+    }
     repaired.push({ slotIndex, fromProviderId: before.provider.providerId, toProviderId: offer.providerId, transactionHash });
   }
   return { dealId: deal.dealId, repaired, rebuiltBytes: lost.length * slotBytes(deal.header) };
@@ -116,6 +125,12 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
   const stored = await storing.finally(() => reader.close());
   const { startBy, periods } = stored.terms;
   return { offers: stored.offers, dealSalt, startBy, periods };
+}
+
+/** Providers repair too, and may have been faster. */
+async function isTaken({ chain }: Context, dealId: string, slotIndex: number, signal: AbortSignal | undefined): Promise<boolean> {
+  const { status } = await chain.read("slot", () => chain.market.slot(dealId, slotIndex), signal);
+  return status === FILLED;
 }
 
 async function refill(

@@ -25,3 +25,14 @@ export function challengeLeaf(context: ChallengeContext, draw: number, leafCount
   );
   return Number(BigInt(hash) % BigInt(leafCount));
 }
+
+/** Leaf `at` that an on-demand challenge asks for: the arithmetic of SlotChallenges.sol. `randomness` is the round's, 0x hex. */
+export function challengedLeaf(
+  randomness: string,
+  slot: { readonly dealId: string; readonly slotIndex: number },
+  at: number,
+  leafCount: number,
+): number {
+  const values = [randomness, slot.dealId, slot.slotIndex, at, "challenge"];
+  return Number(BigInt(solidityPackedKeccak256(["bytes32", "bytes32", "uint8", "uint8", "string"], values)) % BigInt(leafCount));
+}

@@ -3,6 +3,7 @@
  * family's code. The names are the errors of `contracts/interfaces/`, OpenZeppelin's token errors included.
  */
 import { type ErrorDescription, Interface, isError } from "ethers";
+import { type ErrorCode, PpioError } from "../errors.ts";
 import {
   IBandwidthEscrow__factory,
   IBucketRegistry__factory,
@@ -17,8 +18,7 @@ import {
   ISponsorPool__factory,
   IStorageMarket__factory,
   IVerifierCommittee__factory,
-} from "../contracts.ts";
-import { type ErrorCode, PpioError } from "../errors.ts";
+} from "../interfaces.ts";
 
 const TOKEN_ERRORS = [
   "error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)",
@@ -29,7 +29,7 @@ const TOKEN_ERRORS = [
   "error ReentrancyGuardReentrantCall()",
 ];
 
-const INTERFACES: readonly Interface[] = [
+const makeInterfaces = (): readonly Interface[] => [
   IStorageMarket__factory.createInterface(),
   IProviderRegistry__factory.createInterface(),
   IPossessionProofs__factory.createInterface(),
@@ -45,6 +45,9 @@ const INTERFACES: readonly Interface[] = [
   ISponsorPool__factory.createInterface(),
   new Interface(TOKEN_ERRORS),
 ];
+
+/** Made when first needed: most processes never see a refusal. */
+let interfaces: readonly Interface[] | undefined;
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -118,7 +121,8 @@ export function revertData(error: unknown): string | undefined {
 }
 
 function decode(data: string): ErrorDescription | undefined {
-  for (const abi of INTERFACES) {
+  interfaces ??= makeInterfaces();
+  for (const abi of interfaces) {
     try {
       const parsed = abi.parseError(data);
       if (parsed !== null) return parsed;

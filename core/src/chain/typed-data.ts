@@ -50,6 +50,16 @@ export interface UploadRequest {
   readonly expiry: number;
 }
 
+/** A slot's holder asks another provider to take it over; authorises uploading it. Signed by the holder's operator. */
+export interface HandOver {
+  readonly dealId: string;
+  readonly slotIndex: number;
+  readonly fromProviderId: number;
+  readonly toProviderId: number;
+  /** Unix seconds. */
+  readonly expiry: number;
+}
+
 /** Right to read cells of a deal; issued by the deal's owner. A zero audience is a bearer ticket. */
 export interface ReadTicket {
   readonly dealId: string;
@@ -93,6 +103,7 @@ export const UPLOAD_REQUEST_TYPES = struct(
   "UploadRequest",
   "uint32 providerId,address owner,address payer,bytes32 dealSalt,uint8 slotIndex,uint8 k,uint8 n,bytes32 headerHash,uint64 expiry",
 );
+export const HAND_OVER_TYPES = struct("HandOver", "bytes32 dealId,uint8 slotIndex,uint32 fromProviderId,uint32 toProviderId,uint64 expiry");
 export const READ_TICKET_TYPES = struct(
   "ReadTicket",
   "bytes32 dealId,uint64 firstCell,uint64 cellCount,address audience,uint64 expiry,bytes32 nonce",
@@ -121,6 +132,7 @@ function typedMessage<T extends object>(types: Types): TypedMessage<T, SigningDo
 
 export const offerMessage = typedMessage<Offer>(OFFER_TYPES);
 export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_TYPES);
+export const handOverMessage = typedMessage<HandOver>(HAND_OVER_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
 export const repairTicketMessage = typedMessage<RepairTicket>(REPAIR_TICKET_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);

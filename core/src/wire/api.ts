@@ -1,5 +1,5 @@
 /** JSON bodies of the provider's HTTP API (docs/protocol/http.md). Big integers travel as decimal strings. */
-import type { ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
+import type { HandOver, ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
 
 /** GET /v1/info */
 export interface ProviderInfo {
@@ -12,8 +12,25 @@ export interface ProviderInfo {
   readonly pricePerGibPeriodWei: string;
   /** Collateral asked per wei of pay per period: collateral = pay x this. */
   readonly collateralPeriods: number;
+  /** 0 while no slots are taken. */
   readonly freeBytes: number;
   readonly maxReadBytes: number;
+  /** What it takes; older providers do not say. */
+  readonly policy?: ProviderPolicy;
+}
+
+export interface ProviderPolicy {
+  readonly periodsMin: number;
+  readonly periodsMax: number;
+  /** Collateral of one slot, least and most; a most of 0 is no bound. */
+  readonly minCollateralWei: string;
+  readonly maxCollateralWei: string;
+  /** How much dearer a full disk is than an empty one, in percent. */
+  readonly priceRisePercent: number;
+  /** Whether it takes slots from everybody whom it does not refuse by name. */
+  readonly isOpenToAll: boolean;
+  /** Why it takes nothing at the moment; empty when it does. */
+  readonly hindrances: readonly string[];
 }
 
 /** POST /v1/uploads: opens or finds an upload. */
@@ -41,6 +58,20 @@ export interface FinishUploadBody {
   readonly payPerPeriodWei?: string;
   /** For a refill by a repairer: what the holder before had at risk. */
   readonly minCollateralWei?: string;
+}
+
+/** POST /v1/handovers: asks another provider to take a slot that the chain says is the sender's. */
+export interface HandOverBody {
+  readonly request: HandOver;
+  /** By the operator of `fromProviderId`. */
+  readonly signature: string;
+  /** The deal's salt, which its id is made of. */
+  readonly dealSalt: string;
+}
+
+/** POST /v1/handovers/:id/finish: asks for the offer that the chain takes; pay, root and end are the deal's. */
+export interface FinishHandOverBody extends HandOverBody {
+  readonly startBy: number;
 }
 
 export interface OfferBody {

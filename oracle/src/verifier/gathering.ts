@@ -4,13 +4,13 @@
  */
 import { isPpioError, measuredProviders } from "@ppio/core";
 import { withPending } from "../chain/pending.ts";
+import { readAll } from "../chain/read-all.ts";
 import type { VerifierContext } from "./context.ts";
 import { membershipOf, type TermView } from "./terms.ts";
 
 /** Terms behind the newest settled one that are looked at: what nobody settled while all were down. */
 const SETTLED_BACK_TERMS = 8;
 const SPREAD_MS_MAX = 60_000;
-const READS_AT_ONCE = 16;
 const PERIOD_SHARE = 0.3;
 
 /** What is known for good of terms whose reports are in. */
@@ -59,20 +59,13 @@ export async function finalise(context: VerifierContext, state: GatheringState, 
 /** Providers on which two thirds of the seats reported: no report comes in any more. */
 async function quorate({ chain, committee }: VerifierContext, { term, members, openPeriod }: TermView): Promise<number[]> {
   const measured = measuredProviders(await chain.proofs.seedOf(openPeriod - 1), Number(await chain.registry.providerCount()));
-  const counts = await mapAll(measured, async (id) => (await committee.revealedScores(term, id)).length);
+  const counts = await readAll(measured, async (id) => (await committee.revealedScores(term, id)).length);
   return measured.filter((_, at) => (counts[at] ?? 0) * 3 >= members.length * 2);
 }
 
 async function unscored({ committee }: VerifierContext, term: number, ids: readonly number[]): Promise<number[]> {
-  const terms = await mapAll(ids, async (id) => Number((await committee.scoreOf(id)).term));
+  const terms = await readAll(ids, async (id) => Number((await committee.scoreOf(id)).term));
   return ids.filter((_, at) => terms[at] !== term);
-}
-
-/** A few at a time: ethers sends what is asked at once in one request. */
-async function mapAll<T>(ids: readonly number[], read: (id: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = [];
-  for (let at = 0; at < ids.length; at += READS_AT_ONCE) results.push(...(await Promise.all(ids.slice(at, at + READS_AT_ONCE).map(read))));
-  return results;
 }
 
 /** Settles the oldest term that is due, and hands collected penalties to the repair fund. */

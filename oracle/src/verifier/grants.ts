@@ -115,8 +115,3 @@ function parseEnvelope(dealId: string, value: unknown): TicketEnvelope {
 export function isSigned(domain: SigningDomain, { owner }: CanaryGrant, { ticket, signature }: TicketEnvelope): boolean {
   return readTicketMessage.recover(domain, ticket, signature) === owner;
 }
-
-/** Value of the `authorization` header. */
-export function authorizationOf(envelope: TicketEnvelope): string {
-  return `PPIO-Ticket ${Buffer.from(JSON.stringify(envelope)).toString("base64url")}`;
-}

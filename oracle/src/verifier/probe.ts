@@ -12,10 +12,10 @@ import {
   readVerifiedRange,
   type SigningDomain,
   type Transport,
+  ticketAuthorization,
   toPpioError,
 } from "@ppio/core";
 import { hexlify } from "ethers";
-import { authorizationOf } from "./grants.ts";
 import type { Outcome } from "./score.ts";
 import type { DrawnRead } from "./targets.ts";
 
@@ -58,7 +58,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   let isHeard = false;
   try {
     const api = createProviderApi(endpoint, transport);
-    const answer = await api.readSlot({ dealId, slotIndex, offset, length, authorization: authorizationOf(read.ticket) }, deadline);
+    const answer = await api.readSlot({ dealId, slotIndex, offset, length, authorization: ticketAuthorization(read.ticket) }, deadline);
     isHeard = true;
     try {
       const { head } = await readVerifiedRange(

@@ -20,8 +20,7 @@ export async function report(context: VerifierContext, view: TermView, current: 
 
 async function commit({ chain, committee, sender, journal, address, metrics, log }: VerifierContext, term: number): Promise<boolean> {
   // Also an empty one: where nobody could measure, nobody is scored, and only silence costs.
-  const known = await journal.report(term);
-  const { salt, report: bytes } = known ?? (await journal.seal(term, entriesOf(await journal.measurements(term))));
+  const { salt, report: bytes } = await journal.seal(term, entriesOf(await journal.measurements(term)));
   const domain = { chainId: BigInt(chain.book.chainId), committee: chain.book.committee };
   const commitment = reportCommitment(domain, address, term, salt, bytes);
   const data = committee.interface.encodeFunctionData("commit", [term, commitment]);

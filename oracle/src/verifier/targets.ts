@@ -2,6 +2,7 @@
 import { type DealHeader, decodeDealHeader, PpioError, type SigningDomain } from "@ppio/core";
 import type { ChainConnection, Logger } from "@ppio/daemon";
 import { getBytes } from "ethers";
+import { readAll } from "../chain/read-all.ts";
 import { type CanaryGrant, isSigned } from "./grants.ts";
 import { fraction } from "./schedule.ts";
 
@@ -24,25 +25,27 @@ export interface Target {
 
 /** Slots that must be readable now, by provider. A deal that is over, or whose owner did not make the grant, gives none. */
 export async function findTargets(chain: ChainConnection, grants: readonly CanaryGrant[], log: Logger): Promise<Map<number, Target[]>> {
-  const targets = new Map<number, Target[]>();
   const current = await chain.proofs.currentPeriod();
-  for (const grant of grants) {
-    const { dealId } = grant;
-    const deal = await chain.market.deal(dealId);
-    if (deal.status !== ACTIVE || current >= deal.end) continue;
-    if (deal.owner !== grant.owner) {
-      log.warn("a canary grant is not the deal's owner's", { dealId, owner: deal.owner });
-      continue;
-    }
-    const header = decodeDealHeader(getBytes(deal.header));
-    for (const [slotIndex, slot] of (await chain.market.slots(dealId)).entries()) {
-      if (!HELD_STATUSES.includes(slot.status) || current >= slot.liveUntil) continue;
-      const providerId = Number(slot.providerId);
-      const target: Target = { grant, dealId, slotIndex, providerId, header, root: getBytes(slot.root) };
-      targets.set(providerId, [...(targets.get(providerId) ?? []), target]);
-    }
+  const targets = new Map<number, Target[]>();
+  for (const target of (await readAll(grants, (grant) => slotsOf(chain, grant, current, log))).flat()) {
+    targets.set(target.providerId, [...(targets.get(target.providerId) ?? []), target]);
   }
   return targets;
+}
+
+async function slotsOf({ market }: ChainConnection, grant: CanaryGrant, current: bigint, log: Logger): Promise<Target[]> {
+  const { dealId } = grant;
+  const deal = await market.deal(dealId);
+  if (deal.status !== ACTIVE || current >= deal.end) return [];
+  if (deal.owner !== grant.owner) {
+    log.warn("a canary grant is not the deal's owner's", { dealId, owner: deal.owner });
+    return [];
+  }
+  const header = decodeDealHeader(getBytes(deal.header));
+  return (await market.slots(dealId)).flatMap((slot, slotIndex) => {
+    if (!HELD_STATUSES.includes(slot.status) || current >= slot.liveUntil) return [];
+    return [{ grant, dealId, slotIndex, providerId: Number(slot.providerId), header, root: getBytes(slot.root) }];
+  });
 }
 
 export interface DrawnRead {

@@ -4,6 +4,8 @@ import { createHttpApp } from "@ppio/daemon";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
 import { withBulkRoutes } from "./bulk.ts";
+import { Gate } from "./gate.ts";
+import { addHandOverRoutes } from "./handovers.ts";
 import { PROVIDER_LIMITS, type ProviderLimits } from "./limits.ts";
 import { OfferDesk } from "./offers.ts";
 import { readRoute } from "./reads.ts";
@@ -16,9 +18,12 @@ export function createProviderApp(
   limits: ProviderLimits = PROVIDER_LIMITS,
   offers: OfferDesk = new OfferDesk(context),
 ): RequestListener {
+  // Whoever brings a slot, hashing has one queue.
+  const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   const addRoutes = (app: Express): void => {
     addStatusRoutes(app, context);
-    addUploadRoutes(app, context, limits, offers);
+    addUploadRoutes(app, context, offers, finishes);
+    addHandOverRoutes(app, context, offers, finishes);
   };
   const control = createHttpApp(context.log, addRoutes, limits);
   return withBulkRoutes([appendRoute(context, limits), readRoute(context, limits)], control, context.log);

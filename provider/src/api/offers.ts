@@ -44,12 +44,14 @@ export class OfferDesk {
     const context = this.#context;
     const { config } = context;
     const header = headerOf(meta);
-    const ownPay = payForSlot(config.pricePerGibPeriodWei, slotBytes(header));
+    const ownPay = payForSlot(context.pricing.askedWei, slotBytes(header));
     const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
     if (payPerPeriodWei < ownPay)
       throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
     if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
     const collateralWei = this.#collateralFor(payPerPeriodWei, BigInt(body.minCollateralWei ?? 0));
+    context.pricing.checkCollateral(collateralWei);
+    context.admission.check();
     await this.#reserve(meta.uploadId, collateralWei);
 
     const offer: Offer = {

@@ -1,7 +1,9 @@
 /** Strict reading of what strangers send. */
 
 import {
+  type FinishHandOverBody,
   type FinishUploadBody,
+  type HandOverBody,
   type OpenUploadBody,
   PpioError,
   REPAIR_SCHEME,
@@ -81,6 +83,26 @@ export function parseFinishUpload(body: unknown): FinishUploadBody {
     ...(pay === undefined ? {} : { payPerPeriodWei: pay }),
     ...(collateral === undefined ? {} : { minCollateralWei: collateral }),
   };
+}
+
+export function parseHandOver(body: unknown): HandOverBody {
+  const fields = object(body, "body");
+  const request = object(fields["request"], "request");
+  return {
+    request: {
+      dealId: hex(request, "dealId", 32).toLowerCase(),
+      slotIndex: integer(request, "slotIndex", 255),
+      fromProviderId: integer(request, "fromProviderId", U32),
+      toProviderId: integer(request, "toProviderId", U32),
+      expiry: integer(request, "expiry", Number.MAX_SAFE_INTEGER),
+    },
+    signature: hex(fields, "signature"),
+    dealSalt: hex(fields, "dealSalt", 32),
+  };
+}
+
+export function parseFinishHandOver(body: unknown): FinishHandOverBody {
+  return { ...parseHandOver(body), startBy: integer(object(body, "body"), "startBy", U32) };
 }
 
 const TICKET_CHARS_MAX = 4096;

@@ -1,4 +1,5 @@
 /** The memory that answers to reads are sent through: within a budget, a large window each while there is room, a small one in a crowd. */
+import { NODE_BYTES } from "@ppio/core";
 import { BufferPool } from "../store/buffer-pool.ts";
 import { Gate } from "./gate.ts";
 import { type ProviderLimits, READ_WINDOW_BYTES, READ_WINDOW_BYTES_MAX } from "./limits.ts";
@@ -26,6 +27,7 @@ export class ReadBuffers {
     const windowBytes = this.#gate.freeShare > ROOMY_SHARE ? READ_WINDOW_BYTES_MAX : Math.max(READ_WINDOW_BYTES, cellBytes);
     const bytes = Math.min(windowBytes, cellCount * cellBytes);
     const pool = bytes > READ_WINDOW_BYTES ? this.#large : this.#small;
-    return this.#gate.run(bytes, () => pool.lend((buffer) => work(buffer, Math.floor(bytes / cellBytes))));
+    // The head with a root per cell lies beside the window.
+    return this.#gate.run(bytes + NODE_BYTES * cellCount, () => pool.lend((buffer) => work(buffer, Math.floor(bytes / cellBytes))));
   }
 }

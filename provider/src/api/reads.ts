@@ -51,6 +51,7 @@ export function readRoute(context: ProviderContext, limits: ProviderLimits): Bul
       },
       range,
     );
+    await context.bandwidth.upload.take(range.length);
     await buffers.lend(header.cellBytes, cellCount, (buffer, cellsMax) =>
       answer(context, response, range, { window: new ReadWindow(buffer, range), cellsMax, stallMs, sign }),
     );

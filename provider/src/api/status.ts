@@ -18,14 +18,29 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
       operatorEpoch: context.operatorEpoch,
       chainId: chain.book.chainId,
       market: chain.book.market,
-      pricePerGibPeriodWei: String(config.pricePerGibPeriodWei),
+      pricePerGibPeriodWei: String(context.pricing.quote()),
       collateralPeriods: config.collateralPeriods,
-      freeBytes: await store.availableBytes(),
+      freeBytes: context.admission.hindrances.length === 0 ? await store.availableBytes() : 0,
       maxReadBytes: READ_BYTES_MAX,
+      policy: {
+        periodsMin: config.periodsMin,
+        periodsMax: config.periodsMax,
+        minCollateralWei: String(config.minCollateralWei),
+        maxCollateralWei: String(config.maxCollateralWei),
+        priceRisePercent: config.priceRisePercent,
+        isOpenToAll: context.pricing.isOpenToAll,
+        hindrances: context.admission.hindrances,
+      },
     } satisfies ProviderInfo);
   });
   const checkDisk = keepFor(HEALTH_KEPT_MS, context.now, () => diskState(context));
   const checkChain = keepFor(HEALTH_KEPT_MS, context.now, () => passes(() => chain.rpc.getBlockNumber()));
+  app.get("/v1/ready", async (_request, response) => {
+    const [disk, chainIsThere] = await Promise.all([checkDisk(), checkChain()]);
+    const { hindrances } = context.admission;
+    const isReady = disk === "ok" && chainIsThere && hindrances.length === 0;
+    response.status(isReady ? 200 : 503).json({ status: isReady ? "ready" : "not ready", disk, chain: chainIsThere, hindrances });
+  });
   app.get("/v1/health", async (_request, response) => {
     const [disk, isChainThere] = await Promise.all([checkDisk(), checkChain()]);
     const status = disk === "ok" && isChainThere ? "ok" : "failing";
@@ -43,8 +58,11 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
     metrics.set("ppio_slots_set_aside", store.slotsSetAside);
     metrics.set("ppio_used_bytes", store.usedBytes);
     metrics.set("ppio_free_bytes", store.freeBytes);
-    metrics.set("ppio_slots", store.list().length);
+    metrics.set("ppio_slots", store.count);
     metrics.set("ppio_damaged_slots", store.damagedSlots);
+    metrics.set("ppio_open_alerts", context.alerts.open().length);
+    metrics.set("ppio_accepting", context.admission.hindrances.length === 0 ? 1 : 0);
+    metrics.set("ppio_price_wei", Number(context.pricing.presentWei));
     response.type("text/plain; version=0.0.4").send(metrics.render());
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes longer
- * than to read and hash a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
+ * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes as long
+ * as to read a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
  */
 import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, type TicketEnvelope } from "@ppio/core";
 import { getBytes, hashMessage, ZeroAddress } from "ethers";

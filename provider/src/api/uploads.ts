@@ -17,6 +17,7 @@ import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
+import { DEAL_ACTIVE } from "../slot-status.ts";
 import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { BATCHES_HELD, WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
@@ -26,14 +27,11 @@ import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
 import { checkUploadRequest } from "./upload-authority.ts";
 
-/** Deal status of IStorageMarket. */
-const ACTIVE = 1n;
-/** What one body that comes in holds in memory. */
-const UPLOAD_BYTES = BATCHES_HELD * WRITE_BATCH_BYTES + STREAM_WAITING_BYTES_MAX;
+/** What one body that comes in holds in memory at most, however long it is. */
+const BODY_BYTES_MAX = BATCHES_HELD * WRITE_BATCH_BYTES;
 
-export function addUploadRoutes(app: Express, context: ProviderContext, limits: ProviderLimits, offers: OfferDesk): void {
+export function addUploadRoutes(app: Express, context: ProviderContext, offers: OfferDesk, finishes: Gate): void {
   const reservations = new ReservationBook(context);
-  const finishes = new Gate(limits.finishesAtOnce, limits.waitingMax);
   app.post("/v1/uploads", async (request, response) => {
     response.json(await openUpload(context, reservations, parseOpenUpload(request.body)));
   });
@@ -42,6 +40,7 @@ export function addUploadRoutes(app: Express, context: ProviderContext, limits: 
   });
   app.post("/v1/uploads/:id/finish", async (request, response) => {
     const body = parseFinishUpload(request.body);
+    context.pricing.checkPeriods(body.periods);
     checkTerms(context, body);
     stateOf(context, request.params.id);
     const meta = await finishes.run(1, () => context.store.check(request.params.id, body.root));
@@ -60,17 +59,24 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     const offset = parseNumber(query("offset"), "offset");
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
+    const told = request.headers["content-length"];
+    const announced = Number(told ?? 0);
+    const heldBytes = Math.min(Number(told ?? BODY_BYTES_MAX), BODY_BYTES_MAX) + STREAM_WAITING_BYTES_MAX;
+    await context.bandwidth.download.take(announced);
     try {
-      await uploads.run(UPLOAD_BYTES, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(heldBytes, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
     } finally {
-      context.metrics.add("ppio_uploaded_bytes_total", Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before));
+      const taken = Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before);
+      context.metrics.add("ppio_uploaded_bytes_total", taken);
+      // A body that did not tell its length is paid for by those after it.
+      context.bandwidth.download.owe(Math.max(0, taken - announced));
     }
     answerJson(response, stateOf(context, id));
   };
   return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
 }
 
-function stateOf(context: ProviderContext, uploadId: string): UploadState {
+export function stateOf(context: ProviderContext, uploadId: string): UploadState {
   const found = context.store.find(uploadId);
   if (found === undefined) throw new PpioError("NOT_FOUND", "There is no such upload here; open it first.");
   return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header) };
@@ -90,10 +96,12 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
     if (dealHeaderHash(known.header) === request.headerHash) return stateOf(context, uploadId);
     throw new PpioError("CONFLICT", "This slot was begun with another deal header; use a new deal salt.", { retry: "never" });
   }
+  context.admission.check();
+  context.pricing.checkPayer(request.payer);
   checkQuota(context, request.payer, slotBytes(header));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
   const { status } = await askChain(() => context.chain.market.deal(dealId));
-  if (status !== ACTIVE) await checkBalance(context, request.payer, payForSlot(context.config.pricePerGibPeriodWei, slotBytes(header)));
+  if (status !== DEAL_ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
     uploadId,
@@ -114,7 +122,7 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
 }
 
 /** Bytes without a deal are bounded per payer, finished ones included. */
-function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
+export function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
   const undealt = context.store.list().filter((meta) => meta.payer === payer && !context.dealt.has(meta.uploadId));
   const total = undealt.reduce((sum, meta) => sum + slotBytes(headerOf(meta)), bytes);
   if (total > context.config.undealtBytesPerPayer) {
@@ -123,9 +131,6 @@ function checkQuota(context: ProviderContext, payer: string, bytes: number): voi
 }
 
 function checkTerms({ config }: ProviderContext, body: FinishUploadBody): void {
-  if (body.periods === 0 || body.periods > config.periodsMax) {
-    throw new PpioError("REFUSED", `This provider takes deals of 1 to ${config.periodsMax} periods.`);
-  }
   if (body.renewUntil > body.startBy + config.periodsMax) {
     throw new PpioError("REFUSED", `This provider holds its price for at most ${config.periodsMax} periods.`);
   }

@@ -14,10 +14,11 @@ const SLOTS_PER_CALL = 64;
 export async function compactLine(context: ProviderContext, inventory: Inventory, period: number, isForced: boolean): Promise<boolean> {
   const { chain, providerId, sender, log } = context;
   const { gapEndGwei } = await chain.proofs.compactionOf(providerId);
-  const rest = inventory.all().filter(({ startGwei }) => startGwei >= gapEndGwei);
   const isUnderWay = gapEndGwei > 0n;
+  if (!(isUnderWay || isForced || (await isSparse(context)))) return false;
+  const rest = [...inventory.all()].filter(({ startGwei }) => startGwei >= gapEndGwei);
   const start = isUnderWay ? 0 : await firstHole(inventory, rest, period);
-  if (start < 0 || !(isUnderWay || isForced || (await isSparse(inventory, period)))) return false;
+  if (start < 0) return false;
   const slots = rest.slice(start, start + SLOTS_PER_CALL).map(({ dealId, slotIndex }) => ({ dealId, slotIndex }));
   const data = chain.proofs.interface.encodeFunctionData("compact", [providerId, period, slots]);
   await sender.send(`compact/${period}/${gapEndGwei}`, { to: chain.book.proofs, data });
@@ -31,13 +32,8 @@ async function firstHole(inventory: Inventory, intervals: readonly Interval[], p
   return -1;
 }
 
-async function isSparse(inventory: Inventory, period: number): Promise<boolean> {
-  let total = 0n;
-  let live = 0n;
-  for (const interval of inventory.all()) {
-    const length = interval.endGwei - interval.startGwei;
-    total += length;
-    if ((await inventory.liveUntil(interval)) > period) live += length;
-  }
-  return live * 100n < total * LIVE_SHARE_MIN_PERCENT;
+/** By the chain's own count, in which a slot is live until it is settled. */
+async function isSparse({ chain, providerId }: ProviderContext): Promise<boolean> {
+  const { lengthGwei, liveGwei } = await chain.proofs.inventory(providerId);
+  return liveGwei * 100n < lengthGwei * LIVE_SHARE_MIN_PERCENT;
 }

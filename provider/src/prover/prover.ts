@@ -1,65 +1,95 @@
 /**
- * Proves every period by itself: as soon as the seed is out, draws the points, reads the leaves, sends one transaction. A slot whose bytes
- * are damaged cannot be answered for; that period is then lost and said so.
+ * Proves every period by itself: as soon as the seed is out, draws the points, reads the leaves, sends one transaction. A drawn slot whose
+ * bytes are damaged is named lost in it, so that the other slots' pay is not. Nothing is proven, and nothing named, on a disk that fails
+ * or is not there.
  */
 
-import { buildLeafProof, challengeLeaf, challengePoint, LEAF_BYTES, PpioError } from "@ppio/core";
-import { concat } from "ethers";
+import { isPpioError } from "@ppio/core";
 import type { ProviderContext } from "../context.ts";
-import { uploadIdOf } from "../store/slot-record.ts";
 import { compactLine } from "./compaction.ts";
-import type { Interval, Inventory } from "./inventory.ts";
+import type { Inventory } from "./inventory.ts";
+import { answerSamples } from "./samples.ts";
 import { findSeed } from "./seed.ts";
 
-/** The contract's own bound on points, holes included. */
-const DRAWS_MAX = 256;
 /** How long into the window a seed is left to the oracle before it is fetched and carried. */
 const CARRY_AFTER_SHARE = 0.4;
 
-interface Sample {
-  readonly dealId: string;
-  readonly slotIndex: number;
-  readonly proof: string;
-}
-
 /** What the prover remembers between two looks. */
 export interface ProverState {
-  /** Period after which the line was last looked at for holes. */
+  /** Period after which the line was last looked at for holes: it is proven, or owes no proof. */
   keptAfter: number;
+  /** The newest period that was looked at, and whether a proof of it was owed, and seen on the chain. */
+  watched?: { readonly period: number; readonly isOwed: boolean; readonly isProven: boolean };
+  /** Block of the last look that came to its end. */
+  seenBlock?: string;
 }
 
 /** Proves the period that has just closed, if it is owed and possible now; then closes holes of the line. */
 export async function proveDuePeriod(context: ProviderContext, inventory: Inventory, state: ProverState): Promise<void> {
-  const { chain, providerId } = context;
-  const block = await chain.rpc.getBlock("latest");
-  if (block === null) return;
-  const current = Number(await chain.proofs.periodOf(block.timestamp));
+  const block = await context.chain.rpc.getBlock("latest");
+  if (block === null || (typeof block.hash === "string" && block.hash === state.seenBlock)) return;
+  await lookAt(context, inventory, state, block.timestamp);
+  if (typeof block.hash === "string") state.seenBlock = block.hash;
+}
+
+async function lookAt(context: ProviderContext, inventory: Inventory, state: ProverState, timestamp: number): Promise<void> {
+  const { chain, providerId, alerts, log } = context;
+  const current = Number(await chain.proofs.periodOf(timestamp));
   const period = current - 1;
-  if (period < 1 || (await chain.registry.evictedAtPeriod(providerId)) !== 0n) return;
-  if (state.keptAfter === period) return;
-  await inventory.refresh();
+  if (period < 1) return;
+  if (state.watched !== undefined && state.watched.period < period) await tellMiss(context, state.watched);
+  const isKnown = state.watched?.period === period;
+  // What is proven may be taken back by a reorg until the window closes: asked again with every block.
+  if (state.keptAfter === period && !(isKnown && state.watched?.isProven)) return;
+  if ((await chain.registry.evictedAtPeriod(providerId)) !== 0n) {
+    alerts.raise({ kind: "evicted", message: "This provider was evicted: it earns nothing any more; stop it." });
+    return;
+  }
   const isProven = await chain.proofs.isProven(providerId, period);
   if (isProven) context.metrics.set("ppio_last_proven_period", period);
-  const isSettled = isProven || !(await isOwed(context, inventory, period));
-  const outcome = isSettled ? "proven" : await prove(context, inventory, period, block.timestamp);
+  if (state.keptAfter === period) {
+    if (isProven) return;
+    log.warn("the chain took a proof back; it is sent again", { period });
+  }
+  await inventory.refresh();
+  const isOwed = !isProven && (await owesProof(context, inventory, period));
+  state.watched = { period, isOwed, isProven };
+  const outcome = isOwed ? await prove(context, inventory, period, timestamp) : "proven";
   if (outcome === "waiting") return;
+  if (isOwed && outcome === "proven") state.watched = { period, isOwed, isProven: true };
   // Each call moves the gap on; the next look goes on where this one stopped.
-  const hasCompacted = await compactLine(context, inventory, current, outcome === "hopeless");
+  const hasCompacted = outcome !== "lost" && (await compactLine(context, inventory, current, outcome === "hopeless"));
   if (!hasCompacted) state.keptAfter = period;
 }
 
+/** The window of a period has closed. */
+async function tellMiss(
+  { chain, providerId, alerts, metrics }: ProviderContext,
+  watched: NonNullable<ProverState["watched"]>,
+): Promise<void> {
+  const { period, isOwed, isProven } = watched;
+  if (!isOwed || isProven) return;
+  if ((await chain.proofs.isProven(providerId, period)) || (await chain.proofs.isVoid(period))) return;
+  metrics.add("ppio_missed_periods_total", 1);
+  const message = `Period ${period} was not proven: it is not paid, and several in a row cost collateral; the log says why.`;
+  alerts.tellOnce({ kind: "period-missed", subject: String(period), message, details: { period } });
+}
+
 /** Nothing live at the close of a period: nothing is owed. */
-async function isOwed({ chain, providerId }: ProviderContext, inventory: Inventory, period: number): Promise<boolean> {
+async function owesProof({ chain, providerId }: ProviderContext, inventory: Inventory, period: number): Promise<boolean> {
   if ((await chain.proofs.lengthAt(providerId, period)) === 0n) return false;
-  for (const interval of inventory.all().toReversed()) if (await inventory.isLive(interval, period)) return true;
+  for (const interval of inventory.latest()) if (await inventory.isLive(interval, period)) return true;
   return false;
 }
 
-/** `hopeless`: the line has too many holes for any proof, so the period is given up to close them. */
-type Outcome = "proven" | "waiting" | "hopeless";
+/**
+ * `hopeless`: the line has too many holes for any proof, so the period is given up to close them; `lost`: nothing but damaged slots was
+ * drawn, so there is no proof to be had.
+ */
+type Outcome = "proven" | "waiting" | "hopeless" | "lost";
 
 async function prove(context: ProviderContext, inventory: Inventory, period: number, timestamp: number): Promise<Outcome> {
-  const { chain, providerId, sender, metrics, log } = context;
+  const { chain, providerId, sender, metrics, log, alerts } = context;
   const { proofs } = chain;
   const [open, close] = await proofs.periodBounds(period);
   const mayCarry = timestamp - Number(close) >= CARRY_AFTER_SHARE * Number(close - open);
@@ -68,66 +98,38 @@ async function prove(context: ProviderContext, inventory: Inventory, period: num
   // Too late to be carried: nobody owes a proof of a void period.
   if (seed.carry !== undefined && (await proofs.isVoid(period))) return "proven";
   try {
-    const samples = await answerSamples(context, inventory, { seed: seed.seed, providerId, period });
-    if (samples === undefined) {
-      log.error("the line has too many holes to be proven; they are closed at the price of this period", { period });
-      return "hopeless";
-    }
+    // Without the disk of the start there is nothing to be said about any slot.
+    await context.store.checkDisk();
+    const answer = await answerSamples(context, inventory, { seed: seed.seed, providerId, period });
+    alerts.clear("disk-failing", "prove");
+    if (answer.isIncomplete) return tellIncomplete(context, period, answer.lost.length);
+    const samples = [...answer.samples];
     const data =
       seed.carry === undefined
         ? proofs.interface.encodeFunctionData("prove", [providerId, period, samples])
         : proofs.interface.encodeFunctionData("proveWithBeacon", [providerId, period, samples, seed.carry.round, seed.carry.signature]);
-    const receipt = await sender.send(`prove/${period}`, { to: chain.book.proofs, data });
+    const receipt = await sender.send(`prove/${period}`, { to: chain.book.proofs, data }, "urgent");
     metrics.add("ppio_proofs_total", 1);
+    metrics.add("ppio_named_lost_total", answer.lost.length);
     metrics.set("ppio_last_proven_period", period);
     log.info("period proven", { period, samples: samples.length, gas: receipt.gasUsed, hash: receipt.hash });
+    for (const { dealId, slotIndex } of answer.lost) {
+      const message = `Slot ${slotIndex} of deal ${dealId} was damaged on this disk when it was drawn, and is given up at half of its collateral.`;
+      alerts.tellOnce({ kind: "damage-declared", subject: `${dealId}/${slotIndex}`, message, details: { dealId, slotIndex, period } });
+    }
     return "proven";
   } catch (error) {
     metrics.add("ppio_proof_failures_total", 1);
+    if (isPpioError(error, "IO")) alerts.raise({ kind: "disk-failing", subject: "prove", message: error.message });
     throw error;
   }
 }
 
-/** An answer per point that was drawn, holes included; nothing when the contract's bound on draws does not suffice. */
-async function answerSamples(
-  context: ProviderContext,
-  inventory: Inventory,
-  challenge: { readonly seed: string; readonly providerId: number; readonly period: number },
-): Promise<Sample[] | undefined> {
-  const { proofs } = context.chain;
-  const wanted = Number(await proofs.samplesPerProof());
-  const lengthGwei = await proofs.lengthAt(challenge.providerId, challenge.period);
-  const { gapStartGwei, gapEndGwei } = await proofs.compactionOf(challenge.providerId);
-  const samples: Sample[] = [];
-  let answered = 0;
-  for (let draw = 0; answered < wanted; draw += 1) {
-    if (draw === DRAWS_MAX) return undefined;
-    const point = challengePoint(challenge, draw, lengthGwei);
-    if (gapStartGwei <= point && point < gapEndGwei) continue;
-    const interval = inventory.at(point);
-    if (interval === undefined)
-      throw new PpioError("INTERNAL", "A challenged point belongs to no known slot; the chain is read again.", { retry: "now" });
-    const place = { dealId: interval.dealId, slotIndex: interval.slotIndex };
-    if (await inventory.isLive(interval, challenge.period)) {
-      samples.push({
-        ...place,
-        proof: await proofOf(context, interval, challengeLeaf(challenge, draw, await inventory.leafCount(interval))),
-      });
-      answered += 1;
-    } else {
-      samples.push({ ...place, proof: "0x" });
-    }
+function tellIncomplete({ log }: ProviderContext, period: number, lost: number): Outcome {
+  if (lost === 0) {
+    log.error("the line has too many holes to be proven; they are closed at the price of this period", { period });
+    return "hopeless";
   }
-  return samples;
-}
-
-async function proofOf(context: ProviderContext, interval: Interval, leafIndex: number): Promise<string> {
-  const { store } = context;
-  const uploadId = uploadIdOf(interval.dealId, interval.slotIndex);
-  const found = store.find(uploadId);
-  if (found === undefined) throw new PpioError("CORRUPT", "A challenged slot is not on this disk.", { details: { ...interval } });
-  const row = Math.floor((leafIndex * LEAF_BYTES) / found.header.cellBytes);
-  const cell = await store.readCell(uploadId, row);
-  const { leaf, siblings } = buildLeafProof(found.header, await store.cellRoots(uploadId), cell, leafIndex);
-  return concat([leaf, ...siblings]);
+  log.error("nothing but damaged slots was drawn; the period cannot be proven, and the slots are given up", { period, lost });
+  return "lost";
 }

@@ -7,14 +7,19 @@ import { hexlify } from "ethers";
 const FETCH_TIMEOUT_MS = 3_000;
 
 export interface Seed {
+  /** The round's randomness, 0x hex. */
   readonly seed: string;
   /** To be carried by the proof, when the chain does not have the round yet. */
   readonly carry: { readonly round: bigint; readonly signature: string } | undefined;
 }
 
-/** Undefined while the round is not on the chain, and not out when it `mayCarry` it there. The contract verifies what is carried, so a lying beacon costs a reverted estimate only. */
+/** Undefined while the period's round is not on the chain, and not out when it `mayCarry` it there. */
 export async function findSeed(chain: ChainConnection, period: number, mayCarry: boolean): Promise<Seed | undefined> {
-  const round = await chain.proofs.seedRound(period);
+  return findRound(chain, await chain.proofs.seedRound(period), mayCarry);
+}
+
+/** The same for any round. The contract verifies what is carried, so a lying beacon costs a reverted estimate only. */
+export async function findRound(chain: ChainConnection, round: bigint, mayCarry: boolean): Promise<Seed | undefined> {
   if (await chain.beacon.isOnTime(round)) return { seed: await chain.beacon.randomness(round), carry: undefined };
   if (!mayCarry) return undefined;
   const signature = await fetchSignature(chain.book.beaconUrl, round);

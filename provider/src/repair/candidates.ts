@@ -34,8 +34,9 @@ export function needsOf(header: DealHeader, slots: readonly DealSlot[]): SlotNee
 }
 
 /** Whether this provider itself may keep one of the slots. @throws CHAIN_UNREACHABLE, IO */
-export async function canKeepOne(context: RepairContext, deal: RepairableDeal, slot: DealSlot): Promise<boolean> {
+export async function canKeepOne(context: RepairContext, deal: RepairableDeal, slot: DealSlot, period: number): Promise<boolean> {
   const { chain, store, config, providerId } = context;
+  if (deal.end - period > config.periodsMax || deal.renewUntil - period > config.periodsMax) return false;
   if (deal.slots.some((other) => other.state === "held" && other.providerId === providerId)) return false;
   const { bytes, payPerPeriodWei, collateralWei } = needsOf(deal.header, [slot]);
   if (payPerPeriodWei < payForSlot(config.pricePerGibPeriodWei, bytes)) return false;

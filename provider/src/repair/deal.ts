@@ -1,11 +1,12 @@
 /** A deal as a repairer sees it: what its slots must hash to, who holds them, and which nobody holds. */
-import { type DealHeader, dealIdOf, decodeDealHeader, PpioError, type SigningDomain } from "@ppio/core";
+import { type DealHeader, dealIdOf, decodeDealHeader, leafCountOf, PpioError, type SigningDomain } from "@ppio/core";
 import type { ChainConnection } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import { askChain } from "../ask-chain.ts";
 
 const GWEI = 1_000_000_000n;
 /** Deal and slot states of IStorageMarket. */
+const NONE = 0n;
 const ACTIVE = 1n;
 const HELD: ReadonlySet<bigint> = new Set([1n, 4n]);
 const VACANT = 2n;
@@ -31,16 +32,22 @@ export interface RepairableDeal {
   readonly end: number;
   readonly renewUntil: number;
   readonly isActive: boolean;
+  /** What the chain counts of the deal and its slots is what its header says: others cannot be rebuilt. */
+  readonly isSound: boolean;
   readonly header: DealHeader;
   readonly slots: readonly DealSlot[];
 }
 
-/** @throws CHAIN_UNREACHABLE */
+/** @throws CHAIN_UNREACHABLE, NOT_FOUND, BAD_FORMAT when the deal's header is none: anybody may open such a deal */
 export async function loadRepairable({ market }: ChainConnection, dealId: string): Promise<RepairableDeal> {
   const deal = await askChain(() => market.deal(dealId));
+  // A reorganisation took it back; it may come again.
+  if (deal.status === NONE) throw new PpioError("NOT_FOUND", `The chain does not know deal ${dealId} now.`, { retry: "later" });
   const slots = await askChain(() => market.slots(dealId));
   const stateOf = (status: bigint): DealSlot["state"] =>
     HELD.has(status) ? "held" : status === VACANT ? "vacant" : status === RESERVED ? "reserved" : "closed";
+  const header = decodeDealHeader(getBytes(deal.header));
+  const { k, n } = header;
   return {
     dealId,
     owner: deal.owner,
@@ -49,7 +56,8 @@ export async function loadRepairable({ market }: ChainConnection, dealId: string
     end: Number(deal.end),
     renewUntil: Number(deal.renewUntil),
     isActive: deal.status === ACTIVE,
-    header: decodeDealHeader(getBytes(deal.header)),
+    isSound: Number(deal.k) === k && slots.length === n && slots.every((slot) => Number(slot.leafCount) === leafCountOf(header)),
+    header,
     slots: slots.map((slot, slotIndex) => ({
       slotIndex,
       root: getBytes(slot.root),

@@ -34,7 +34,7 @@ export async function planRepair(
 ): Promise<RepairPlan | undefined> {
   const [first] = vacant;
   if (first === undefined) return undefined;
-  const keeps = (await canKeepOne(context, deal, first)) ? [first] : [];
+  const keeps = (await canKeepOne(context, deal, first, period)) ? [first] : [];
   const others = vacant.slice(keeps.length);
   const takers = await findTakers(context, deal, others, period, signal);
   const slots: PlannedSlot[] = [
@@ -110,6 +110,7 @@ async function fillAll(
   const done = await rebuild({ header: deal.header, sources, targets, pace, log, now, deadlineMs }, inTime);
   const dates = await refillDates(context, deal);
   let filled = 0;
+  let wrongBytes: PpioError | undefined;
   for (const target of done) {
     const reservation = reservations.find(({ slotIndex }) => slotIndex === target.slot.slotIndex);
     if (reservation === undefined) continue;
@@ -120,9 +121,12 @@ async function fillAll(
     } catch (error) {
       // One that does not keep its word, or a chain that refuses it, is no reason to give the others up.
       if (signal.aborted || isPpioError(error, "CHAIN_UNREACHABLE")) throw error;
+      if (isPpioError(error, "CORRUPT")) wrongBytes = error;
       log.warn("a rebuilt slot could not be filled", { dealId: deal.dealId, slotIndex: target.slot.slotIndex, error });
     }
   }
+  // What was read held against the chain: the slots are no code of each other.
+  if (filled === 0 && wrongBytes !== undefined) throw wrongBytes;
   if (filled > 0) await collectPremium(context, deal.dealId);
   return filled;
 }

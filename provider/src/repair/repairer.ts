@@ -3,7 +3,7 @@
  * waits for its turn, and nothing is begun that does not pay. Repairs run beside each other, each deal with a wait of its own after a
  * failure, so that one that cannot be repaired keeps no other waiting.
  */
-import { isPpioError } from "@ppio/core";
+import { isPpioError, PpioError } from "@ppio/core";
 import { askChain } from "../ask-chain.ts";
 import type { RepairContext } from "./context.ts";
 import { type DealSlot, loadRepairable, type RepairableDeal } from "./deal.ts";
@@ -50,20 +50,28 @@ export class Repairer {
 
   /** Looks at what is due, and begins what may begin; repairs go on beside it. @throws CHAIN_UNREACHABLE */
   async round(signal: AbortSignal): Promise<void> {
-    const { chain, metrics, now, providerId } = this.#context;
-    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+    const { chain, metrics, providerId } = this.#context;
     for (const plan of this.#unfinished.values()) {
-      if (this.#isFree(plan.dealId)) this.#start(plan.dealId, () => this.#finish(plan, signal));
+      if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#resume(plan, signal));
     }
+    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
     await this.#vacancies.refresh();
     const deals = this.#vacancies.deals();
     metrics.set("ppio_vacant_deals", deals.length);
     const open = new Set(deals);
-    for (const dealId of this.#watched.keys()) if (!open.has(dealId) && !this.#running.has(dealId)) this.#watched.delete(dealId);
-    const due = deals.filter((dealId) => this.#isFree(dealId) && (this.#watched.get(dealId)?.nextAt ?? 0) <= now());
+    const isKnown = (dealId: string): boolean => open.has(dealId) || this.#running.has(dealId) || this.#unfinished.has(dealId);
+    for (const dealId of this.#watched.keys()) if (!isKnown(dealId)) this.#watched.delete(dealId);
+    const due = deals.filter((dealId) => this.#isFree(dealId) && this.#isDue(dealId));
     // After a great loss, each provider begins at another place.
     const first = due.length === 0 ? 0 : (providerId * PLACE_STEP) % due.length;
-    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) await this.#look(dealId, signal);
+    for (const dealId of [...due.slice(first), ...due.slice(0, first)].slice(0, LOOKS_PER_ROUND)) {
+      try {
+        await this.#look(dealId, signal);
+      } catch (error) {
+        if (isPpioError(error, "CHAIN_UNREACHABLE")) throw error;
+        this.#backOff(dealId, error);
+      }
+    }
   }
 
   /** Resolves when nothing runs any more; for after the signal. */
@@ -73,6 +81,10 @@ export class Repairer {
 
   #isFree(dealId: string): boolean {
     return this.#running.size < REPAIRS_AT_ONCE && !this.#running.has(dealId);
+  }
+
+  #isDue(dealId: string): boolean {
+    return (this.#watched.get(dealId)?.nextAt ?? 0) <= this.#context.now();
   }
 
   #watch(dealId: string): Watch {
@@ -90,7 +102,7 @@ export class Repairer {
     const current = Number(await askChain(() => chain.proofs.currentPeriod()));
     const periodSeconds = Number(await askChain(() => chain.proofs.periodSeconds()));
     const again = now() + periodSeconds * 1000 * LOOK_AGAIN_SHARE;
-    const isOver = !deal.isActive || current + 1 >= deal.end;
+    const isOver = !deal.isActive || !deal.isSound || current + 1 >= deal.end;
     const unheld = deal.slots.filter(({ state }) => state === "vacant" || state === "reserved");
     if (isOver || unheld.length === 0) {
       this.#vacancies.forget(dealId);
@@ -138,28 +150,55 @@ export class Repairer {
   }
 
   async #guarded(dealId: string, work: () => Promise<void>): Promise<void> {
-    const { log, now } = this.#context;
     const watch = this.#watch(dealId);
     try {
       await work();
       watch.failures = 0;
     } catch (error) {
-      const pauseMs = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
-      watch.failures += 1;
-      watch.nextAt = now() + pauseMs;
-      // That another one was first is how turns are decided.
-      if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
-      else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
+      this.#backOff(dealId, error);
     }
     watch.turnTaken = false;
+  }
+
+  /** This deal waits, longer each time, and no other. */
+  #backOff(dealId: string, error: unknown): void {
+    const { log, now } = this.#context;
+    const watch = this.#watch(dealId);
+    // Slots that are no code of each other never will be.
+    const isHopeless = isPpioError(error, "CORRUPT") || isPpioError(error, "BAD_FORMAT");
+    const pauseMs = isHopeless ? BACKOFF_MS_MAX : Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
+    watch.failures += 1;
+    watch.nextAt = now() + pauseMs;
+    // That another one was first is how turns are decided.
+    if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
+    else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
   }
 
   async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<void> {
     const plan = await planRepair(this.#context, deal, vacant, period, signal);
     if (plan === undefined || !(await this.#pays(deal, plan, period))) return;
-    await reservePlanned(this.#context, this.#plans, plan, deal);
-    this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId: deal.dealId, slots: plan.slots });
+    await this.#reserve(plan, deal);
     await this.#finish(plan, signal);
+  }
+
+  /** What is not known to be reserved is sent again under the same name: it may have been under way when the process before ended. */
+  async #resume(plan: RepairPlan, signal: AbortSignal): Promise<void> {
+    const deal = await loadRepairable(this.#context.chain, plan.dealId);
+    const isVacant = plan.slots.every(({ slotIndex }) => deal.slots[slotIndex]?.state === "vacant");
+    if (deal.isActive && isVacant) await this.#reserve(plan, deal);
+    await this.#finish(plan, signal);
+  }
+
+  async #reserve(plan: RepairPlan, deal: RepairableDeal): Promise<void> {
+    const { dealId, slots } = plan;
+    try {
+      await reservePlanned(this.#context, this.#plans, plan, deal);
+    } catch (error) {
+      if (await this.#plans.has(dealId)) this.#unfinished.set(dealId, plan);
+      else this.#unfinished.delete(dealId);
+      throw error;
+    }
+    this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId, slots });
   }
 
   /** Sees a reserved plan through. */
@@ -173,6 +212,7 @@ export class Repairer {
       this.#unfinished.delete(dealId);
       isWhole = filled === reserved;
       log.info("a repair has ended", { dealId, filled, reserved });
+      if (!isWhole) throw new PpioError("REFUSED", `${reserved - filled} of ${reserved} slots of the deal could not be filled.`);
     } catch (error) {
       // Still on the disk when it could not be given back: then it is gone on with.
       if (!(await this.#plans.has(dealId))) this.#unfinished.delete(dealId);

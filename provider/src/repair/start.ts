@@ -25,7 +25,8 @@ export async function runRepairs(context: ProviderContext, offers: OfferDesk, si
   let intervalMs = INTERVAL_MS_MIN;
   let lookedAt = 0;
   const work = async (): Promise<void> => {
-    if (now() - lookedAt < intervalMs) return;
+    // What it would refuse of others it does not take for itself.
+    if (now() - lookedAt < intervalMs || context.admission.hindrances.length > 0) return;
     lookedAt = now();
     const periodSeconds = Number(await askChain(() => chain.proofs.periodSeconds()));
     intervalMs = Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, (periodSeconds * 1000) / LOOKS_PER_PERIOD));

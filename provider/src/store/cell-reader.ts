@@ -60,7 +60,7 @@ export class CellReader {
       const complete = cells.slice(0, cellsIn(cells, bytesRead));
       if (complete.length === 0) throw new PpioError("CORRUPT", "The slot's data is cut short on disk.");
       const whole = check === "thorough" ? tree.countWhole(firstRow, complete) : tree.countWholeFast(firstRow, complete);
-      if (whole === 0) throw new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`);
+      if (whole === 0) throw new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`, { details: { row: firstRow } });
       return whole;
     } catch (error) {
       throw explain(error);

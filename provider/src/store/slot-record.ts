@@ -32,8 +32,26 @@ export function uploadIdOf(dealId: string, slotIndex: number): string {
   return keccak256(concat([dealId, Uint8Array.of(slotIndex)])).slice(2);
 }
 
+/** Slots share owners, payers and layouts: kept once, since a provider may hold a hundred thousand records. */
+const SHARED_MAX = 4_096;
+const shared = new Map<string, string>();
+const headers = new Map<string, DealHeader>();
+
+function share(text: string): string {
+  const known = shared.get(text);
+  if (known !== undefined) return known;
+  if (shared.size >= SHARED_MAX) shared.clear();
+  shared.set(text, text);
+  return text;
+}
+
 export function headerOf(meta: SlotMeta): DealHeader {
-  return decodeDealHeader(getBytes(meta.header));
+  const known = headers.get(meta.header);
+  if (known !== undefined) return known;
+  const header = Object.freeze(decodeDealHeader(getBytes(meta.header)));
+  if (headers.size >= SHARED_MAX) headers.clear();
+  headers.set(meta.header, header);
+  return header;
 }
 
 /** The file's text: the record and a checksum, since a flipped bit in an owner or a header is as bad as one in the data. */
@@ -46,7 +64,8 @@ export function parseMeta(value: unknown): SlotMeta {
   const { check, ...meta } = (typeof value === "object" && value !== null ? value : {}) as Partial<SlotMeta> & { check?: unknown };
   const isWhole = meta.version === 1 && check === checksum(meta) && (meta.state === "receiving" || typeof meta.root === "string");
   if (!isWhole) throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
-  return meta as SlotMeta;
+  const { owner, payer, header } = meta as SlotMeta;
+  return { ...(meta as SlotMeta), owner: share(owner), payer: share(payer), header: share(header) };
 }
 
 function checksum(meta: Partial<SlotMeta>): string {

@@ -36,7 +36,7 @@ export interface SlotStoreOptions {
   readonly diskFreeBytes?: () => Promise<number>;
   readonly now?: () => number;
   /** Told once per slot and start, when a byte is found that does not match the root. */
-  readonly onDamage?: (meta: SlotMeta) => void;
+  readonly onDamage?: (meta: SlotMeta, error: PpioError) => void;
   /** While an upload comes in; 8 MiB unless given. */
   readonly flushEveryBytes?: number;
   /** What is written at a time, a multiple of the cells' size; 1 MiB unless given. */
@@ -122,6 +122,11 @@ export class SlotStore {
     return [...this.#entries.values()].filter((entry) => entry.isDamaged).length;
   }
 
+  /** Slots held, and on their way in. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
   /** Slots that were moved away because their records could not be read; they stay on the disk. */
   get slotsSetAside(): number {
     return this.#files.setAsideCount;
@@ -155,6 +160,17 @@ export class SlotStore {
   /** Neither tree nor data give the root: no cell of the slot can be served. */
   areRootsLost(uploadId: string): boolean {
     return this.#entries.get(uploadId)?.areRootsLost ?? false;
+  }
+
+  /** Read again, and every byte matched: what was met before was a fault of the reading. */
+  markWhole(uploadId: string): void {
+    const entry = this.#entries.get(uploadId);
+    if (entry !== undefined) entry.isDamaged = false;
+  }
+
+  /** Whether the folder is the one of the start. @throws IO */
+  checkDisk(): Promise<void> {
+    return this.#files.checkDisk();
   }
 
   /** Reserves space for a slot. @throws NO_SPACE, ALREADY_EXISTS, IO */

@@ -18,7 +18,7 @@ const TREES_BYTES_MAX = 16 << 20;
 export interface SlotTreesOptions {
   readonly log: Logger;
   /** Told once per slot and start, when a byte is found that does not match the root. */
-  readonly onDamage?: (meta: SlotMeta) => void;
+  readonly onDamage?: (meta: SlotMeta, error: PpioError) => void;
 }
 
 export class SlotTrees {
@@ -103,7 +103,7 @@ export class SlotTrees {
       entry.isDamaged = true;
       const { uploadId, dealId, slotIndex } = entry.meta;
       this.#options.log.error("a slot is damaged on disk", { uploadId, dealId, slotIndex, error });
-      this.#options.onDamage?.(entry.meta);
+      this.#options.onDamage?.(entry.meta, error);
     }
     return error;
   }

@@ -8,6 +8,7 @@ import { BOOK, PROVIDER_ID } from "./world.ts";
 
 const PERIOD_SECONDS = 100;
 const SAMPLES = 5;
+const VACANT = 2n;
 const OFF_LINE_GWEI = (1n << 52n) - 1n;
 export const PROOFS_ABI = PossessionProofs__factory.createInterface();
 export const MARKET_ABI = StorageMarket__factory.createInterface();
@@ -31,6 +32,8 @@ export interface LineSlot {
 export class FakeLine {
   readonly slots = new Map<string, LineSlot>();
   readonly proven = new Set<number>();
+  /** Slots that were given up, in order. */
+  readonly lost: string[] = [];
   logs: Log[] = [];
   block = 0;
   timestamp = 0;
@@ -76,6 +79,13 @@ export class FakeLine {
     this.#log("deals", { dealId: slot.meta.dealId });
   }
 
+  /** As of `period` nobody holds the slot any more. */
+  lose(dealId: string, slotIndex: bigint | number, period: number): void {
+    Object.assign(this.slot(dealId, slotIndex), { status: VACANT, liveUntil: period });
+    this.lost.push(`${dealId}/${slotIndex}`);
+    this.#log("deals", { dealId });
+  }
+
   /** Takes the newest `blocks` back. */
   reorg(blocks: number): void {
     this.block -= blocks;
@@ -118,7 +128,10 @@ export class FakeLine {
         queryFilter: query,
         slotForProof,
         slot,
-        pastTenure: async () => ({ payGwei: 0n }),
+        pastTenure: async (dealId: string, slotIndex: number) => {
+          const { status, liveUntil } = this.slot(dealId, slotIndex);
+          return status === VACANT ? { payGwei: 1n, untilPeriod: BigInt(liveUntil), isSettled: true } : { payGwei: 0n };
+        },
       },
       proofs: {
         filters: { IntervalMoved: () => "moved" },
@@ -133,6 +146,7 @@ export class FakeLine {
         isProven: async (_providerId: number, period: number) => this.proven.has(period),
         isVoid: async () => this.isVoid,
         lengthAt: async () => this.lengthGwei,
+        inventory: async () => ({ lengthGwei: this.lengthGwei, liveGwei: this.lengthGwei }),
         seedRound: async (period: number) => BigInt(period),
         samplesPerProof: async () => BigInt(SAMPLES),
         compactionOf: async () => ({ gapStartGwei: 0n, gapEndGwei: 0n, period: 0n }),
@@ -157,6 +171,10 @@ export class FakeLine {
       if (point < start || point >= start + (filled.args["payGwei"] as bigint)) throw new Error("the point lies elsewhere");
       const { fromPeriod, liveUntil } = this.slot(dealId, slotIndex);
       const isLive = fromPeriod <= period && period < liveUntil;
+      if (isLive && proof === "0x") {
+        this.lose(dealId, slotIndex, period);
+        continue;
+      }
       if (isLive !== (proof !== "0x")) throw new Error("a hole and a live slot were mixed up");
       if (!isLive) continue;
       answered += 1;

@@ -14,6 +14,8 @@ import {
 } from "@ppio/core";
 import { type ChainConnection, createLogger, type Listener, listen } from "@ppio/daemon";
 import {
+  Admission,
+  createBandwidth,
   createProviderApp,
   createProviderMetrics,
   PROVIDER_LIMITS,
@@ -26,6 +28,7 @@ import {
 } from "@ppio/provider";
 import { getBytes, type HDNodeWallet, hexlify, Wallet, ZeroAddress } from "ethers";
 import { temporaryFolder } from "../temporary.ts";
+import { damageDesk, pricing, quietAlerts } from "./desks.ts";
 import { HEADER, makeSlot } from "./slot.ts";
 
 export const PROVIDER_ID = 7;
@@ -59,15 +62,26 @@ export const CONFIG: ProviderConfig = {
   privateKey: "",
   host: "127.0.0.1",
   port: 0,
+  controlPort: 0,
   capacityBytes: 1 << 20,
   pricePerGibPeriodWei: 1n << 60n,
+  priceRisePercent: 0,
   collateralPeriods: 200,
   minCollateralWei: 0n,
+  maxCollateralWei: 0n,
   undealtBytesPerPayer: 1 << 19,
   undealtSeconds: 3_600,
   offerSeconds: 600,
+  periodsMin: 1,
   periodsMax: 1_000,
+  slotsMax: 1_000,
+  payersAllowed: "",
+  payersDenied: "",
+  uploadBytesPerSecond: 0,
+  downloadBytesPerSecond: 0,
+  hours: "",
   scrubBytesPerSecond: 0,
+  alertUrl: "",
   repair: false,
   repairBelow: 100,
   repairBytesPerSecond: 1 << 30,
@@ -138,6 +152,8 @@ export async function startWorld(
       },
     },
   } as unknown as ChainConnection;
+  const store = await SlotStore.open({ dir: join(dir, "slots"), capacityBytes: config.capacityBytes, log, now: () => clock.nowMs });
+  const damage = await damageDesk(store, () => clock.nowMs);
   const context: ProviderContext = {
     config,
     chain: connection,
@@ -145,9 +161,14 @@ export async function startWorld(
     operator: new Wallet(operator.privateKey),
     providerId: PROVIDER_ID,
     operatorEpoch: 3,
-    store: await SlotStore.open({ dir: join(dir, "slots"), capacityBytes: config.capacityBytes, log, now: () => clock.nowMs }),
+    store,
     sender: { send: () => Promise.reject(new Error("nothing is sent here")) },
     dealt: new Set(),
+    damage,
+    alerts: quietAlerts(),
+    admission: new Admission(),
+    bandwidth: createBandwidth({ config: config, now: () => clock.nowMs }),
+    pricing: pricing(config, store, () => clock.nowMs),
     metrics: createProviderMetrics(),
     log,
     now: () => clock.nowMs,

@@ -1,0 +1,65 @@
+/**
+ * Leaving with the owner's wallet, once nothing is held any more: asks the collateral back, waits until it may go, takes it and the pay. Every
+ * step is found again on the chain, so that a command that was interrupted goes on where it stopped.
+ */
+import type { ChainContracts } from "@ppio/daemon";
+import { pause } from "@ppio/daemon";
+import type { JsonRpcProvider } from "ethers";
+
+const POLL_MS = 1_000;
+
+export interface LeaveOptions {
+  /** Connected to the owner. */
+  readonly contracts: ChainContracts;
+  readonly rpc: JsonRpcProvider;
+  readonly providerId: number;
+  readonly signal: AbortSignal;
+  readonly note: (line: string) => void;
+}
+
+export interface Claimed {
+  /** Pay and refunds out of the market, in wei. */
+  readonly payWei: bigint;
+  /** Bonds of challenges that were answered. */
+  readonly bondsWei: bigint;
+}
+
+/** Pays out what the market and the challenges owe to `owner`. */
+export async function claimPay({ market, challenges }: ChainContracts, owner: string): Promise<Claimed> {
+  const [payWei, bondsWei] = await Promise.all([market.creditOf(owner), challenges.creditOf(owner)]);
+  if (payWei > 0n) await (await market.withdraw(owner)).wait();
+  if (bondsWei > 0n) await (await challenges.withdraw(owner)).wait();
+  return { payWei, bondsWei };
+}
+
+/** Unix seconds from which the collateral may be taken; undefined when none is left. */
+export async function askCollateralBack({ contracts, rpc, providerId }: LeaveOptions): Promise<number | undefined> {
+  const { registry } = contracts;
+  const [record, delaySeconds, block] = await Promise.all([
+    registry.getProvider(providerId),
+    registry.unbondingSeconds(),
+    rpc.getBlock("latest"),
+  ]);
+  if (record.collateralWei === 0n) return undefined;
+  const hasLapsed = BigInt(block?.timestamp ?? 0) > record.unbondingUntil + delaySeconds;
+  const isAsked = record.unbondingWei >= record.collateralWei && !hasLapsed;
+  if (isAsked) return Number(record.unbondingUntil);
+  await (await registry.startUnbonding(providerId, await registry.freeCollateral(providerId))).wait();
+  return Number((await registry.getProvider(providerId)).unbondingUntil);
+}
+
+/** Waits for the chain's clock, then takes the collateral; undefined when the signal came first. */
+export async function takeCollateral(options: LeaveOptions, from: number): Promise<bigint | undefined> {
+  const { contracts, rpc, providerId, signal, note } = options;
+  note(`the collateral may be taken from ${new Date(from * 1000).toISOString()} on; waiting (Ctrl-C is safe: run the command again later)`);
+  while (!signal.aborted) {
+    const block = await rpc.getBlock("latest");
+    if (block !== null && block.timestamp >= from) {
+      const before = (await contracts.registry.getProvider(providerId)).collateralWei;
+      await (await contracts.registry.withdrawCollateral(providerId)).wait();
+      return before - (await contracts.registry.getProvider(providerId)).collateralWei;
+    }
+    await pause(POLL_MS, signal);
+  }
+  return undefined;
+}

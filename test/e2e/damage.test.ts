@@ -1,0 +1,133 @@
+/**
+ * Single slots on real processes: challenged ones are answered for; those that rot on a provider's disk are given up by itself, at a tenth, and
+ * named when they are drawn, at half.
+ */
+import { randomBytes } from "node:crypto";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connectContracts } from "@ppio/daemon";
+import { expect } from "chai";
+import { NonceManager, Wallet } from "ethers";
+import { readBooks } from "../support/e2e/books.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
+
+const GWEI = 1_000_000_000n;
+const BPS = 10_000n;
+const CELL_BYTES = 65_536;
+const FILLED = 1n;
+const VACANT = 2n;
+
+describe("Challenged and damaged slots on a devnet", function () {
+  this.timeout(180_000);
+  let devnet: Devnet;
+  const bytes = randomBytes(8_000_000);
+
+  before(async () => {
+    // As many providers as slots: each holds one of every deal, and has more than the damaged one to prove.
+    devnet = await Devnet.start(4, { PPIO_SCRUB_BYTES_PER_SECOND: "0", PPIO_REPAIR: "false" });
+    await writeFile(devnet.path("in"), bytes);
+    await put("ballast");
+  });
+  after(() => devnet.stop());
+
+  const put = async (name: string): Promise<string> =>
+    (await devnet.ok<{ dealId: string }>("put", devnet.path("in"), `ppio://rot/${name}`, "--code", "2/4", "--periods", "300")).dealId;
+
+  const isMissed = async (providerId: number): Promise<boolean> => {
+    const { proofs } = devnet.contracts;
+    return (await proofs.queryFilter(proofs.filters.PeriodMissed(providerId), devnet.book.fromBlock)).length > 0;
+  };
+
+  async function flip(dealId: string, slotIndex: number, rows: readonly number[]): Promise<void> {
+    const file = await open(join((await devnet.slotFolders(dealId)).get(slotIndex) ?? "", "data"), "r+");
+    for (const row of rows) {
+      const byte = new Uint8Array(1);
+      await file.read(byte, 0, 1, row * CELL_BYTES + 5);
+      await file.write(Uint8Array.of((byte[0] ?? 0) ^ 0x10), 0, 1, row * CELL_BYTES + 5);
+    }
+    await file.close();
+  }
+
+  /** The slot's forfeit, with what the provider and the chain's books say of it. */
+  async function forfeitOf(dealId: string, slotIndex: number) {
+    const { market, registry } = devnet.contracts;
+    const before = await market.slot(dealId, slotIndex);
+    const collateralBefore = (await registry.getProvider(before.providerId)).collateralWei;
+    return async () => {
+      const [event] = await devnet.until(async () => {
+        const found = await market.queryFilter(market.filters.SlotForfeited(dealId, slotIndex), devnet.book.fromBlock);
+        return found.length > 0 && found;
+      });
+      const { bps, slashedWei, fundWei, finderWei, ownerWei } = event?.args ?? {};
+      expect((await market.slot(dealId, slotIndex)).status).to.equal(VACANT);
+      expect(slashedWei).to.equal((before.collateralGwei * GWEI * (bps ?? 0n)) / BPS);
+      expect(slashedWei).to.equal((fundWei ?? 0n) + (finderWei ?? 0n) + (ownerWei ?? 0n));
+      expect(collateralBefore - (await registry.getProvider(before.providerId)).collateralWei).to.equal(slashedWei);
+      return { bps, slashedWei: slashedWei ?? 0n, providerId: Number(before.providerId), collateralGwei: before.collateralGwei };
+    };
+  }
+
+  async function expectSoundBooks(): Promise<void> {
+    const books = await readBooks(devnet);
+    expect(books.marketHolds).to.equal(books.marketOwes);
+    expect(books.registryHolds).to.equal(books.registryOwes);
+  }
+
+  it("are answered for in time, and the challenger's bond goes to the provider's owner", async () => {
+    const dealId = await put("asked");
+    const { registry, market } = devnet.contracts;
+    const { faucetKey } = JSON.parse(await readFile(devnet.path("devnet", "devnet.json"), "utf8")) as { faucetKey: string };
+    const challenger = new NonceManager(new Wallet(faucetKey, devnet.rpc));
+    const { token, challenges } = connectContracts(devnet.book, challenger);
+    const bondWei = await challenges.bondWei();
+    await (await token.faucet(challenger)).wait();
+    await (await token.approve(devnet.book.challenges, bondWei)).wait();
+    await (await challenges.open(dealId, 2)).wait();
+    await devnet.until(async () => (await challenges.queryFilter(challenges.filters.ChallengeAnswered(dealId, 2))).length > 0);
+    const { status, providerId } = await market.slot(dealId, 2);
+    expect(status).to.equal(FILLED);
+    expect(await challenges.creditOf(await registry.ownerOf(providerId))).to.equal(bondWei);
+  });
+
+  it("are given up by their provider for a tenth of their collateral, half being the price of waiting, and are vacant", async () => {
+    const dealId = await put("declared");
+    const { market, proofs } = devnet.contracts;
+    const holder = Number((await market.slot(dealId, 0)).providerId);
+    // In a running period whose proof of the one before is through: nothing is drawn before the period's end.
+    const period = await devnet.until(async () => {
+      const current = await devnet.period();
+      return (await proofs.isProven(holder, current - 1)) && current;
+    });
+    const forfeit = await forfeitOf(dealId, 0);
+    await flip(dealId, 0, [0]);
+    await devnet.ok("get", "ppio://rot/declared", devnet.path("part"), "--range", "0:1000", "--force");
+    expect((await readFile(devnet.path("part"))).equals(bytes.subarray(0, 1000)), "readable all along").to.equal(true);
+    const { bps, slashedWei, providerId, collateralGwei } = await forfeit();
+    expect([bps, providerId]).to.deep.equal([1_000n, holder]);
+    expect(slashedWei * 5n).to.equal((collateralGwei * GWEI) / 2n);
+    const { fromPeriod } = await market.slot(dealId, 0);
+    expect(Number(fromPeriod)).to.be.at.least(period);
+    await devnet.until(() => proofs.isProven(holder, Number(fromPeriod)));
+    expect(await isMissed(holder)).to.equal(false);
+    await expectSoundBooks();
+  });
+
+  it("are named when they are drawn first, for half, and the period is proven all the same", async () => {
+    const dealId = await put("caught");
+    const { market, proofs } = devnet.contracts;
+    const forfeit = await forfeitOf(dealId, 3);
+    await flip(
+      dealId,
+      3,
+      Array.from({ length: 60 }, (_, row) => row),
+    );
+    const { bps, providerId } = await forfeit();
+    expect(bps).to.equal(5_000n);
+    const lostIn = Number((await market.slot(dealId, 3)).fromPeriod);
+    expect(await proofs.isProven(providerId, lostIn)).to.equal(true);
+    expect(await isMissed(providerId)).to.equal(false);
+    await devnet.ok("get", "ppio://rot/caught", devnet.path("out"), "--force");
+    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
+    await expectSoundBooks();
+  });
+});

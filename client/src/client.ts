@@ -96,7 +96,7 @@ export interface Client {
   convict(lie: Lie, signal?: AbortSignal): Promise<Conviction>;
   /** All that is known of one provider since it registered. Reads the chain's events, so it takes its time. */
   providerStanding(providerId: number, signal?: AbortSignal): Promise<ProviderStanding>;
-  /** Ends its threads, and lets go of the chain connection that the client made itself. */
+  /** Ends its threads, keeps what it has seen of providers, and lets go of the chain connection that the client made itself. */
   close(): void;
 }
 
@@ -151,6 +151,7 @@ export function createClient(options: ClientOptions): Client {
     providerStanding: (providerId, signal) => providerStanding(context, providerId, signal),
     close: () => {
       context.workers.close();
+      void context.service.flush();
       ownProvider?.destroy();
     },
   };

@@ -174,7 +174,7 @@ describe("what is noted of providers", () => {
     expect(service.recordOf(1)).to.equal(undefined);
   });
 
-  it("writes a failure at once and measurements now and then", async () => {
+  it("writes a failure at once, measurements now and then, and the rest at the end", async () => {
     const { clock, store, service } = logWith();
     let writes = 0;
     const counted: typeof store = {
@@ -191,9 +191,13 @@ describe("what is noted of providers", () => {
       await log.settle();
     }
     expect(writes).to.equal(1);
+    await log.flush();
+    await log.flush();
+    expect(writes).to.equal(2);
+    expect(decodeRecords((await store.load()) ?? new Uint8Array(), clock.now)?.get(1)?.seenAtMs).to.equal(clock.now);
     log.failed(2, lie);
     await log.settle();
-    expect(writes).to.equal(2);
+    expect(writes).to.equal(3);
     expect(service.recordOf(1)).to.equal(undefined);
   });
 

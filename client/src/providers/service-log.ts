@@ -20,6 +20,8 @@ export interface ServiceLog {
   late(providerId: number): void;
   /** An operation is over. Never rejects. */
   settle(): Promise<void>;
+  /** Writes what is left. Never rejects. */
+  flush(): Promise<void>;
 }
 
 /** Measurements alone are written so often at most; failures at once. */
@@ -113,6 +115,10 @@ export function createServiceLog(options: { readonly store: ServiceStore; readon
       for (const [providerId, note] of news) unwritten.set(providerId, together(unwritten.get(providerId), note));
       const isUrgent = news.some(([, { failure }]) => failure !== undefined);
       if (isUrgent || clock.nowMs() - writtenAtMs >= WRITE_EVERY_MS) writing = writing.then(write);
+      return writing;
+    },
+    flush() {
+      writing = writing.then(write);
       return writing;
     },
   };

@@ -129,9 +129,9 @@ describe("Proofs, misses and repair on a devnet", function () {
     expect(before).to.be.greaterThan(0n);
     const its = (await devnet.json()).providers.find((provider) => provider.providerId === providerId);
     process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
-    const header = decodeDealHeader(getBytes((await market.deal(dealId)).header));
+    const headerOf = async (id: string) => decodeDealHeader(getBytes((await market.deal(id)).header));
     const domain = { chainId: BigInt(devnet.book.chainId), market: devnet.book.market };
-    const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, header });
+    const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, headerOf });
     try {
       await readBack();
     } finally {

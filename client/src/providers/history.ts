@@ -62,10 +62,10 @@ export async function providerStanding(context: Context, providerId: number, sig
     ...["PeriodMissed", "MaliceProven", "ServiceSlashed"].map((name) => topicOf(proofs, name)),
     topicOf(committee, "ProviderScored"),
   );
-  const address = await Promise.all([registry, proofs, committee].map((contract) => contract.getAddress()));
+  const address = await Promise.all([registry, proofs, committee].map(async (contract) => (await contract.getAddress()).toLowerCase()));
   const logs = await scanLogs(chain, { address, topics: [topics, topicOfId(providerId)] }, signal);
   const events = logs.flatMap((log) => {
-    const contract = [registry, proofs, committee][address.indexOf(log.address)];
+    const contract = [registry, proofs, committee][address.indexOf(log.address.toLowerCase())];
     const event = contract?.interface.parseLog(log);
     return event === null || event === undefined ? [] : [{ event, blockNumber: log.blockNumber }];
   });

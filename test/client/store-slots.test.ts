@@ -199,7 +199,12 @@ describe("the long tail of a put", function () {
         if (stalls-- > 0) await standStill(signal);
       }),
     };
-    const refuse: Illness = { onFinish: () => Promise.reject(new PpioError("REFUSED", "no collateral is free")) };
+    const refuse: Illness = {
+      onFinish: async () => {
+        while (providers[1]?.drops === 0) await pause(1);
+        throw new PpioError("REFUSED", "no collateral is free");
+      },
+    };
     const providers = providersWith(N + 1, { 2: late, 3: refuse });
     const stored = await store(providers);
     expectStored(stored, providers);

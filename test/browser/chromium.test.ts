@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
+import { createInlinePool } from "../../client/dist/workers/pool.js";
 import { findChromium, NO_CHROMIUM, startChromium, type TestBrowser, type TestPage } from "../support/browser/chromium.ts";
+import { sealedSlots } from "../support/client/sealed-slots.ts";
 import { vectors } from "../support/vectors.ts";
 
 /** Nothing but the page's own script: WebAssembly is refused too. */
@@ -61,4 +63,26 @@ describe("in Chromium", function () {
       });
     });
   }
+
+  describe("with Web Workers", () => {
+    for (const { name, options, isShared, isAnswered } of [
+      { name: "an isolated page seals on them", options: { workers: "served", isIsolated: true }, isShared: true, isAnswered: true },
+      {
+        name: "an isolated page whose bundle left them out seals on its own thread",
+        options: { workers: "missing", isIsolated: true },
+        isShared: true,
+        isAnswered: false,
+      },
+      { name: "a page that is not isolated seals on its own thread", options: { workers: "served" }, isShared: false, isAnswered: false },
+    ] as const) {
+      it(`${name}, to the slots and roots that Node makes`, async () => {
+        if (browser === undefined) throw new Error("There is no browser.");
+        const page = await browser.open(options);
+        expect(await page.evaluate("[ppio.isIsolated(), ppio.canShare()]")).to.deep.equal([isShared, isShared]);
+        const { answered, ...made } = (await page.evaluate("ppio.sealed()")) as { answered: number };
+        expect(answered > 0).to.equal(isAnswered);
+        expect(made).to.deep.equal(await sealedSlots(createInlinePool()));
+      });
+    }
+  });
 });

@@ -8,8 +8,8 @@ import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
 import { type ExtraProcess, spendingOf, startBeside } from "../support/e2e/oracles.ts";
 
-/** Of all gas; one oracle alone wastes none. */
-const WASTE_PERCENT_MAX = 20n;
+/** Of all gas. One oracle alone wastes none, three that waste 2 % on a quiet machine; more when a machine is so busy that turns collide. */
+const WASTE_PERCENT_MAX = 33n;
 
 describe("Three oracles on a devnet", function () {
   this.timeout(240_000);

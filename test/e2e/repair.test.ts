@@ -127,6 +127,7 @@ describe("Repair by the network itself", function () {
         await devnet.until(() => proofs.isProven(providerId, fromPeriod));
         const [proven] = await proofs.queryFilter(proofs.filters.PeriodProven(providerId, fromPeriod), devnet.book.fromBlock);
         const inPeriod = Number(await proofs.periodOf((await proven?.getBlock())?.timestamp ?? 0));
+        console.log(`        evicted in period ${evictedIn}, proven by provider ${providerId} in period ${inPeriod}`);
         expect(inPeriod, "proven elsewhere").to.be.at.most(evictedIn + PERIODS_TO_HEAL);
       }
     }

@@ -13,6 +13,7 @@ interface UpFlags {
   readonly providers: number;
   readonly capacityBytes: number;
   readonly verifiers: number;
+  readonly periodSeconds: number;
 }
 
 export function addDevnetCommands(program: Command): void {
@@ -23,6 +24,7 @@ export function addDevnetCommands(program: Command): void {
     .option("--providers <count>", "how many", parseWhole("--providers", 2, PROVIDERS_MAX), 10)
     .option("--capacity-bytes <bytes>", "space of each", parseWhole("--capacity-bytes", 1), 107_374_182_400)
     .option("--verifiers <count>", "how many, with canary objects; 0, or 4 and more", parseWhole("--verifiers", 0, VERIFIERS_MAX), 0)
+    .option("--period-seconds <seconds>", "length of a period of a new devnet", parseWhole("--period-seconds", 10, 3_600), 10)
     .action((flags: UpFlags, command: Command) => runCommand(command, (runtime) => up(runtime, flags), { endsItself: true }));
   devnet
     .command("status")

@@ -5,7 +5,6 @@ import { VerifierCommittee__factory } from "@ppio/core/contracts";
 import { type ConfigOf, connectChain, connectContracts, defineOptions, readAddressBookFile, resolveConfig } from "@ppio/daemon";
 import { startVerifier, VERIFIER_OPTIONS } from "@ppio/oracle";
 import type { Command } from "commander";
-import { makeCanaries, writeGrants } from "../canary/make.ts";
 import { formatTokens, table } from "../output.ts";
 import { readCommittee } from "../providers/committee.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
@@ -62,6 +61,8 @@ export function addVerifierCommands(program: Command): void {
 
 function canary(command: Command, flags: CanaryFlags): Promise<void> {
   return runWithClient(command, async ({ output, signal }, opened) => {
+    // Only here: a verifier that runs needs nothing of it.
+    const { makeCanaries, writeGrants } = await import("../canary/make.ts");
     const { proofs } = connectContracts(opened.book, opened.rpc);
     const periods = Math.ceil((flags.hours * HOUR_SECONDS) / Number(await proofs.periodSeconds()));
     const { dealIds, covered, uncovered } = await makeCanaries({ opened, periods, note: output.note, signal });

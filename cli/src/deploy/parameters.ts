@@ -111,6 +111,20 @@ export const DEVNET_PARAMETERS: DeployParameters = {
   },
 };
 
+/** A devnet's, with periods of another length: what lasts a number of periods keeps that number. */
+export function devnetParameters(periodSeconds: number): DeployParameters {
+  const scaled = (seconds: number): number => Math.round((seconds * periodSeconds) / DEVNET_PARAMETERS.periodSeconds);
+  const { unbondingSeconds, challenges, repair, escrow } = DEVNET_PARAMETERS;
+  return {
+    ...DEVNET_PARAMETERS,
+    periodSeconds,
+    unbondingSeconds: scaled(unbondingSeconds),
+    challenges: { ...challenges, answerSeconds: scaled(challenges.answerSeconds) },
+    repair: { ...repair, reservationSeconds: scaled(repair.reservationSeconds) },
+    escrow: { ...escrow, delaySeconds: scaled(escrow.delaySeconds) },
+  };
+}
+
 /** A public L2 with blocks every 2 s: periods of an hour. */
 export const L2_PARAMETERS: DeployParameters = {
   periodSeconds: HOUR,

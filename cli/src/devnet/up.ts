@@ -5,7 +5,7 @@ import { atomicWriteFile, connectContracts, createRpc, readAddressBookFile } fro
 import { loadOrCreateBeaconKey } from "@ppio/oracle";
 import { hexlify, type JsonRpcProvider, parseEther, Wallet } from "ethers";
 import { deployContracts } from "../deploy/deploy.ts";
-import { DEVNET_PARAMETERS } from "../deploy/parameters.ts";
+import { DEVNET_PARAMETERS, type DeployParameters, devnetParameters } from "../deploy/parameters.ts";
 import { walletProvider } from "../deploy/signer.ts";
 import { registerProvider } from "../providers/register.ts";
 import { DEVNET_CHAIN_ID, freePorts, giveCoin, startChain } from "./chain.ts";
@@ -20,6 +20,8 @@ export interface UpOptions {
   readonly capacityBytes: number;
   /** 0, or enough for a committee. */
   readonly verifiers?: number;
+  /** Of a devnet that is made anew; 10 without it. */
+  readonly periodSeconds?: number;
   readonly note: (line: string) => void;
   /** Looked at between the steps; what was started is ended again. */
   readonly signal: AbortSignal;
@@ -78,7 +80,8 @@ async function bringUp(options: UpOptions, run: Run, rpc: JsonRpcProvider, rpcUr
   if (isNew) {
     note("deploying the contracts");
     await fund(rpc, run.state);
-    const book = await deploy(paths, run, rpc, rpcUrl);
+    const { periodSeconds = DEVNET_PARAMETERS.periodSeconds } = options;
+    const book = await deploy(paths, run, rpc, rpcUrl, devnetParameters(periodSeconds));
     await atomicWriteFile(paths.addressBook, `${JSON.stringify(book, null, 2)}\n`);
   }
   const book = await readAddressBookFile(paths.addressBook);
@@ -159,7 +162,13 @@ async function fund(rpc: JsonRpcProvider, state: DevnetState): Promise<void> {
   await Promise.all(keys.map((key) => giveCoin(rpc, new Wallet(key).address, COIN_WEI)));
 }
 
-async function deploy(paths: DevnetPaths, run: Run, rpc: JsonRpcProvider, rpcUrl: string): Promise<AddressBook> {
+async function deploy(
+  paths: DevnetPaths,
+  run: Run,
+  rpc: JsonRpcProvider,
+  rpcUrl: string,
+  parameters: DeployParameters,
+): Promise<AddressBook> {
   const beaconKey = await loadOrCreateBeaconKey(paths.beaconKey);
   const block = await rpc.getBlock("latest");
   const genesisTime = block?.timestamp ?? Math.floor(Date.now() / 1000);
@@ -170,7 +179,7 @@ async function deploy(paths: DevnetPaths, run: Run, rpc: JsonRpcProvider, rpcUrl
     rpcUrl,
     beaconUrl: `http://127.0.0.1:${run.state.beaconPort}`,
     deployment: {
-      parameters: DEVNET_PARAMETERS,
+      parameters,
       beacon: { publicKey: hexlify(beaconKey.publicKey), genesisTime },
       genesisTime,
       administrators: [],

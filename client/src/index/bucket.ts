@@ -91,6 +91,7 @@ export async function storeIndex(
     readonly loaded: LoadedBucket;
     readonly providers: readonly ProviderView[];
     readonly promisedWei?: ReadonlyMap<number, bigint>;
+    readonly avoid?: ReadonlySet<number>;
     readonly signal?: AbortSignal;
   },
 ): Promise<StoredIndex> {

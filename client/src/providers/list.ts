@@ -50,8 +50,10 @@ async function look(context: Context, infoMs: number, signal: AbortSignal | unde
 
 async function viewProvider(context: Context, providerId: number, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView> {
   const { chain, clock } = context;
-  const record = await chain.read("provider", () => chain.registry.getProvider(providerId), signal);
-  const freeCollateralWei = await chain.read("free collateral", () => chain.registry.freeCollateral(providerId), signal);
+  const [record, freeCollateralWei] = await Promise.all([
+    chain.read("provider", () => chain.registry.getProvider(providerId), signal),
+    chain.read("free collateral", () => chain.registry.freeCollateral(providerId), signal),
+  ]);
   const view: ProviderView = {
     providerId,
     owner: record.owner,

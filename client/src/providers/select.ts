@@ -29,6 +29,8 @@ export interface SelectOptions {
   readonly exclude?: ReadonlySet<number>;
   /** Providers that have a part of a slot of this deal already: taken first, and their room is taken already. */
   readonly begun?: ReadonlySet<number>;
+  /** Providers that are taken last. */
+  readonly avoid?: ReadonlySet<number>;
   /** Collateral that offers not yet on the chain will lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
   /** Owners and failure domains that hold slots of the deal already. */
@@ -54,9 +56,14 @@ export function selectCandidates(options: SelectOptions): Candidate[] {
       { details: { needed, fit: fit.map((candidate) => candidate.providerId), rejected } },
     );
   }
-  const begun = fit.filter(({ providerId }) => options.begun?.has(providerId));
-  const others = fit.filter((candidate) => !begun.includes(candidate));
-  return [...begun, ...spreadOut(others, [...neighbours, ...begun])].slice(0, needed + spares);
+  const isBegun = ({ providerId }: Candidate): boolean => options.begun?.has(providerId) === true;
+  const isAvoided = ({ providerId }: Candidate): boolean => options.avoid?.has(providerId) === true;
+  const begun = fit.filter(isBegun);
+  const others = spreadOut(
+    fit.filter((candidate) => !isBegun(candidate)),
+    [...neighbours, ...begun],
+  );
+  return [...begun, ...others.filter((one) => !isAvoided(one)), ...others.filter(isAvoided)].slice(0, needed + spares);
 }
 
 function judge(provider: ProviderView, options: SelectOptions): Candidate | string {

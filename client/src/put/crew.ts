@@ -43,6 +43,8 @@ export interface Crew {
   runners(): Runner[];
   /** Candidates that were not asked for anything yet. */
   readonly spares: number;
+  /** Providers that have failed or were late. */
+  readonly failed: ReadonlySet<number>;
   /** Puts the next candidate to work on a slot, with an upload that is not open. @throws NOT_ENOUGH_PROVIDERS */
   hire(slot: Slot): Runner;
   /** Stops one that is late; it may be needed again. */
@@ -135,6 +137,9 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
     runners,
     get spares() {
       return spares.length;
+    },
+    get failed() {
+      return new Set(reasons.keys());
     },
     hire(slot) {
       const picked = pick(slot);

@@ -12,7 +12,10 @@ const PERMIT_SECONDS = 3600;
 export async function requireFunds(context: Context, neededWei: bigint, signal?: AbortSignal): Promise<void> {
   const { chain } = context;
   const account = await chain.address();
-  const balanceWei = await chain.read("token balance", () => chain.token.balanceOf(account), signal);
+  const [balanceWei, coinWei] = await Promise.all([
+    chain.read("token balance", () => chain.token.balanceOf(account), signal),
+    chain.read("balance", () => chain.provider.getBalance(account), signal),
+  ]);
   if (balanceWei < neededWei) {
     throw new PpioError(
       "NO_FUNDS",
@@ -20,7 +23,6 @@ export async function requireFunds(context: Context, neededWei: bigint, signal?:
       { details: { account, balanceWei: balanceWei.toString(), neededWei: neededWei.toString() } },
     );
   }
-  const coinWei = await chain.read("balance", () => chain.provider.getBalance(account), signal);
   if (coinWei === 0n) {
     throw new PpioError("NO_FUNDS", `${account} has none of the chain's own coin to pay for gas; add some and repeat.`, {
       details: { account, coinWei: "0" },

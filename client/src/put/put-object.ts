@@ -93,6 +93,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
       index,
       loaded,
       providers,
+      ...(data === undefined ? {} : { avoid: data.failed }),
       promisedWei: promises(data?.deal),
       ...(signal === undefined ? {} : { signal }),
     });

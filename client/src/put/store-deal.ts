@@ -39,6 +39,8 @@ export interface StoreDealOptions extends CodeOptions {
   readonly attempt?: DealAttempt;
   /** Collateral that offers of the same transaction lock, by provider. */
   readonly promisedWei?: ReadonlyMap<number, bigint>;
+  /** Providers that have just let another deal wait. */
+  readonly avoid?: ReadonlySet<number>;
   readonly onSent?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -51,6 +53,8 @@ export interface StoredDeal {
   readonly passes: number;
   /** Bytes of those that providers had from an attempt before this one. */
   readonly resumedBytes: number;
+  /** Providers that have failed or were late. */
+  readonly failed: ReadonlySet<number>;
 }
 
 export async function storeDeal(context: Context, options: StoreDealOptions): Promise<StoredDeal> {
@@ -63,6 +67,7 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     spares: options.spareCandidates,
     ...(attempt === undefined ? {} : { begun: new Set(attempt.begun.values()) }),
     ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),
+    ...(options.avoid === undefined ? {} : { avoid: options.avoid }),
   });
   const owner = await chain.address();
   const dealSalt = hexlify(attempt?.dealSalt ?? random(32));
@@ -86,15 +91,18 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     bytesInFlightMax: stored.bytesInFlightMax,
     passes: stored.passes,
     resumedBytes: stored.resumedBytes,
+    failed: stored.failed,
   };
 }
 
 /** Last period in which offers must be usable: long enough for the slots that are sent again. */
 export async function offersUsableUntil(context: Context, signal?: AbortSignal): Promise<number> {
   const { chain, limits } = context;
-  const current = Number(await chain.read("current period", () => chain.proofs.currentPeriod(), signal));
-  const periodSeconds = Number(await chain.read("period length", () => chain.proofs.periodSeconds(), signal));
-  return current + Math.ceil(limits.offerSeconds / periodSeconds) + 1;
+  const [current, periodSeconds] = await Promise.all([
+    chain.read("current period", () => chain.proofs.currentPeriod(), signal),
+    chain.read("period length", () => chain.proofs.periodSeconds(), signal),
+  ]);
+  return Number(current) + Math.ceil(limits.offerSeconds / Number(periodSeconds)) + 1;
 }
 
 /** Σ pay x periods: what the market takes when the deal opens. */

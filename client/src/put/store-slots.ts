@@ -54,6 +54,8 @@ export interface StoredSlots {
   readonly passes: number;
   /** Slot bytes that providers had before this attempt. */
   readonly resumedBytes: number;
+  /** Providers that have failed or were late. */
+  readonly failed: ReadonlySet<number>;
 }
 
 interface Run {
@@ -112,6 +114,7 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
     bytesInFlightMax: run.pool.bytesInFlightMax,
     passes: run.passes,
     resumedBytes: run.resumedBytes,
+    failed: crew.failed,
   };
 }
 

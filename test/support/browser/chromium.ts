@@ -1,4 +1,4 @@
-/** A headless Chromium that opens the page of `page.ts`, served from this process. */
+/** A headless Chromium that opens the page of `page.ts` or `workers-page.ts`, served from this process. */
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -36,6 +36,10 @@ export interface PageOptions {
   /** Of an origin that browsers give no WebCrypto. */
   readonly isInsecure?: boolean;
   readonly contentSecurityPolicy?: string;
+  /** The page with Web Workers; `missing` when their script is not served, as in a bundle that left it out. */
+  readonly workers?: "served" | "missing";
+  /** Whether the page says that it wants to be alone, which lets it share memory between threads. */
+  readonly isIsolated?: boolean;
 }
 
 export interface TestPage {
@@ -48,42 +52,66 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-async function bundlePage(): Promise<string> {
+const PAGE = "page.ts";
+const WORKERS_PAGE = "workers-page.ts";
+const WORKER = "../../../client/dist/workers/entry.browser.js";
+
+async function bundle(path: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("page.ts", import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(path, import.meta.url))],
     bundle: true,
     write: false,
     platform: "browser",
-    format: "iife",
+    format: "esm",
     target: "es2022",
     logLevel: "warning",
   });
   return outputFiles[0]?.text ?? "";
 }
 
+/** Scripts by the path that they are served under. */
+async function bundleAll(): Promise<ReadonlyMap<string, string>> {
+  const [page, workersPage, worker] = await Promise.all([bundle(PAGE), bundle(WORKERS_PAGE), bundle(WORKER)]);
+  return new Map([
+    ["/page.js", page],
+    ["/workers/page.js", workersPage],
+    ["/workers/entry.browser.js", worker],
+    // The same page beside which no worker is found.
+    ["/alone/page.js", workersPage],
+  ]);
+}
+
+const FOLDERS = { served: "/workers/", missing: "/alone/" } as const;
+
 async function openPage(
   browser: Browser,
   port: number,
-  { isInsecure = false, contentSecurityPolicy = "" }: PageOptions,
+  { isInsecure = false, contentSecurityPolicy = "", workers, isIsolated = false }: PageOptions,
 ): Promise<TestPage> {
   const page = await browser.newPage();
   const host = isInsecure ? INSECURE_HOST : "127.0.0.1";
   const failures: string[] = [];
   page.on("pageerror", (error) => failures.push(String(error)));
-  await page.goto(`http://${host}:${port}/?policy=${encodeURIComponent(contentSecurityPolicy)}`, { timeout: READY_MS });
+  const folder = workers === undefined ? "/" : FOLDERS[workers];
+  const query = new URLSearchParams({ policy: contentSecurityPolicy, isolated: String(isIsolated) });
+  await page.goto(`http://${host}:${port}${folder}?${query}`, { timeout: READY_MS });
   if (failures.length > 0) throw new Error(`The page failed: ${failures.join("; ")}`);
   return { evaluate: (expression) => page.evaluate(expression) };
 }
 
 export async function startChromium(executablePath: string): Promise<TestBrowser> {
-  const script = await bundlePage();
+  const scripts = await bundleAll();
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
     const policy = url.searchParams.get("policy") ?? "";
     if (policy !== "") response.setHeader("content-security-policy", policy);
-    const isScript = url.pathname === "/page.js";
-    response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? script : "<!doctype html><title>ppio</title><script src=page.js></script>");
+    const script = scripts.get(url.pathname);
+    if (url.searchParams.get("isolated") === "true") response.setHeader("cross-origin-opener-policy", "same-origin");
+    // Workers need it as well as their page.
+    response.setHeader("cross-origin-embedder-policy", url.searchParams.get("isolated") === "false" ? "unsafe-none" : "require-corp");
+    if (script === undefined && url.pathname.endsWith(".js")) response.statusCode = 404;
+    response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript");
+    response.end(script ?? "<!doctype html><title>ppio</title><script type=module src=page.js></script>");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

@@ -1,0 +1,57 @@
+/** A chain that takes its last ten blocks back, on real processes: what was in them is sent again, and nobody is punished. */
+import { randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { expect } from "chai";
+import { readBooks } from "../support/e2e/books.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
+
+const REORG_BLOCKS = 10;
+/** Of one second a block: a proof that is taken back can be sent again in time. */
+const PERIOD_SECONDS = 30;
+const REORGS = 2;
+
+describe("A reorganisation of ten blocks on a devnet", function () {
+  this.timeout(300_000);
+  let devnet: Devnet;
+  let dealId: string;
+  const bytes = randomBytes(300_000);
+
+  before(async () => {
+    devnet = await Devnet.start(4, {}, "--period-seconds", String(PERIOD_SECONDS));
+    await writeFile(devnet.path("in"), bytes);
+    ({ dealId } = await devnet.ok<{ dealId: string }>("put", devnet.path("in"), "ppio://kept/x", "--code", "2/4", "--periods", "100"));
+  });
+  after(() => devnet.stop());
+
+  const everybodyProved = async (period: number): Promise<boolean> => {
+    const { proofs } = devnet.contracts;
+    const proven = await Promise.all([1, 2, 3, 4].map((providerId) => proofs.isProven(providerId, period)));
+    return proven.every((yes) => yes);
+  };
+
+  it("takes proofs back, which come again before their period is missed", async () => {
+    const first = Number((await devnet.contracts.market.deal(dealId)).start);
+    for (let period = first; period < first + REORGS; period += 1) {
+      await devnet.until(() => everybodyProved(period));
+      await devnet.rpc.send("anvil_reorg", [REORG_BLOCKS, []]);
+      expect(await everybodyProved(period), "the proofs were in the blocks that went").to.equal(false);
+      await devnet.until(() => everybodyProved(period));
+    }
+  });
+
+  it("punishes nobody, loses nothing, and keeps books that add up to the wei (M1, R1)", async () => {
+    const { proofs, registry } = devnet.contracts;
+    const { start } = await devnet.contracts.market.deal(dealId);
+    // Until what happened in those periods can be reported no more.
+    await devnet.until(async () => (await proofs.finalBefore(1)) >= start + BigInt(REORGS));
+    expect(await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock)).to.deep.equal([]);
+    for (const providerId of [1, 2, 3, 4]) {
+      expect((await registry.getProvider(providerId)).collateralWei, `provider ${providerId}`).to.equal(1_000n * 10n ** 18n);
+    }
+    await devnet.ok("get", "ppio://kept/x", devnet.path("out"));
+    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
+    const books = await readBooks(devnet);
+    expect(books.marketHolds).to.equal(books.marketOwes);
+    expect(books.registryHolds).to.equal(books.registryOwes);
+  });
+});

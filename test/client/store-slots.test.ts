@@ -192,6 +192,25 @@ describe("the long tail of a put", function () {
     expect(providers[1]?.takenBytes).to.equal(SLOT_BYTES);
   });
 
+  it("gives another slot to one that was late once and has lost its own to a spare", async () => {
+    let stalls = 1;
+    const late: Illness = {
+      onPut: halfway(async (signal) => {
+        if (stalls-- > 0) await standStill(signal);
+      }),
+    };
+    const refuse: Illness = {
+      onFinish: async () => {
+        while (providers[1]?.drops === 0) await pause(1);
+        throw new PpioError("REFUSED", "no collateral is free");
+      },
+    };
+    const providers = providersWith(N + 1, { 2: late, 3: refuse });
+    const stored = await store(providers);
+    expectStored(stored, providers);
+    expect(stored.offers.map(({ providerId }) => providerId)).to.have.members([1, 2, 4, 5]);
+  });
+
   it("sends nothing to spares while all is well", async () => {
     const providers = providersWith(2 * N);
     await store(providers);

@@ -44,7 +44,8 @@ describe("A reorganisation of ten blocks on a devnet", function () {
     const { start } = await devnet.contracts.market.deal(dealId);
     // Until what happened in those periods can be reported no more.
     await devnet.until(async () => (await proofs.finalBefore(1)) >= start + BigInt(REORGS));
-    expect(await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock)).to.deep.equal([]);
+    const missed = await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock);
+    expect(missed.map(({ args }) => `provider ${args.providerId} in period ${args.period}`)).to.deep.equal([]);
     for (const providerId of [1, 2, 3, 4]) {
       expect((await registry.getProvider(providerId)).collateralWei, `provider ${providerId}`).to.equal(1_000n * 10n ** 18n);
     }

@@ -63,7 +63,8 @@ export interface Crew {
 /** One that was stopped and may be needed again. */
 interface Stopped {
   readonly candidate: Candidate;
-  readonly slot: Slot;
+  /** That it was at work on; nothing once that one is won. */
+  readonly slot: Slot | undefined;
   readonly upload: SlotUpload;
 }
 
@@ -101,7 +102,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
     const own = stopped.findIndex((one) => one.slot === slot);
     const [again] = stopped.splice(Math.max(0, own), 1);
     if (again === undefined) return undefined;
-    if (again.slot !== slot) void again.upload.drop();
+    if (again.slot !== undefined && again.slot !== slot) void again.upload.drop();
     hiredAgain.add(again.candidate.providerId);
     return { candidate: again.candidate, isFresh: again.slot !== slot };
   };
@@ -191,15 +192,17 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
       slot.offer = offer;
       slot.winner = runner;
       slot.isStuck = false;
-      for (const other of [...slot.runners]) if (other !== runner && stop(other)) void other.upload.drop();
-      for (const one of stopped.filter((candidate) => candidate.slot === slot)) {
-        stopped.splice(stopped.indexOf(one), 1);
-        void one.upload.drop();
+      for (const other of [...slot.runners]) if (other !== runner && stop(other)) forget(other);
+      for (const [at, { candidate, upload, slot: its }] of stopped.entries()) {
+        if (its !== slot) continue;
+        void upload.drop();
+        // Another slot may need it yet.
+        stopped[at] = { candidate, upload, slot: undefined };
       }
     },
     stop: () => runners().forEach(stop),
     dropAll: async () => {
-      const uploads = [...runners(), ...stopped].map(({ upload }) => upload);
+      const uploads = [...runners(), ...stopped.filter(({ slot }) => slot !== undefined)].map(({ upload }) => upload);
       runners().forEach(stop);
       await Promise.all(uploads.map((upload) => upload.drop()));
     },

@@ -10,7 +10,7 @@ import { type DealSlot, loadRepairable, type RepairableDeal } from "./deal.ts";
 import type { Plans, RepairPlan } from "./plans.ts";
 import { expectedGainWei, expectedSeconds, liveSlotsWanted } from "./policy.ts";
 import { carryOut, planRepair, reservePlanned } from "./repair-deal.ts";
-import { bondFor, hasRunOut } from "./reservations.ts";
+import { approveBonds, bondFor, hasRunOut } from "./reservations.ts";
 import { turnDelayMs } from "./turn.ts";
 import type { Vacancies } from "./vacancies.ts";
 
@@ -40,6 +40,7 @@ export class Repairer {
   readonly #unfinished: Map<string, RepairPlan>;
   readonly #watched = new Map<string, Watch>();
   readonly #running = new Map<string, Promise<void>>();
+  #hasApproved = false;
 
   constructor(context: RepairContext, vacancies: Vacancies, plans: Plans, unfinished: readonly RepairPlan[]) {
     this.#context = context;
@@ -55,6 +56,8 @@ export class Repairer {
       if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#resume(plan, signal));
     }
     if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+    if (!this.#hasApproved) await approveBonds(this.#context);
+    this.#hasApproved = true;
     await this.#vacancies.refresh();
     const deals = this.#vacancies.deals();
     metrics.set("ppio_vacant_deals", deals.length);

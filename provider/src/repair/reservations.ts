@@ -37,9 +37,18 @@ async function fund(context: RepairContext, attempt: string, bondWei: bigint): P
   if (heldWei < bondWei) {
     throw new PpioError("NO_FUNDS", `A repair's bond is ${bondWei} wei and the operator ${address} holds ${heldWei}; send it some tokens.`);
   }
-  if ((await askChain(() => token.allowance(address, book.repair))) >= bondWei) return;
+  await approveBonds(context);
+}
+
+/** Once, before the first repair, so that a vacancy need not wait for it. @throws CHAIN_UNREACHABLE */
+export async function approveBonds({ chain, operator, sender }: RepairContext): Promise<void> {
+  const { token, book } = chain;
+  const [heldWei, allowedWei] = await askChain(() =>
+    Promise.all([token.balanceOf(operator.address), token.allowance(operator.address, book.repair)]),
+  );
+  if (heldWei === 0n || allowedWei >= heldWei) return;
   const data = token.interface.encodeFunctionData("approve", [book.repair, MaxUint256]);
-  await sender.send(`repair-approve/${attempt}`, { to: book.token, data });
+  await sender.send(`repair-approve/${allowedWei}`, { to: book.token, data });
 }
 
 /** @throws CHAIN_REVERT when another one was first, NO_FUNDS, CHAIN_UNREACHABLE */

@@ -18,6 +18,7 @@ interface SlotJson {
 }
 
 interface StatusJson {
+  readonly providerId: number;
   readonly provenPeriods: number;
   readonly missedPeriods: number;
   readonly warnings: number;
@@ -32,6 +33,8 @@ describe("Proofs, misses and repair on a devnet", function () {
   this.timeout(240_000);
   let devnet: Devnet;
   let dealId: string;
+  let goneId = 0;
+  let liarId = 0;
   const bytes = randomBytes(900_000);
 
   before(async () => {
@@ -99,16 +102,7 @@ describe("Proofs, misses and repair on a devnet", function () {
     const slashes = misses.slice(1).map(({ slashedWei }) => slashedWei);
     for (const [at, slash] of slashes.entries()) expect(slash).to.be.greaterThan(slashes[at - 1] ?? 0n);
     expect((await devnet.contracts.registry.getProvider(providerId)).collateralWei).to.equal(0n);
-    const status = await statusOf(providerId);
-    expect(status).to.include({ missedPeriods: misses.length, warnings: 1, evictedAtPeriod: Number(misses.at(-1)?.period) });
-    expect(status.slashes.map(({ reason, slashedWei }) => [reason, slashedWei])).to.deep.equal(
-      slashes.map((wei) => ["proofs", wei.toString()]),
-    );
-    expect(status.slashedWei).to.equal(slashes.reduce((sum, wei) => sum + wei, 0n).toString());
-    expect(status.provenPeriods).to.be.greaterThan(0);
-    expect(status.ageSeconds).to.be.greaterThan(0);
-    const { providers } = await devnet.ok<{ providers: { providerId: number; outBecause?: string }[] }>("provider", "ls");
-    expect(providers.find((one) => one.providerId === providerId)?.outBecause).to.equal(`evicted in period ${status.evictedAtPeriod}`);
+    goneId = providerId;
 
     const { repaired } = await devnet.ok<{ repaired: { slotIndex: number; toProviderId: number }[] }>("deal", "repair", dealId);
     expect(repaired.map(({ slotIndex }) => slotIndex)).to.deep.equal([0]);
@@ -144,9 +138,7 @@ describe("Proofs, misses and repair on a devnet", function () {
     const after = await registry.getProvider(providerId);
     expect(after.collateralWei).to.equal(0n);
     expect(after.evictedAtPeriod).to.be.greaterThan(0n);
-    const status = await statusOf(providerId);
-    expect(status.slashes.at(-1)).to.include({ reason: "malice", slashedWei: before.toString() });
-    expect([status.evictedAtPeriod, status.served?.failure?.kind]).to.deep.equal([Number(after.evictedAtPeriod), "lied"]);
+    liarId = providerId;
     expect((await slots())[1]?.status).to.equal("Vacant");
     expect((await devnet.ok<{ lies: unknown[] }>("fraud", "ls")).lies).to.deep.equal([]);
     await readBack();
@@ -168,5 +160,26 @@ describe("Proofs, misses and repair on a devnet", function () {
     expect(books.slashedWei).to.be.greaterThan(0n);
     expect(books.marketHolds).to.equal(books.marketOwes);
     expect(books.registryHolds).to.equal(books.registryOwes);
+  });
+
+  it("shows anybody how each of them stands", async () => {
+    const misses = await missesOf(goneId);
+    const slashes = misses.flatMap(({ slashedWei }) => (slashedWei === 0n ? [] : [slashedWei]));
+    const gone = await statusOf(goneId);
+    expect(gone).to.include({ missedPeriods: misses.length, warnings: 1, evictedAtPeriod: Number(misses.at(-1)?.period) });
+    expect(gone.slashes.map(({ reason, slashedWei }) => [reason, slashedWei])).to.deep.equal(
+      slashes.map((wei) => ["proofs", wei.toString()]),
+    );
+    expect(gone.slashedWei).to.equal(slashes.reduce((sum, wei) => sum + wei, 0n).toString());
+    expect(gone.provenPeriods).to.be.greaterThan(0);
+    expect(gone.ageSeconds).to.be.greaterThan(0);
+
+    const liar = await statusOf(liarId);
+    expect(liar.slashes.at(-1)?.reason).to.equal("malice");
+    expect(liar.served?.failure?.kind).to.equal("lied");
+    const { providers } = await devnet.ok<{ providers: { providerId: number; outBecause?: string }[] }>("provider", "ls");
+    for (const { evictedAtPeriod, providerId } of [gone, liar]) {
+      expect(providers.find((one) => one.providerId === providerId)?.outBecause).to.equal(`evicted in period ${evictedAtPeriod}`);
+    }
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets, and puts
- * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies. Everything in it that is secret has mode 0600.
+ * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies, and how providers served. Everything
+ * in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -15,6 +16,8 @@ export interface Home {
   readonly putsDir: string;
   readonly attemptsDir: string;
   readonly liesDir: string;
+  /** How providers served this user. */
+  readonly serviceDir: string;
   readonly devnetDir: string;
 }
 
@@ -39,6 +42,7 @@ export function openHome(dir: string | undefined): Home {
     putsDir: join(path, "puts"),
     attemptsDir: join(path, "attempts"),
     liesDir: join(path, "lies"),
+    serviceDir: join(path, "service"),
     devnetDir: join(path, "devnet"),
   };
 }

@@ -25,7 +25,10 @@ import {
   openObject,
   statObject,
 } from "./objects/objects.ts";
+import { type ProviderStanding, providerStanding } from "./providers/history.ts";
 import { listProviders, type ProviderView } from "./providers/list.ts";
+import { createServiceLog } from "./providers/service-log.ts";
+import { createMemoryServiceStore, type ServiceStore } from "./providers/service-store.ts";
 import type { AttemptStore } from "./put/attempt-store.ts";
 import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
 import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
@@ -56,6 +59,8 @@ export interface ClientOptions {
   readonly attempts?: AttemptStore;
   /** Where proofs of providers' lies are kept until they are taken to the chain. Without one they are forgotten with the client. */
   readonly lies?: LieStore;
+  /** Where it is kept how providers served: who was fast, who failed. Without one it is forgotten with the client. */
+  readonly service?: ServiceStore;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -83,12 +88,15 @@ export interface Client {
   repairDeal(options: RepairOptions): Promise<RepairResult>;
   /** Ends a deal early; false when it had ended already. */
   terminateDeal(dealId: string, signal?: AbortSignal): Promise<boolean>;
+  /** All providers of the registry: what the chain, they themselves and this client's experience say of them. */
   listProviders(signal?: AbortSignal): Promise<ProviderView[]>;
   /** Proofs that a provider signed a lie, met while reading and not yet taken to the chain. */
   lies(): Promise<readonly Lie[]>;
   /** Takes a lie to the chain: the provider loses its collateral, the caller gets the finder's part as a credit in the market. */
   convict(lie: Lie, signal?: AbortSignal): Promise<Conviction>;
-  /** Ends its threads, and lets go of the chain connection that the client made itself. */
+  /** All that is known of one provider since it registered. Reads the chain's events, so it takes its time. */
+  providerStanding(providerId: number, signal?: AbortSignal): Promise<ProviderStanding>;
+  /** Ends its threads, keeps what it has seen of providers, and lets go of the chain connection that the client made itself. */
   close(): void;
 }
 
@@ -117,6 +125,7 @@ export function createClient(options: ClientOptions): Client {
     journal: options.journal ?? createMemoryJournal(),
     attempts: options.attempts,
     lies: options.lies ?? createMemoryLieStore(),
+    service: createServiceLog({ store: options.service ?? createMemoryServiceStore(), clock, log }),
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),
@@ -139,8 +148,10 @@ export function createClient(options: ClientOptions): Client {
     listProviders: (signal) => listProviders(context, signal),
     lies: () => context.lies.list(),
     convict: (lie, signal) => convictLiar(context, lie, signal),
+    providerStanding: (providerId, signal) => providerStanding(context, providerId, signal),
     close: () => {
       context.workers.close();
+      void context.service.flush();
       ownProvider?.destroy();
     },
   };

@@ -7,6 +7,7 @@ import type { LieStore } from "./fraud/lie-store.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
+import type { ServiceLog } from "./providers/service-log.ts";
 import type { AttemptStore } from "./put/attempt-store.ts";
 import type { PutJournal } from "./put/journal.ts";
 import type { Memory } from "./remember.ts";
@@ -26,6 +27,8 @@ export interface Context {
   readonly attempts: AttemptStore | undefined;
   readonly lies: LieStore;
   readonly workers: WorkerPool;
+  /** How providers have served this client. */
+  readonly service: ServiceLog;
   /** By deal id. */
   readonly deals: Memory<ReadableDeal>;
   /** Listings by the record of their head, which names one for ever. */

@@ -18,7 +18,7 @@ function chainWith(...statuses: readonly number[]) {
   const provider = { waitForTransaction: async () => ({ hash: HASH, status: left.shift() }) } as unknown as Provider;
   const signer = Wallet.createRandom(provider);
   const clock = { ...systemClock, sleep: async () => undefined };
-  const addressBook = { ...BOOK, policy: AT, beacon: AT } as unknown as Parameters<typeof createChain>[0]["addressBook"];
+  const addressBook = { ...BOOK, policy: AT, beacon: AT, committee: AT } as unknown as Parameters<typeof createChain>[0]["addressBook"];
   return createChain({ addressBook, provider, signer: signer as never, clock, log: silentLog });
 }
 

@@ -16,6 +16,8 @@ import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { openReader } from "../../client/dist/get/deal-reader.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
+import { createServiceLog } from "../../client/dist/providers/service-log.js";
+import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
 import { createMemory } from "../../client/dist/remember.js";
 import { codeOf } from "../support/code-of.ts";
 
@@ -58,6 +60,7 @@ function contextWith(signerOf: (answer: number) => typeof operator, deals: Conte
     chain: { domain, read: async () => ({ operator: operator.address, evictedAtPeriod: 0n }) },
     clock: systemClock,
     log: silentLog,
+    service: createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog }),
     random: (length: number) => new Uint8Array(length).fill(255),
     limits: { ...LIMITS_DEFAULT, pauseMs: 1 },
     deals,

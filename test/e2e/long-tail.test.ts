@@ -61,5 +61,13 @@ describe("The long tail of a put, on a devnet", function () {
     expect(await holdersOf(dealId)).not.to.include(busy.providerId);
     await cont(busy.name);
     expect((await getBack("ppio://tail/middle")).equals(bytes)).to.equal(true);
+
+    // The next commands, which are other processes, know it.
+    const { providers } = await devnet.ok<{ providers: { providerId: number; outBecause?: string }[] }>("provider", "ls");
+    const out = providers.find(({ providerId }) => providerId === busy.providerId)?.outBecause;
+    expect(out).to.match(/^stalled here; not chosen before .* unless too few others are left$/);
+    await writeFile(devnet.path("in"), bytes.subarray(0, MIB));
+    const next = await devnet.ok<{ dealId: string }>("put", devnet.path("in"), "ppio://tail/next", ...CODE);
+    expect(await holdersOf(next.dealId)).not.to.include(busy.providerId);
   });
 });

@@ -1,6 +1,6 @@
 /** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair. */
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { decodeDealHeader } from "@ppio/core";
 import { expect } from "chai";
 import { getBytes } from "ethers";
@@ -15,6 +15,17 @@ interface SlotJson {
   readonly slotIndex: number;
   readonly status: string;
   readonly provider: { readonly providerId: number };
+}
+
+interface StatusJson {
+  readonly provenPeriods: number;
+  readonly missedPeriods: number;
+  readonly warnings: number;
+  readonly slashes: readonly { readonly reason: string; readonly slashedWei: string }[];
+  readonly slashedWei: string;
+  readonly ageSeconds: number;
+  readonly evictedAtPeriod: number;
+  readonly served?: { readonly failure?: { readonly kind: string } };
 }
 
 describe("Proofs, misses and repair on a devnet", function () {
@@ -37,6 +48,7 @@ describe("Proofs, misses and repair on a devnet", function () {
     const { proofs } = devnet.contracts;
     return (await proofs.queryFilter(proofs.filters.PeriodMissed(providerId), devnet.book.fromBlock)).map(({ args }) => args);
   };
+  const statusOf = (providerId: number): Promise<StatusJson> => devnet.ok<StatusJson>("provider", "status", String(providerId));
   const holderOf = async (slotIndex: number): Promise<number> => (await slots())[slotIndex]?.provider.providerId ?? 0;
   const readBack = async (): Promise<void> => {
     await devnet.ok("get", "ppio://watched/x", devnet.path("out"), "--force");
@@ -87,6 +99,16 @@ describe("Proofs, misses and repair on a devnet", function () {
     const slashes = misses.slice(1).map(({ slashedWei }) => slashedWei);
     for (const [at, slash] of slashes.entries()) expect(slash).to.be.greaterThan(slashes[at - 1] ?? 0n);
     expect((await devnet.contracts.registry.getProvider(providerId)).collateralWei).to.equal(0n);
+    const status = await statusOf(providerId);
+    expect(status).to.include({ missedPeriods: misses.length, warnings: 1, evictedAtPeriod: Number(misses.at(-1)?.period) });
+    expect(status.slashes.map(({ reason, slashedWei }) => [reason, slashedWei])).to.deep.equal(
+      slashes.map((wei) => ["proofs", wei.toString()]),
+    );
+    expect(status.slashedWei).to.equal(slashes.reduce((sum, wei) => sum + wei, 0n).toString());
+    expect(status.provenPeriods).to.be.greaterThan(0);
+    expect(status.ageSeconds).to.be.greaterThan(0);
+    const { providers } = await devnet.ok<{ providers: { providerId: number; outBecause?: string }[] }>("provider", "ls");
+    expect(providers.find((one) => one.providerId === providerId)?.outBecause).to.equal(`evicted in period ${status.evictedAtPeriod}`);
 
     const { repaired } = await devnet.ok<{ repaired: { slotIndex: number; toProviderId: number }[] }>("deal", "repair", dealId);
     expect(repaired.map(({ slotIndex }) => slotIndex)).to.deep.equal([0]);
@@ -101,13 +123,15 @@ describe("Proofs, misses and repair on a devnet", function () {
   it("takes everything from a provider that signs a lie, whoever meets it", async () => {
     const { market, registry } = devnet.contracts;
     const providerId = await holderOf(1);
+    // A reader that has seen nothing of anybody yet, and so asks everybody.
+    await rm(devnet.path("service"), { recursive: true, force: true });
     const before = (await registry.getProvider(providerId)).collateralWei;
     expect(before).to.be.greaterThan(0n);
     const its = (await devnet.json()).providers.find((provider) => provider.providerId === providerId);
     process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
-    const header = decodeDealHeader(getBytes((await market.deal(dealId)).header));
+    const headerOf = async (id: string) => decodeDealHeader(getBytes((await market.deal(id)).header));
     const domain = { chainId: BigInt(devnet.book.chainId), market: devnet.book.market };
-    const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, header });
+    const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, headerOf });
     try {
       await readBack();
     } finally {
@@ -120,6 +144,9 @@ describe("Proofs, misses and repair on a devnet", function () {
     const after = await registry.getProvider(providerId);
     expect(after.collateralWei).to.equal(0n);
     expect(after.evictedAtPeriod).to.be.greaterThan(0n);
+    const status = await statusOf(providerId);
+    expect(status.slashes.at(-1)).to.include({ reason: "malice", slashedWei: before.toString() });
+    expect([status.evictedAtPeriod, status.served?.failure?.kind]).to.deep.equal([Number(after.evictedAtPeriod), "lied"]);
     expect((await slots())[1]?.status).to.equal("Vacant");
     expect((await devnet.ok<{ lies: unknown[] }>("fraud", "ls")).lies).to.deep.equal([]);
     await readBack();

@@ -73,8 +73,8 @@ describe("Verifiers on a devnet", function () {
     }
     const punished = await committee.queryFilter(committee.filters.ServicePenalised(undefined, term));
     expect(punished.map(({ args }) => Number(args.providerId))).to.deep.equal([dead.providerId]);
-    const listed = await devnet.ok<{ providers: { providerId: number; score?: { score: number } }[] }>("provider", "ls");
-    expect(listed.providers.every(({ score }) => score !== undefined)).to.equal(true);
+    const listed = await devnet.ok<{ providers: { standing: { score?: { score: number } } }[] }>("provider", "ls");
+    expect(listed.providers.every(({ standing }) => standing.score !== undefined)).to.equal(true);
   });
 
   it("are settled: silence costs, lies earn nothing, honest reports earn, and the money adds up to the wei", async () => {

@@ -9,7 +9,7 @@ import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
 import { createNodeTransport } from "./http-transport.ts";
-import { createFileHeadStore, createFileJournal, createFileLieStore } from "./stores.ts";
+import { createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
 
 export interface OpenedClient {
   readonly client: Client;
@@ -47,6 +47,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     journal: createFileJournal(home.putsDir),
     attempts: createFileAttemptStore(home.attemptsDir),
     lies: createFileLieStore(home.liesDir),
+    service: createFileServiceStore(home.serviceDir, book),
     log,
     sha256: () => {
       const hash = createHash("sha256");

@@ -1,8 +1,8 @@
-/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, the journal of puts, proofs of lies. */
+/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, the journal of puts, proofs of lies, how providers served. */
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal } from "@ppio/client";
-import { equalBytes, isPpioError, PpioError } from "@ppio/core";
+import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
+import { type AddressBook, equalBytes, isPpioError, PpioError } from "@ppio/core";
 import { acquireLock, atomicWriteFile, isErrno, type Lock, readJsonFile, syncFolder } from "@ppio/daemon/files";
 import { pause } from "@ppio/daemon/lifecycle";
 
@@ -101,6 +101,23 @@ export function createFileLieStore(dir: string): LieStore {
     async remove(id) {
       await rm(pathOf(id), { force: true });
       await syncFolder(dir);
+    },
+  };
+}
+
+/** A file per network. */
+export function createFileServiceStore(dir: string, { chainId, market }: Pick<AddressBook, "chainId" | "market">): ServiceStore {
+  const path = join(dir, `${chainId}-${market.toLowerCase()}.json`);
+  return {
+    load: () => readIfThere(path),
+    async change(change) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      const lock = await waitForLock(dir);
+      try {
+        await atomicWriteFile(path, change(await readIfThere(path)), { mode: 0o600 });
+      } finally {
+        await lock.release();
+      }
     },
   };
 }

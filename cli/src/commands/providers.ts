@@ -3,12 +3,12 @@ import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import type { Command } from "commander";
-import { formatBytes, formatTokens, table } from "../output.ts";
+import { formatTokens } from "../output.ts";
 import { ProviderControl } from "../providers/control.ts";
-import { describeReport, describeStatus } from "../providers/describe.ts";
+import { describeReport } from "../providers/describe.ts";
 import { claimPay } from "../providers/leave.ts";
+import { describeProviders, describeStatus, toListed } from "../providers/listing.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
-import { describeScore, readScoreHistory, readScores } from "../providers/scores.ts";
 import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { type DataDirFlags, dataDirOption, parseAddress, parseEndpoint, parseTokens, parseWhole, tokensOption } from "./numbers.ts";
@@ -79,32 +79,14 @@ export function addProviderCommands(program: Command): void {
     .command("ls")
     .description("list providers")
     .action((_flags: unknown, command: Command) =>
-      runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
-        const listed = await client.listProviders(signal);
-        const scores = await refusals(() =>
-          readScores(
-            book,
-            rpc,
-            listed.map(({ providerId }) => providerId),
-          ),
-        );
-        const providers = listed.map((provider) => ({ ...provider, score: scores.get(provider.providerId) }));
-        const rows = providers.map((p) => [
-          String(p.providerId),
-          p.endpoint,
-          formatTokens(p.pricePerGibPeriodWei),
-          p.info === undefined ? "-" : formatBytes(p.info.freeBytes),
-          formatTokens(p.collateralWei),
-          describeScore(p.score),
-          p.problem ?? "ok",
-        ]);
-        const head = ["id", "endpoint", "per GiB and period", "free", "collateral", "service", "state"];
-        output.result({ providers }, rows.length === 0 ? "no providers" : table(head, rows));
+      runWithClient(command, async ({ output, signal }, { client }) => {
+        const providers = (await client.listProviders(signal)).map((view) => toListed(view, Date.now()));
+        output.result({ providers }, describeProviders(providers));
       }),
     );
   provider
     .command("status")
-    .description("a provider's standing: collateral, proofs, misses, health")
+    .description("how a provider stands: collateral, proofs, misses, slashes, scores, health")
     .argument("[id]", "provider id; the one that runs on the data folder without it", parseProviderId)
     .addOption(dataDirOption())
     .action((providerId: number | undefined, flags: DataDirFlags, command: Command) =>
@@ -114,10 +96,10 @@ export function addProviderCommands(program: Command): void {
             const report = await control.report();
             output.result(report, describeReport(report, control.url));
           })
-        : runWithClient(command, async ({ output, signal }, { book, rpc }) => {
-            const status = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
-            const scores = await refusals(() => readScoreHistory(book, rpc, providerId));
-            output.result({ ...status, scores }, describeStatus(status, scores));
+        : runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
+            const now = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
+            const status = { ...now, ...(await client.providerStanding(providerId, signal)) };
+            output.result(status, describeStatus(status, Date.now()));
           }),
     );
   provider

@@ -1,8 +1,9 @@
 /** The verifier committee as it stands: the terms that are under way, and each provider's latest score. */
+import type { ServiceScore } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
 import { ProviderRegistry__factory, VerifierCommittee__factory } from "@ppio/core/contracts";
 import type { ContractRunner } from "ethers";
-import { readScores, type ServiceScore } from "./scores.ts";
+import { readScores } from "./scores.ts";
 
 export interface TermStatus {
   readonly term: number;

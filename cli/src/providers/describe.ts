@@ -1,24 +1,6 @@
-/** A provider's standing as people read it. */
+/** What a running provider reports, as people read it. */
 import { formatBytes, formatTokens } from "../output.ts";
 import type { WireReport } from "./control.ts";
-import { describeScore, type ScoreHistoryEntry } from "./scores.ts";
-import type { ProviderStatus } from "./status.ts";
-
-export function describeStatus(status: ProviderStatus, scores: readonly ScoreHistoryEntry[]): string {
-  return [
-    `provider    ${status.providerId} at ${status.endpoint} (${status.health})`,
-    `owner       ${status.owner}`,
-    `operator    ${status.operator}, epoch ${status.operatorEpoch}`,
-    `collateral  ${formatTokens(status.collateralWei)}, of which ${formatTokens(status.lockedWei)} locked by slots`,
-    `credits     ${formatTokens(status.creditWei)} (of the owner)`,
-    `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${formatTokens(status.slashedWei)} slashed`,
-    `repairs     ${status.repairedSlots} vacant slots rebuilt for ${formatTokens(status.premiumsWei)}`,
-    `service     ${describeScore(scores.at(-1))} of 10000, ${scores.length} scores by the verifiers`,
-    status.evictedAtPeriod === 0
-      ? `standing    ${status.incidentMisses === 0 ? "good" : `in business; newest incident: ${status.incidentMisses} missed periods`}`
-      : `standing    evicted in period ${status.evictedAtPeriod}`,
-  ].join("\n");
-}
 
 /** What the running provider says of itself. */
 export function describeReport(report: WireReport, page: string): string {

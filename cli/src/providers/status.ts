@@ -1,4 +1,4 @@
-/** A provider's standing, from the chain's events and from its own health report. */
+/** How a provider is now: from the chain's views and from its own health report. */
 import type { ChainContracts } from "@ppio/daemon";
 
 export interface ProviderStatus {
@@ -10,9 +10,6 @@ export interface ProviderStatus {
   readonly collateralWei: bigint;
   readonly lockedWei: bigint;
   readonly creditWei: bigint;
-  readonly provenPeriods: number;
-  readonly missedPeriods: number;
-  readonly slashedWei: bigint;
   readonly incidentMisses: number;
   readonly evictedAtPeriod: number;
   /** Vacant slots of others that its operator rebuilt, and what that earned. */
@@ -31,9 +28,7 @@ export async function readProviderStatus(
 ): Promise<ProviderStatus> {
   const { registry, proofs, market, repair } = contracts;
   const record = await registry.getProvider(providerId);
-  const [proven, missed, repaired, penalties, creditWei, health] = await Promise.all([
-    proofs.queryFilter(proofs.filters.PeriodProven(providerId), fromBlock),
-    proofs.queryFilter(proofs.filters.PeriodMissed(providerId), fromBlock),
+  const [repaired, penalties, creditWei, health] = await Promise.all([
     repair.queryFilter(repair.filters.SlotRepaired(undefined, undefined, record.operator), fromBlock),
     proofs.penaltyRecord(providerId),
     market.creditOf(record.owner),
@@ -48,9 +43,6 @@ export async function readProviderStatus(
     collateralWei: record.collateralWei,
     lockedWei: record.lockedWei,
     creditWei,
-    provenPeriods: proven.length,
-    missedPeriods: missed.length,
-    slashedWei: missed.reduce((sum, event) => sum + event.args.slashedWei, 0n),
     incidentMisses: Number(penalties.incidentMisses),
     evictedAtPeriod: Number(record.evictedAtPeriod),
     repairedSlots: repaired.length,

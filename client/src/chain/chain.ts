@@ -9,6 +9,8 @@ import {
   IProviderRegistry__factory,
   type IStorageMarket,
   IStorageMarket__factory,
+  type IVerifierCommittee,
+  IVerifierCommittee__factory,
 } from "@ppio/core/interfaces";
 import { type ContractTransactionResponse, isError, type Provider, type Signer, type TransactionReceipt } from "ethers";
 import { type Clock, type Log, throwIfAborted } from "../deps.ts";
@@ -24,6 +26,7 @@ export interface Chain {
   readonly registry: IProviderRegistry;
   readonly proofs: IPossessionProofs;
   readonly beacon: IDrandBeacon;
+  readonly committee: IVerifierCommittee;
   readonly token: TokenContract;
   /** The signer of transactions and typed data; throws `CONFIG` when the client was made without one. */
   signer(): Signer;
@@ -119,6 +122,7 @@ export function createChain(options: ChainOptions): Chain {
     registry: IProviderRegistry__factory.connect(book.registry, runner),
     proofs: IPossessionProofs__factory.connect(book.proofs, runner),
     beacon: IDrandBeacon__factory.connect(book.beacon, runner),
+    committee: IVerifierCommittee__factory.connect(book.committee, runner),
     token: createTokenContract(book.token, runner),
     signer: requireSigner,
     address: () => requireSigner().getAddress(),

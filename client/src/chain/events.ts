@@ -1,5 +1,5 @@
 /** Event scans in pieces that public RPC nodes accept. */
-import type { BaseContract, ContractEventName, EventLog } from "ethers";
+import type { BaseContract, ContractEventName, EventLog, Filter, Log } from "ethers";
 import type { Chain } from "./chain.ts";
 
 const BLOCKS_PER_QUERY = 9_000;
@@ -11,12 +11,21 @@ export async function queryEvents<C extends BaseContract>(
   filter: ContractEventName,
   signal?: AbortSignal,
 ): Promise<EventLog[]> {
+  const logs = await inPieces(chain, (from, to) => contract.queryFilter(filter, from, to), signal);
+  return logs.filter((log): log is EventLog => "args" in log);
+}
+
+/** The same for logs of several contracts and events at once. */
+export function scanLogs(chain: Chain, filter: Pick<Filter, "address" | "topics">, signal?: AbortSignal): Promise<Log[]> {
+  return inPieces(chain, (fromBlock, toBlock) => chain.provider.getLogs({ ...filter, fromBlock, toBlock }), signal);
+}
+
+async function inPieces<T>(chain: Chain, query: (from: number, to: number) => Promise<T[]>, signal: AbortSignal | undefined): Promise<T[]> {
   const latest = await chain.read("newest block", () => chain.provider.getBlockNumber(), signal);
-  const found: EventLog[] = [];
+  const found: T[] = [];
   for (let from = chain.book.fromBlock; from <= latest; from += BLOCKS_PER_QUERY) {
     const to = Math.min(latest, from + BLOCKS_PER_QUERY - 1);
-    const logs = await chain.read("events", () => contract.queryFilter(filter, from, to), signal);
-    found.push(...logs.filter((log): log is EventLog => "args" in log));
+    for (const log of await chain.read("events", () => query(from, to), signal)) found.push(log);
   }
   return found;
 }

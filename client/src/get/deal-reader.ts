@@ -6,6 +6,8 @@ import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts
 import type { Context } from "../context.ts";
 import { noteLie } from "../fraud/note-lie.ts";
 import { createInlinePool, type WorkerPool } from "../workers/pool.ts";
+import { likingOf } from "./liking.ts";
+import { measured } from "./measured.ts";
 import { createRoom, type Room } from "./room.ts";
 import { createRowReader, type RowReader } from "./row-reader.ts";
 import { openSlotAnswer } from "./slot-answer.ts";
@@ -52,6 +54,7 @@ export interface OpenReaderOptions extends ReadingOptions {
 /** Reads a deal by what is remembered of it, and by what the chain says now when too few of the providers remembered serve it. */
 export async function openReader(context: Context, options: OpenReaderOptions): Promise<DealReader> {
   const { dealId, signal } = options;
+  await context.service.ready();
   let isFresh = false;
   const look = () =>
     context.deals.get(dealId, () => {
@@ -92,6 +95,7 @@ export async function openReader(context: Context, options: OpenReaderOptions): 
 
 /** Reads `deal` as it was loaded. */
 export async function openReaderOf(context: Context, deal: DealView, options: ReadingOptions): Promise<DealReader> {
+  await context.service.ready();
   return readerOf(context, { deal, authorization: await ticketFor(context, deal), signed: new Set() }, options);
 }
 
@@ -104,16 +108,12 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
   return issueTicket({ domain: chain.domain, signer: chain.signer(), dealId, header, seconds: limits.authoritySeconds, clock, random });
 }
 
-/** Slots whose provider is gone come last: it may still answer. */
 function readerOf(context: Context, { deal, authorization, signed }: ReadableDeal, options: ReadingOptions): DealReader {
-  const { chain, clock, limits, log } = context;
+  const { chain, clock, limits, log, service } = context;
   const { dealId, header } = deal;
   const { workers = createInlinePool(), room = createRoom(false), endRowOf = () => header.rows, without = new Set() } = options;
   const usable = deal.slots.filter((slot) => !without.has(slot.slotIndex) && slot.provider.endpoint !== "");
-  const isSound = (slotIndex: number): number => {
-    const slot = deal.slots[slotIndex];
-    return slot !== undefined && slot.status === "Filled" && !slot.provider.evicted ? 0 : 1;
-  };
+  const providerOf = (slotIndex: number): number => deal.slots[slotIndex]?.provider.providerId ?? 0;
   const streams = new Map<number, SlotStream>();
   const streamOf = (slotIndex: number): SlotStream => {
     const known = streams.get(slotIndex);
@@ -133,7 +133,7 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
       open: (firstRow, rowCount, signal) => {
         const isSignatureChecked = !signed.has(slotIndex) || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
         const request = { ...answer, isSignatureChecked, api: context.api(endpoint), domain: chain.domain };
-        const opened = openSlotAnswer(request, firstRow, rowCount, signal);
+        const opened = measured(context, providerId, () => openSlotAnswer(request, firstRow, rowCount, signal));
         if (isSignatureChecked) opened.then(() => signed.add(slotIndex)).catch(() => {});
         return opened;
       },
@@ -148,8 +148,10 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
   const reader = createRowReader({
     dealId,
     header,
-    slots: usable.map((slot) => slot.slotIndex).sort((a, b) => isSound(a) - isSound(b) || a - b),
-    providerOf: (slotIndex) => deal.slots[slotIndex]?.provider.providerId ?? 0,
+    ...likingOf(usable, service.recordOf, clock.nowMs()),
+    onFailed: (slotIndex, error) => service.failed(providerOf(slotIndex), error),
+    onLate: (slotIndex) => service.late(providerOf(slotIndex)),
+    providerOf,
     readCells: async (slotIndex, ...rows) => streamOf(slotIndex).read(...rows),
     room,
     limits,
@@ -161,6 +163,7 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
     header,
     close: () => {
       for (const stream of streams.values()) stream.close();
+      void service.settle();
     },
   };
 }

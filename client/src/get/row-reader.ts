@@ -18,6 +18,11 @@ export interface RowReaderOptions {
   readonly readCells: ReadSlotCells;
   /** Slots in the order in which they are liked; lost ones are left out. */
   readonly slots: readonly number[];
+  /** Slots that are asked only when too few others are left. */
+  readonly lastResort?: ReadonlySet<number>;
+  /** A slot failed, or has let others overtake it until it is not asked first any more. */
+  readonly onFailed?: (slotIndex: number, error: unknown) => void;
+  readonly onLate?: (slotIndex: number) => void;
   /** Who serves a slot, for messages. */
   readonly providerOf: (slotIndex: number) => number;
   /** Where rebuilt cells go; cells that were read lie there already. */
@@ -41,6 +46,8 @@ const TIMINGS_MIN = 8;
 const TIMINGS_MAX = 64;
 const HEDGE_MIN_MS = 250;
 const SECOND_CHANCES_MAX = 3;
+/** A slot that was late so often is not asked first any more. */
+const LATE_MAX = 2;
 
 interface SlotState {
   readonly slotIndex: number;
@@ -51,7 +58,9 @@ interface SlotState {
 
 export function createRowReader(options: RowReaderOptions): RowReader {
   const { header, limits, clock } = options;
-  const states = options.slots.map((slotIndex): SlotState => ({ slotIndex, lied: false, lateCount: 0 }));
+  const states = options.slots.map((slotIndex): SlotState => {
+    return { slotIndex, lied: false, lateCount: options.lastResort?.has(slotIndex) === true ? LATE_MAX : 0 };
+  });
   const coder = lazy(() => createErasureCoder(header));
   const timings: number[] = [];
   let chances = SECOND_CHANCES_MAX;
@@ -139,7 +148,7 @@ async function race(
     const wanted = want.filter((slot) => !have.has(slot));
     for (const slot of wanted) {
       const state = states.find((candidate) => candidate.slotIndex === slot);
-      if (state !== undefined && usable(state) && state.lateCount < 2) start(state);
+      if (state !== undefined && usable(state) && state.lateCount < LATE_MAX) start(state);
     }
     const onTime = (slot: number): boolean => running.get(slot)?.late === false;
     if (wanted.every((slot) => onTime(slot))) return;
@@ -159,14 +168,16 @@ async function race(
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);
-    for (const [slotIndex, entry] of running) if (entry.late) noteLate(states, slotIndex);
+    for (const [slotIndex, entry] of running) if (entry.late) noteLate(context, slotIndex);
     if (running.size > 0) stop.abort(NOT_NEEDED);
   }
 }
 
-function noteLate(states: readonly SlotState[], slotIndex: number): void {
+function noteLate({ states, onLate }: RaceContext, slotIndex: number): void {
   const state = states.find((candidate) => candidate.slotIndex === slotIndex);
-  if (state !== undefined) state.lateCount += 1;
+  if (state === undefined) return;
+  state.lateCount += 1;
+  if (state.lateCount === LATE_MAX) onLate?.(slotIndex);
 }
 
 /** Waits until a read ends or, when some are still on time, until they count as late. */
@@ -207,6 +218,7 @@ async function readOne(
     if (signal.aborted) return undefined;
     state.failure = error instanceof PpioError ? error : new PpioError("NETWORK", String(error), { cause: error });
     state.lied = !isTransient(error);
+    context.onFailed?.(slotIndex, error);
     context.log.warn("a slot could not be read; another one takes its place", {
       dealId: context.dealId,
       slotIndex,

@@ -18,7 +18,7 @@ import { getBytes, hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { readRecord } from "../get/read-record.ts";
 import { bucketIdOf, keyContext, listingKey } from "../keys/index.ts";
-import type { ProviderView } from "../providers/list.ts";
+import type { ProviderPool } from "../providers/list.ts";
 import type { CodeOptions, StoredDeal } from "../put/store-deal.ts";
 import { storeRecord } from "../put/store-record.ts";
 import { openRecord, type RecordKeys, sealRecord } from "../seal/index.ts";
@@ -89,7 +89,7 @@ export async function storeIndex(
   options: CodeOptions & {
     readonly index: BucketIndex;
     readonly loaded: LoadedBucket;
-    readonly providers: readonly ProviderView[];
+    readonly providers: ProviderPool;
     readonly promisedWei?: ReadonlyMap<number, bigint>;
     readonly avoid?: ReadonlySet<number>;
     readonly signal?: AbortSignal;

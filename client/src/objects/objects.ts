@@ -5,7 +5,7 @@ import { terminateDeals } from "../deals/terminate.ts";
 import { type ByteRange, readObject } from "../get/read-object.ts";
 import { type LoadedBucket, requireBucket, storeIndex } from "../index/bucket.ts";
 import { keyContext, unwrapKey, wrappingKey } from "../keys/index.ts";
-import { listProvidersSoon } from "../providers/list.ts";
+import { poolProvidersSoon } from "../providers/list.ts";
 import { commit } from "../put/commit.ts";
 import { dealIdOfEntry } from "../put/put-object.ts";
 import type { CodeOptions } from "../put/store-deal.ts";
@@ -87,7 +87,7 @@ export async function deleteObject(context: Context, name: ObjectName, signal?: 
   const { bucket, key } = name;
   const { entry, loaded } = await findEntry(context, name, signal);
   const code = await codeOfListing(context, loaded, signal);
-  const providers = await listProvidersSoon(context, code.n, signal);
+  const providers = await poolProvidersSoon(context, code.n, signal);
   const extras = signal === undefined ? {} : { signal };
   const index = withEntry(loaded.index, key, undefined);
   const { stored, head } = await storeIndex(context, { ...code, index, loaded, providers, ...extras });

@@ -2,11 +2,18 @@
 import type { ProviderInfo } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { mapConcurrent, withDeadline } from "../deps.ts";
+import { isHeld, type ServiceRecord } from "./service-record.ts";
+import { readStanding, type Standing } from "./standing.ts";
 
 /** A client looks at this many providers at most, the newest ones first. */
 export const PROVIDERS_MAX = 500;
 const ASKED_AT_ONCE = 16;
 const INFO_MS = 5_000;
+const SEED_BYTES = 32;
+/** Reasons of a provider that takes nothing. */
+const HINDRANCES_MAX = 16;
+/** In plain text: it is shown on terminals. */
+const HINDRANCE = /^[ -~]{0,256}$/;
 
 export interface ProviderView {
   readonly providerId: number;
@@ -21,6 +28,10 @@ export interface ProviderView {
   readonly freeCollateralWei: bigint;
   /** 0 while it is not evicted. */
   readonly evictedAtPeriod: number;
+  /** Proofs, misses and score, from the chain. */
+  readonly standing: Standing;
+  /** What this client has seen of it; missing when it never dealt with it. */
+  readonly served?: ServiceRecord;
   /** What it says of itself; missing when it did not answer. */
   readonly info?: ProviderInfo;
   readonly latencyMs?: number;
@@ -28,32 +39,65 @@ export interface ProviderView {
   readonly problem?: string;
 }
 
+/** Providers as they were at one moment, and the lot that decides between equals. */
+export interface ProviderPool {
+  readonly views: readonly ProviderView[];
+  readonly seed: Uint8Array;
+  readonly nowMs: number;
+}
+
 /** All providers of the registry, evicted and unreachable ones included. */
 export function listProviders(context: Context, signal?: AbortSignal): Promise<ProviderView[]> {
   return look(context, INFO_MS, signal);
 }
 
-/** The same for slots that are to be stored: who does not answer soon is not waited for, unless too few do. */
-export async function listProvidersSoon(context: Context, needed: number, signal?: AbortSignal): Promise<ProviderView[]> {
-  const views = await look(context, context.limits.lateMs, signal);
-  const usable = views.filter(({ problem }) => problem === undefined).length;
-  return usable < needed ? listProviders(context, signal) : views;
+/** The same for slots that are to be stored. */
+export async function poolProviders(context: Context, signal?: AbortSignal): Promise<ProviderPool> {
+  return poolOf(context, await listProviders(context, signal));
+}
+
+/** Who does not answer soon is not waited for, unless too few do. */
+export async function poolProvidersSoon(context: Context, needed: number, signal?: AbortSignal): Promise<ProviderPool> {
+  const pool = poolOf(context, await look(context, context.limits.lateMs, signal));
+  const usable = pool.views.filter(({ problem, served }) => problem === undefined && !isHeld(served, pool.nowMs)).length;
+  return usable < needed ? poolProviders(context, signal) : pool;
+}
+
+function poolOf({ random, clock }: Context, views: readonly ProviderView[]): ProviderPool {
+  return { views, seed: random(SEED_BYTES), nowMs: clock.nowMs() };
 }
 
 async function look(context: Context, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView[]> {
   const { chain } = context;
-  const count = Number(await chain.read("number of providers", () => chain.registry.providerCount(), signal));
+  await context.service.ready();
+  const [total, period] = await chain.read(
+    "number of providers",
+    () => Promise.all([chain.registry.providerCount(), chain.proofs.currentPeriod()]),
+    signal,
+  );
+  const count = Number(total);
   const looked = Math.min(count, PROVIDERS_MAX);
   const ids = Array.from({ length: looked }, (_, at) => count - looked + 1 + at);
-  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, providerId, infoMs, signal));
+  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, { providerId, period: Number(period), infoMs, signal }));
 }
 
-async function viewProvider(context: Context, providerId: number, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView> {
-  const { chain, clock } = context;
-  const [record, freeCollateralWei] = await Promise.all([
+interface Look {
+  readonly providerId: number;
+  /** The present one. */
+  readonly period: number;
+  readonly infoMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function viewProvider(context: Context, look: Look): Promise<ProviderView> {
+  const { chain, service } = context;
+  const { providerId, period, infoMs, signal } = look;
+  const [record, freeCollateralWei, standing] = await Promise.all([
     chain.read("provider", () => chain.registry.getProvider(providerId), signal),
     chain.read("free collateral", () => chain.registry.freeCollateral(providerId), signal),
+    readStanding(chain, providerId, period, signal),
   ]);
+  const served = service.recordOf(providerId);
   const view: ProviderView = {
     providerId,
     owner: record.owner,
@@ -66,22 +110,49 @@ async function viewProvider(context: Context, providerId: number, infoMs: number
     collateralWei: record.collateralWei,
     freeCollateralWei,
     evictedAtPeriod: Number(record.evictedAtPeriod),
+    standing,
+    ...(served === undefined ? {} : { served }),
   };
   if (view.evictedAtPeriod !== 0) return { ...view, problem: `evicted in period ${view.evictedAtPeriod}` };
+  return ask(context, view, infoMs, signal);
+}
+
+/** Adds what it says of itself. */
+async function ask(context: Context, view: ProviderView, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView> {
+  const { clock, service } = context;
+  const { providerId, endpoint } = view;
   const startedMs = clock.nowMs();
   try {
-    const info = await withDeadline(clock, infoMs, signal, `Provider ${providerId}`, (inner) => context.api(view.endpoint).info(inner));
+    const info = await withDeadline(clock, infoMs, signal, `Provider ${providerId}`, (inner) => context.api(endpoint).info(inner));
+    const latencyMs = clock.nowMs() - startedMs;
+    service.answered(providerId, latencyMs);
     const problem = contradiction(context, view, info);
-    return { ...view, info, latencyMs: clock.nowMs() - startedMs, ...(problem === undefined ? {} : { problem }) };
+    return { ...view, ...(isSound(info) ? { info } : {}), latencyMs, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
     if (signal?.aborted) throw error;
     return { ...view, problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
+/** A provider may answer anything; what is reckoned with must be numbers. */
+function isSound(info: ProviderInfo): boolean {
+  const { freeBytes, collateralPeriods, pricePerGibPeriodWei, policy } = info;
+  const figures = [freeBytes, collateralPeriods, ...(policy === undefined ? [] : [policy.periodsMin, policy.periodsMax])];
+  const amounts = [pricePerGibPeriodWei, ...(policy === undefined ? [] : [policy.minCollateralWei, policy.maxCollateralWei])];
+  const hindrances: unknown = policy?.hindrances ?? [];
+  return (
+    figures.every((figure) => Number.isSafeInteger(figure) && figure >= 0) &&
+    amounts.every((amount) => /^\d{1,40}$/.test(amount)) &&
+    Array.isArray(hindrances) &&
+    hindrances.length <= HINDRANCES_MAX &&
+    hindrances.every((hindrance) => HINDRANCE.test(hindrance))
+  );
+}
+
 /** What a provider says of itself must be what the chain says of it. */
 function contradiction(context: Context, view: ProviderView, info: ProviderInfo): string | undefined {
   const { chainId, market } = context.chain.book;
+  if (!isSound(info)) return "it describes itself in another format";
   if (info.providerId !== view.providerId) return `another provider (${info.providerId}) answers at ${view.endpoint}`;
   if (info.chainId !== chainId || info.market.toLowerCase() !== market.toLowerCase()) return "it serves another network";
   if (info.operatorEpoch !== view.operatorEpoch) return "it signs with another operator key than the registry names";

@@ -1,117 +1,126 @@
 /**
- * Which providers get the slots of a deal: distinct, able to take a slot, spread over owners and failure domains first, then cheap
- * and near. Pure; the order is the order in which they are used, so what follows the first n are the spares.
+ * Which providers get the slots of a deal (docs/selection.md): distinct, able to take a slot, spread over owners, failure domains and
+ * networks first, then cheap for what they are worth. Pure: the same pool gives the same choice. The order is that in which they are used:
+ * vetted ones, then newcomers' share, then spares, and last those that failed this client lately.
  */
-import { PpioError, type ProviderInfo, payForSlot } from "@ppio/core";
-import type { ProviderView } from "./list.ts";
+import { PpioError } from "@ppio/core";
+import { type Candidate, type Fit, type FitOptions, judge } from "./fit.ts";
+import type { ProviderPool } from "./list.ts";
+import { bandOf, drawOf, factorOf, medianOf, mediansOf } from "./rank.ts";
 import { describeReasons } from "./reasons.ts";
+import { isHeld } from "./service-record.ts";
+import { type Crowd, createCrowd, type Place, spreadOut } from "./spread.ts";
+import { isVetted } from "./standing.ts";
 
-export interface Candidate {
-  readonly providerId: number;
-  readonly owner: string;
-  readonly operator: string;
-  readonly operatorEpoch: number;
-  readonly endpoint: string;
-  readonly failureDomain: string;
-  readonly info: ProviderInfo;
-  readonly latencyMs: number;
-  /** What a slot of this size may cost at most. */
-  readonly payPerPeriodWei: bigint;
-}
-
-export interface SelectOptions {
-  readonly providers: readonly ProviderView[];
-  readonly slotBytes: number;
+export interface SelectOptions extends FitOptions {
+  readonly pool: ProviderPool;
+  /** Of the deal. */
+  readonly code: { readonly k: number; readonly n: number };
   /** How many are needed; fewer is `NOT_ENOUGH_PROVIDERS`. */
   readonly needed: number;
   /** Most spares beyond `needed`. */
   readonly spares: number;
-  readonly exclude?: ReadonlySet<number>;
-  /** Providers that have a part of a slot of this deal already: taken first, and their room is taken already. */
-  readonly begun?: ReadonlySet<number>;
   /** Providers that are taken last. */
   readonly avoid?: ReadonlySet<number>;
-  /** Collateral that offers not yet on the chain will lock, by provider. */
-  readonly promisedWei?: ReadonlyMap<number, bigint>;
-  /** Owners and failure domains that hold slots of the deal already. */
-  readonly neighbours?: readonly Pick<ProviderView, "owner" | "failureDomain">[];
-  /** For a refill, the pay that the deal fixes. */
-  readonly payPerPeriodWei?: bigint;
+  /** Who holds slots of the deal already. */
+  readonly neighbours?: readonly (Place & { readonly providerId: number })[];
 }
 
+/** Part of a deal's slots that goes to newcomers. */
+const NEWCOMER_SHARE = 0.2;
+/** Providers that cost so many times the median of the vetted ones come after all others: none is taken for being alone somewhere. */
+const DEAR_FACTOR = 4;
+
+/** A candidate with what it is ordered by. */
+interface Ranked extends Candidate {
+  readonly isNew: boolean;
+  /** Pay, raised by what it is worth. */
+  readonly price: number;
+  /** Among equals, the smallest first. */
+  readonly draw: number;
+}
+
+/** @throws NOT_ENOUGH_PROVIDERS with the reason of each that is out */
 export function selectCandidates(options: SelectOptions): Candidate[] {
-  const { providers, needed, spares, neighbours = [] } = options;
+  const { needed, spares } = options;
   const rejected: { providerId: number; reason: string }[] = [];
-  const fit: Candidate[] = [];
-  for (const provider of providers) {
-    const judged = judge(provider, options);
-    if (typeof judged === "string") rejected.push({ providerId: provider.providerId, reason: judged });
+  const fit: Fit[] = [];
+  for (const view of options.pool.views) {
+    const judged = judge(view, options);
+    if (typeof judged === "string") rejected.push({ providerId: view.providerId, reason: judged });
     else fit.push(judged);
   }
-  if (fit.length < needed) {
-    const reasons = describeReasons(rejected.map(({ providerId, reason }) => [providerId, reason]));
-    throw new PpioError(
-      "NOT_ENOUGH_PROVIDERS",
-      `${needed} providers are needed and ${fit.length} can take a slot now${reasons === "" ? "" : ` (${reasons})`}; start more or choose a smaller n.`,
-      { details: { needed, fit: fit.map((candidate) => candidate.providerId), rejected } },
-    );
-  }
-  const isBegun = ({ providerId }: Candidate): boolean => options.begun?.has(providerId) === true;
-  const isAvoided = ({ providerId }: Candidate): boolean => options.avoid?.has(providerId) === true;
-  const begun = fit.filter(isBegun);
-  const others = spreadOut(
-    fit.filter((candidate) => !isBegun(candidate)),
-    [...neighbours, ...begun],
+  if (fit.length < needed) throw notEnough(needed, fit, rejected);
+  return order(fit, options).slice(0, needed + spares);
+}
+
+/** Slots of a deal that may go to newcomers: a share, one at least, and never so many that the deal hangs on them. */
+export function newcomersOf({ k, n }: SelectOptions["code"]): number {
+  return Math.min(Math.max(1, Math.floor(NEWCOMER_SHARE * n)), Math.floor((n - k) / 2));
+}
+
+function order(fit: readonly Fit[], options: SelectOptions): Candidate[] {
+  const { pool, needed, spares, neighbours = [] } = options;
+  const ranked = rank(fit, pool);
+  const isLast = ({ providerId, served }: Ranked): boolean =>
+    isHeld(served, pool.nowMs) || (options.avoid?.has(providerId) === true && options.begun?.has(providerId) !== true);
+  const held = ranked.filter(isLast).sort(byFailure);
+  const free = ranked.filter((one) => !held.includes(one));
+  const begun = free.filter(({ providerId }) => options.begun?.has(providerId));
+  const vetted = free.filter((one) => !begun.includes(one) && !one.isNew);
+  const fresh = free.filter((one) => !begun.includes(one) && one.isNew);
+
+  const isNew = new Set(pool.views.filter(({ standing }) => !isVetted(standing)).map(({ providerId }) => providerId));
+  const taken = [...neighbours, ...begun].filter(({ providerId }) => isNew.has(providerId)).length;
+  const open = Math.max(0, needed - begun.length);
+  const share = Math.min(open, Math.max(0, newcomersOf(options.code) - taken));
+
+  // Who is dear is said by the vetted ones, so that newcomers cannot make everybody else dear by asking for nothing.
+  const dearFrom = DEAR_FACTOR * (medianOf((vetted.length > 0 ? vetted : fresh).map(({ price }) => price)) ?? 0);
+  const crowd = createCrowd([...neighbours, ...begun]);
+  const fairFresh = fresh.filter(({ price }) => price <= dearFrom);
+  const spread = (all: readonly Ranked[], most: number): Ranked[] => inTurn(all, most, dearFrom, crowd);
+  const first = spread(vetted, open - Math.min(share, fairFresh.length));
+  const newcomers = spread(fairFresh, Math.min(share, open - first.length));
+  const left = (all: readonly Ranked[]): Ranked[] => all.filter((one) => !first.includes(one) && !newcomers.includes(one));
+  const most = needed + spares;
+  return [...begun, ...first, ...newcomers, ...spread(left(vetted), most), ...spread(left(fresh), most), ...held];
+}
+
+/** Spread out; the dear ones after the others. */
+function inTurn(all: readonly Ranked[], most: number, dearFrom: number, crowd: Crowd): Ranked[] {
+  const fair = spreadOut(
+    all.filter(({ price }) => price <= dearFrom),
+    most,
+    crowd,
   );
-  return [...begun, ...others.filter((one) => !isAvoided(one)), ...others.filter(isAvoided)].slice(0, needed + spares);
+  const dear = all.filter(({ price }) => price > dearFrom);
+  return [...fair, ...spreadOut(dear, most - fair.length, crowd)];
 }
 
-function judge(provider: ProviderView, options: SelectOptions): Candidate | string {
-  const { info, problem } = provider;
-  if (options.exclude?.has(provider.providerId)) return "has a slot of this deal or failed before";
-  if (problem !== undefined) return problem;
-  if (info === undefined) return "does not answer";
-  if (info.freeBytes < options.slotBytes && options.begun?.has(provider.providerId) !== true)
-    return `has ${info.freeBytes} bytes free, a slot has ${options.slotBytes}`;
-  const asked = payForSlot(BigInt(info.pricePerGibPeriodWei), options.slotBytes);
-  if (options.payPerPeriodWei !== undefined && options.payPerPeriodWei < asked) return "asks for more than the deal pays";
-  const payPerPeriodWei = options.payPerPeriodWei ?? asked;
-  const freeWei = provider.freeCollateralWei - (options.promisedWei?.get(provider.providerId) ?? 0n);
-  const lockedWei = payPerPeriodWei * BigInt(info.collateralPeriods);
-  if (freeWei < lockedWei) return `has ${freeWei} wei of free collateral, a slot locks ${lockedWei}`;
-  const { providerId, owner, operator, operatorEpoch, endpoint, failureDomain } = provider;
-  const latencyMs = provider.latencyMs ?? 0;
-  return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, info, latencyMs, payPerPeriodWei };
+/** Cheapest band first; within a band by lot, in proportion to the slots that each can take. */
+function rank(fit: readonly Fit[], { seed }: ProviderPool): Ranked[] {
+  const medians = mediansOf(fit);
+  const ranked = fit.map((one): Ranked => {
+    const price = Number(one.payPerPeriodWei) * factorOf(one, medians);
+    return { ...one, isNew: !isVetted(one.standing), price, draw: drawOf(seed, one.providerId, one.room) };
+  });
+  const cheapest = ranked.reduce((low, { price }) => Math.min(low, price), Number.POSITIVE_INFINITY);
+  const band = ({ price }: Ranked): number => bandOf(price, cheapest);
+  return ranked.sort((a, b) => band(a) - band(b) || a.draw - b.draw || a.providerId - b.providerId);
 }
 
-/** Picks one after the other, each time from the owner and the failure domain that were picked least. */
-function spreadOut(fit: readonly Candidate[], neighbours: SelectOptions["neighbours"]): Candidate[] {
-  const owners = new Map<string, number>();
-  const domains = new Map<string, number>();
-  const count = (map: Map<string, number>, key: string): number => map.get(key) ?? 0;
-  const note = (one: { readonly owner: string; readonly failureDomain: string }): void => {
-    owners.set(one.owner, count(owners, one.owner) + 1);
-    domains.set(one.failureDomain, count(domains, one.failureDomain) + 1);
-  };
-  for (const neighbour of neighbours ?? []) note(neighbour);
-  const left = [...fit].sort(cheapAndNear);
-  const picked: Candidate[] = [];
-  while (left.length > 0) {
-    let best = 0;
-    let bestCrowd = Number.POSITIVE_INFINITY;
-    for (const [at, candidate] of left.entries()) {
-      const crowd = count(owners, candidate.owner) + count(domains, candidate.failureDomain);
-      if (crowd < bestCrowd) [best, bestCrowd] = [at, crowd];
-    }
-    const [next] = left.splice(best, 1);
-    if (next === undefined) break;
-    note(next);
-    picked.push(next);
-  }
-  return picked;
+/** Those that failed longest ago first, liars last. */
+function byFailure(a: Ranked, b: Ranked): number {
+  const isLiar = ({ served }: Ranked): number => (served?.failure?.kind === "lied" ? 1 : 0);
+  return isLiar(a) - isLiar(b) || (a.served?.failure?.atMs ?? 0) - (b.served?.failure?.atMs ?? 0) || a.providerId - b.providerId;
 }
 
-function cheapAndNear(a: Candidate, b: Candidate): number {
-  if (a.payPerPeriodWei !== b.payPerPeriodWei) return a.payPerPeriodWei < b.payPerPeriodWei ? -1 : 1;
-  return a.latencyMs - b.latencyMs || a.providerId - b.providerId;
+function notEnough(needed: number, fit: readonly Candidate[], rejected: readonly { providerId: number; reason: string }[]): PpioError {
+  const reasons = describeReasons(rejected.map(({ providerId, reason }) => [providerId, reason]));
+  return new PpioError(
+    "NOT_ENOUGH_PROVIDERS",
+    `${needed} providers are needed and ${fit.length} can take a slot now${reasons === "" ? "" : ` (${reasons})`}; start more or choose a smaller n.`,
+    { details: { needed, fit: fit.map((candidate) => candidate.providerId), rejected } },
+  );
 }

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
 import { type LoadedBucket, loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
 import { addBucketName } from "../index/bucket-names.ts";
-import { listProvidersSoon } from "../providers/list.ts";
+import { poolProvidersSoon } from "../providers/list.ts";
 import { openDeals } from "./open-deals.ts";
 import { type PendingPut, pendingId, sealPending } from "./pending.ts";
 
@@ -73,7 +73,7 @@ function isListedIn({ index }: LoadedBucket, { key, entry }: PendingPut): boolea
 
 /** A listing on top of the newest one, in a deal of its own. */
 async function mergeIndex(context: Context, { key, entry, code }: PendingPut, newest: LoadedBucket, signal: AbortSignal | undefined) {
-  const providers = await listProvidersSoon(context, code.n, signal);
+  const providers = await poolProvidersSoon(context, code.n, signal);
   const index = withEntry(newest.index, key, entry);
   const extras = signal === undefined ? {} : { signal };
   const { stored, head } = await storeIndex(context, { ...code, index, loaded: newest, providers, ...extras });

@@ -6,8 +6,8 @@
 import { dealHeaderHash, isTransient, PpioError, type SlotOffer, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { cancelled } from "../deps.ts";
+import type { Candidate } from "../providers/fit.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
-import type { Candidate } from "../providers/select.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
 
 export interface Slot {
@@ -78,7 +78,7 @@ export interface CrewOptions {
 
 export function createCrew(context: Context, options: CrewOptions): Crew {
   const { terms, candidates, begun = new Map<number, number>() } = options;
-  const { log, limits, clock, chain } = context;
+  const { log, limits, clock, chain, service } = context;
   const slots: Slot[] = options.slotIndices.map((slotIndex, at) => {
     return { at, slotIndex, runners: new Set(), isStuck: false, acknowledgedBytes: 0 };
   });
@@ -173,6 +173,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
       if (!stop(runner)) return;
       log.warn("a provider is late; a spare begins its slot", { slotIndex: slot.slotIndex, providerId: candidate.providerId });
       reasons.set(candidate.providerId, "too slow");
+      service.late(candidate.providerId);
       forget(runner);
     },
     giveUp(runner, error) {
@@ -182,6 +183,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
       const { providerId } = candidate;
       log.warn("a provider failed; its slot goes to another one", { slotIndex: slot.slotIndex, providerId, reason });
       reasons.set(providerId, reason);
+      service.failed(providerId, error);
       if (!isTransient(error)) hiredAgain.add(providerId);
       forget(runner);
     },

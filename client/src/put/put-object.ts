@@ -5,7 +5,7 @@ import { INLINE_BYTES_MAX, type IndexEntry, PpioError, payForSlot, planObject, s
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { loadBucket, storeIndex } from "../index/bucket.ts";
-import { listProvidersSoon, type ProviderView } from "../providers/list.ts";
+import { type ProviderPool, poolProvidersSoon } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
 import { requireFunds } from "./open-deals.ts";
@@ -70,7 +70,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
   const loaded = await loadBucket(context, bucket, signal);
-  const providers = await listProvidersSoon(context, options.n, signal);
+  const providers = await poolProvidersSoon(context, options.n, signal);
   await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
 
   const before = loaded.index.entries.find((entry) => entry.key === key);
@@ -138,10 +138,10 @@ function promises(deal: PreparedDeal | undefined): ReadonlyMap<number, bigint> {
 }
 
 /** What the data deal will take, from the providers' prices; the listing's deal comes on top and is small. */
-function estimateEscrowWei(providers: readonly ProviderView[], code: CodeOptions, source: ObjectSource): bigint {
+function estimateEscrowWei(pool: ProviderPool, code: CodeOptions, source: ObjectSource): bigint {
   if (source.sizeBytes <= INLINE_BYTES_MAX) return 1n;
   const bytes = slotBytes(planObject(shapeOf({ ...code, source })).header);
-  const chosen = selectCandidates({ providers, slotBytes: bytes, needed: code.n, spares: 0 });
+  const chosen = selectCandidates({ pool, code, slotBytes: bytes, needed: code.n, periods: code.periods, spares: 0 });
   const perPeriodWei = chosen.reduce((sum, { info }) => sum + payForSlot(BigInt(info.pricePerGibPeriodWei), bytes), 0n);
   return perPeriodWei * BigInt(code.periods);
 }

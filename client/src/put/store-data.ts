@@ -2,7 +2,7 @@
 import { INLINE_BYTES_MAX, type IndexEntry, isPpioError, planObject } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { objectIdOf } from "../keys/index.ts";
-import type { ProviderView } from "../providers/list.ts";
+import type { ProviderPool } from "../providers/list.ts";
 import { type Attempt, beginAttempt } from "./attempt.ts";
 import { type ObjectSource, readFully } from "./source.ts";
 import type { CodeOptions } from "./store-deal.ts";
@@ -15,7 +15,7 @@ export interface StoreDataOptions extends CodeOptions {
   readonly contentType: string;
   /** What has this name now. */
   readonly before: IndexEntry | undefined;
-  readonly providers: readonly ProviderView[];
+  readonly providers: ProviderPool;
   readonly onSent: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }

@@ -2,7 +2,7 @@
 import { type DealHeader, dealIdOf, type OfferTerms, type SlotOffer, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
-import type { ProviderView } from "../providers/list.ts";
+import type { ProviderPool } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Fill } from "./batch.ts";
@@ -34,7 +34,7 @@ export interface StoreDealOptions extends CodeOptions {
   readonly fill: Fill;
   readonly plainRowBytes?: number;
   readonly workers?: number;
-  readonly providers: readonly ProviderView[];
+  readonly providers: ProviderPool;
   /** One of its own without it. */
   readonly attempt?: DealAttempt;
   /** Collateral that offers of the same transaction lock, by provider. */
@@ -61,9 +61,11 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
   const { chain, random, limits } = context;
   const { header, n, attempt, signal } = options;
   const candidates = selectCandidates({
-    providers: options.providers,
+    pool: options.providers,
+    code: { k: header.k, n },
     slotBytes: slotBytes(header),
     needed: n,
+    periods: options.periods,
     spares: options.spareCandidates,
     ...(attempt === undefined ? {} : { begun: new Set(attempt.begun.values()) }),
     ...(options.promisedWei === undefined ? {} : { promisedWei: options.promisedWei }),

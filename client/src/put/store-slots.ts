@@ -5,7 +5,7 @@
 import { type OfferDates, type OfferTerms, PpioError, type SlotOffer, SlotTreeBuilder, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { NOT_NEEDED, throwIfAborted } from "../deps.ts";
-import type { Candidate } from "../providers/select.ts";
+import type { Candidate } from "../providers/fit.ts";
 import { type ArenaPool, type BatchPlan, createArenaPool, planBatches } from "./arena.ts";
 import type { Fill } from "./batch.ts";
 import { type Crew, createCrew, type Runner } from "./crew.ts";
@@ -105,6 +105,7 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
     looking.abort(NOT_NEEDED);
     signal?.removeEventListener("abort", onAbort);
     await Promise.all(run.passesNow);
+    void context.service.settle();
   }
   if (negotiation.terms === undefined) throw new PpioError("INTERNAL", "A deal has at least one slot.");
   return {
@@ -268,7 +269,7 @@ async function pass(run: Run, runners: readonly Runner[], needsRoots: boolean): 
 
 function laneOf(run: Run, runner: Runner): Lane {
   const { pace, crew, context } = run;
-  const { upload, slot } = runner;
+  const { upload, slot, candidate } = runner;
   runner.state = "sending";
   return {
     at: slot.at,
@@ -284,6 +285,7 @@ function laneOf(run: Run, runner: Runner): Lane {
       const tookMs = context.clock.nowMs() - sinceMs;
       runner.busyMs += tookMs;
       pace.note(tookMs);
+      context.service.sent(candidate.providerId, bytes.length, tookMs);
     },
     done() {
       runner.state = "sent";

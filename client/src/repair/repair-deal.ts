@@ -8,7 +8,7 @@ import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
 import { openReaderOf } from "../get/deal-reader.ts";
 import { createRoom } from "../get/room.ts";
-import { listProviders } from "../providers/list.ts";
+import { poolProviders } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { hashedFill } from "../put/batch.ts";
 import { offersUsableUntil } from "../put/store-deal.ts";
@@ -84,7 +84,8 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
   const lostViews = deal.slots.filter((slot) => lost.includes(slot.slotIndex));
   const pays = lostViews.map((slot) => slot.payPerPeriodWei);
   const candidates = selectCandidates({
-    providers: await listProviders(context, signal),
+    pool: await poolProviders(context, signal),
+    code: deal,
     slotBytes: slotBytes(deal.header),
     needed: lost.length,
     spares: SPARES,

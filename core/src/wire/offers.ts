@@ -46,7 +46,7 @@ export interface SlotOffer {
   readonly vs: string;
 }
 
-/** @throws REFUSED when the provider offers anything but what it was asked for */
+/** @throws REFUSED when the provider offers anything but what it was asked for, CORRUPT when it signs for other bytes or is not the one who signs */
 export function checkOffer(options: {
   readonly domain: SigningDomain;
   readonly terms: OfferTerms;
@@ -57,8 +57,8 @@ export function checkOffer(options: {
   readonly nowSeconds: number;
 }): SlotOffer {
   const { terms, candidate, body, slotIndex } = options;
-  const refuse = (why: string): PpioError =>
-    new PpioError("REFUSED", `Provider ${candidate.providerId} made an offer that does not fit: ${why}; another provider is used.`);
+  const refuse = (why: string, code: "REFUSED" | "CORRUPT" = "REFUSED"): PpioError =>
+    new PpioError(code, `Provider ${candidate.providerId} made an offer that does not fit: ${why}; another provider is used.`);
   const offer: Offer = {
     providerId: candidate.providerId,
     operatorEpoch: candidate.operatorEpoch,
@@ -78,14 +78,14 @@ export function checkOffer(options: {
     renewUntil: terms.renewUntil,
     expiry: body.expiry,
   };
-  if (body.root.toLowerCase() !== offer.root) throw refuse("its root is not the root of what was sent");
+  if (body.root.toLowerCase() !== offer.root) throw refuse("its root is not the root of what was sent", "CORRUPT");
   if (body.leafCount !== offer.leafCount) throw refuse("it counts other leaves");
   if (body.startBy !== offer.startBy || body.periods !== offer.periods || body.renewUntil !== offer.renewUntil)
     throw refuse("other periods");
   if (offer.payPerPeriodWei > candidate.payPerPeriodWei) throw refuse(`it asks for ${offer.payPerPeriodWei} wei per period`);
   if (offer.expiry <= options.nowSeconds) throw refuse("it has expired already");
   const signer = offerMessage.recover(options.domain, offer, body.signature);
-  if (signer !== candidate.operator) throw refuse("its operator did not sign it");
+  if (signer !== candidate.operator) throw refuse("its operator did not sign it", "CORRUPT");
   const { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry } = offer;
   const { r, yParityAndS: vs } = Signature.from(body.signature);
   return { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry, r, vs };

@@ -14,6 +14,8 @@ import {
 import { hexlify, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../../client/dist/deps.js";
 import { type ClientLimits, LIMITS_DEFAULT } from "../../../client/dist/limits.js";
+import { createServiceLog } from "../../../client/dist/providers/service-log.js";
+import { createMemoryServiceStore } from "../../../client/dist/providers/service-store.js";
 import type { storeSlots } from "../../../client/dist/put/store-slots.js";
 
 export type StoreContext = Parameters<typeof storeSlots>[0];
@@ -143,6 +145,7 @@ export function contextOf(providers: readonly SimulatedProvider[], limits: Parti
     chain: { domain: DOMAIN, signer: () => OWNER },
     clock: systemClock,
     log: silentLog,
+    service: createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog }),
     limits: { ...LIMITS_DEFAULT, pauseMs: 1, ...limits },
     api: (endpoint: string) => providers.find(({ providerId }) => endpoint === String(providerId)),
   } as unknown as StoreContext;

@@ -20,20 +20,22 @@ export interface LiarOptions {
   readonly port: number;
   readonly operatorKey: string;
   readonly domain: SigningDomain;
-  readonly header: DealHeader;
+  /** Of any deal that it is asked for: a lie must have the right form. */
+  readonly headerOf: (dealId: string) => Promise<DealHeader>;
 }
 
 /** Serves until it is closed. */
-export async function startLiar({ port, operatorKey, domain, header }: LiarOptions): Promise<Server> {
+export async function startLiar({ port, operatorKey, domain, headerOf }: LiarOptions): Promise<Server> {
   const operator = new Wallet(operatorKey);
   const words = (count: number): Uint8Array[] => Array.from({ length: count }, () => new Uint8Array(randomBytes(NODE_BYTES)));
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? "", "http://liar");
     const [, dealId = "", slot = ""] = READ.exec(url.pathname) ?? [];
     if (dealId === "") {
       response.writeHead(404).end();
       return;
     }
+    const header = await headerOf(dealId);
     const firstCell = Number(url.searchParams.get("offset")) / header.cellBytes;
     const count = Math.ceil(Number(url.searchParams.get("length")) / header.cellBytes);
     const cellRoots = words(count);

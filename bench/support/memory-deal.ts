@@ -1,5 +1,6 @@
 /** A sealed object whose providers are functions: all that a read does but the network and the chain. */
 import {
+  answerReader,
   answerRootsHash,
   cellRunProof,
   encodeAnswerHead,
@@ -14,7 +15,6 @@ import {
 import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock, systemRandom } from "../../client/dist/deps.js";
 import { readObject } from "../../client/dist/get/read-object.js";
-import { answerReader } from "../../client/dist/http/body.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { createSealer } from "../../client/dist/seal/index.js";
 import { createInlinePool } from "../../client/dist/workers/pool.js";

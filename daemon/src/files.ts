@@ -45,6 +45,16 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** A file's bytes; undefined when there is none. */
+export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
 /** Parses a JSON file; undefined when there is none. @throws CONFIG when it is damaged */
 export async function readJsonFile<T>(path: string): Promise<T | undefined> {
   let text: string;
@@ -139,7 +149,7 @@ async function linkIfFree(aside: string, path: string): Promise<boolean> {
 
 /** Removes the lock of a dead process; moved aside first, so that of two who try only one removes it. @throws CONFLICT */
 async function takeOver(folder: string, path: string, aside: string): Promise<void> {
-  const before = await readIfThere(path);
+  const before = await readTextIfThere(path);
   if (before === undefined) return;
   if (await isHeld(before)) throw inUse(folder, pidOf(before));
   try {
@@ -148,7 +158,7 @@ async function takeOver(folder: string, path: string, aside: string): Promise<vo
     if (isErrno(cause, "ENOENT")) return;
     throw cause;
   }
-  const moved = await readIfThere(aside);
+  const moved = await readTextIfThere(aside);
   if (moved !== undefined && moved !== before && (await isHeld(moved))) {
     // Another one took over in between: its lock goes back where it was.
     await linkIfFree(aside, path);
@@ -159,16 +169,12 @@ async function takeOver(folder: string, path: string, aside: string): Promise<vo
 }
 
 async function releaseLock(path: string, mine: string): Promise<void> {
-  if ((await readIfThere(path)) === mine) await rm(path, { force: true });
+  if ((await readTextIfThere(path)) === mine) await rm(path, { force: true });
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (isErrno(cause, "ENOENT")) return undefined;
-    throw cause;
-  }
+async function readTextIfThere(path: string): Promise<string | undefined> {
+  const bytes = await readIfThere(path);
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 function pidOf(holder: string): string {

@@ -145,6 +145,15 @@ describe("a probe", () => {
     expect((await run(async () => ({ body: getBytes(concat([await honest(), "0x00"])) })).result).outcome).to.equal("false");
   });
 
+  it("keeps what the operator signed when that contradicts the slot's root, and nothing that somebody else signed", async () => {
+    const roots = canary.roots.slice();
+    roots[40] = (roots[40] ?? 0) ^ 1;
+    const lying = await run(async () => ({ body: await honest({ roots }) })).result;
+    expect([lying.outcome, lying.lie?.signer, lying.lie?.answer.firstCell]).to.deep.equal(["false", operator.address, 1]);
+    const forged = await run(async () => ({ body: await honest({ roots, signer: owner }) })).result;
+    expect([forged.outcome, forged.lie]).to.deep.equal(["false", undefined]);
+  });
+
   it("fails when nobody answers for it: no signature, a refusal, damage that it admits, a cut, no answer", async () => {
     const unsigned = await run(async () => ({ body: await honest({ signer: owner }) })).result;
     expect([unsigned.outcome, unsigned.isUnheard]).to.deep.equal(["failed", false]);

@@ -318,6 +318,19 @@ describe("prover", () => {
     expect([...prover.line.proven]).to.deep.equal([2]);
   });
 
+  it("sends it again as well when the reorg took the seed with it, once that is back", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1);
+    await prover.look();
+    prover.line.proven.clear();
+    prover.line.at(3, 2).seedIsOut = false;
+    await prover.look();
+    expect(prover.sent).to.deep.equal(["prove/2"]);
+    prover.line.at(3, 3).seedIsOut = true;
+    await prover.look();
+    expect([...prover.line.proven]).to.deep.equal([2]);
+  });
+
   it("tells of a period whose window closed without a proof", async () => {
     const prover = await startProver();
     prover.line.at(3, 1).seedIsOut = false;

@@ -1,9 +1,9 @@
 /** Attempts of puts on this machine's disk: a folder for each, with its record, the marks of its rows and a lock. */
-import { type FileHandle, open, readFile, rm, rmdir } from "node:fs/promises";
+import { type FileHandle, open, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type AttemptStore, MARK_BYTES, type StoredAttempt } from "@ppio/client";
 import { isPpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, diskError, isErrno, type Lock, syncFolder } from "@ppio/daemon/files";
+import { acquireLock, atomicWriteFile, diskError, isErrno, type Lock, readIfThere, syncFolder } from "@ppio/daemon/files";
 
 export function createFileAttemptStore(dir: string): AttemptStore {
   return {
@@ -76,15 +76,6 @@ async function openAttempt(folder: string, lock: Lock): Promise<StoredAttempt> {
       await rmdir(folder).catch(() => undefined);
     },
   };
-}
-
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }
 
 /** Cuts off what a crash has left of the last mark. */

@@ -1,23 +1,14 @@
 /** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, the journal of puts, proofs of lies, how providers served. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
 import { type AddressBook, equalBytes, isPpioError, PpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, isErrno, type Lock, readJsonFile, syncFolder } from "@ppio/daemon/files";
+import { acquireLock, atomicWriteFile, isErrno, type Lock, readIfThere, readJsonFile, syncFolder } from "@ppio/daemon/files";
 import { pause } from "@ppio/daemon/lifecycle";
 
 const LOCK_TRIES_MAX = 100;
 const LOCK_PAUSE_MS = 50;
 const RECORD_ID = /^(?:0x)?[0-9a-f]{64}$/;
-
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
 
 /** Another process of the same user holds it for a moment only. */
 async function waitForLock(folder: string): Promise<Lock> {

@@ -4,6 +4,7 @@
  */
 import { isPpioError, measuredProviders } from "@ppio/core";
 import type { VerifierContext } from "./context.ts";
+import { convict } from "./convict.ts";
 import { type CanaryGrant, loadGrants } from "./grants.ts";
 import type { TermPlan } from "./journal.ts";
 import { type ProbeResult, probe } from "./probe.ts";
@@ -105,8 +106,10 @@ export class Measuring {
     const targets = this.#targets.get(providerId) ?? [];
     const read = this.#drawn(targets, draw, domain, at);
     if (read === undefined) return drop("no canary slot or ticket");
-    const { endpoint, operator } = await chain.registry.getProvider(providerId);
+    const { endpoint, operator, operatorEpoch } = await chain.registry.getProvider(providerId);
     const result = await probe({ read, endpoint, operator, domain, transport, nowMs: elapsedMs, signal });
+    const { lie } = result;
+    if (lie !== undefined) await convict(this.#context, { providerId, operatorEpoch: Number(operatorEpoch), evidence: lie });
     if (result.isUnheard && !(await this.#hearsAnybody(providerId))) return drop("no provider is heard; it may be our own network");
     // A slot that changed hands meanwhile is nobody's failure.
     if (result.outcome !== "served" && !(await this.#stillHolds(read.target))) return drop("the slot changed hands");

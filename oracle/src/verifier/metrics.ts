@@ -9,6 +9,7 @@ const HELP = {
   ppio_reports_committed_total: "Reports committed to",
   ppio_reports_revealed_total: "Reports revealed",
   ppio_providers_scored_total: "Providers offered for scoring in our transactions",
+  ppio_lies_proven_total: "Lies that providers signed and we took to the chain",
   ppio_duty_failures_total: "Rounds of work that failed",
   ppio_canary_providers: "Providers that hold a canary slot we may read",
   ppio_current_term: "Current term",

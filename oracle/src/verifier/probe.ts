@@ -7,6 +7,8 @@ import {
   cellLength,
   createProviderApi,
   isPpioError,
+  type LieEvidence,
+  lieEvidence,
   PpioError,
   readAnswerMessage,
   readVerifiedRange,
@@ -43,6 +45,8 @@ export interface ProbeResult {
   readonly reason: string;
   /** Nothing was heard of the provider: it may be our own network. */
   readonly isUnheard: boolean;
+  /** What its operator signed, when that contradicts the slot's root. */
+  readonly lie?: LieEvidence;
 }
 
 /** @throws CANCELLED alone: what the provider does wrong is the result */
@@ -56,6 +60,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   const startedMs = nowMs();
   let headMs: number | undefined;
   let isHeard = false;
+  let lie: LieEvidence | undefined;
   try {
     const api = createProviderApi(endpoint, transport);
     const answer = await api.readSlot({ dealId, slotIndex, offset, length, authorization: ticketAuthorization(read.ticket) }, deadline);
@@ -66,6 +71,10 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
         { shape: header, root: target.root, offset, length },
         {
           who: `Provider ${target.providerId}`,
+          onContradiction: async (head) => {
+            const evidence = lieEvidence(options.domain, { dealId, slotIndex, firstCell: firstRow, shape: header }, head);
+            if (evidence?.signer === options.operator) lie = evidence;
+          },
           checkHead: async () => {
             headMs = nowMs() - startedMs;
           },
@@ -81,7 +90,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
     }
   } catch (error) {
     if (signal.aborted) throw new PpioError("CANCELLED", "The process is stopping.", { cause: error });
-    return failure(error, isHeard);
+    return { ...failure(error, isHeard), ...(lie === undefined ? {} : { lie }) };
   }
 }
 

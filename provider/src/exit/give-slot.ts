@@ -12,6 +12,7 @@ import {
   type OfferBody,
   offerMessage,
   PpioError,
+  type SlotOffer,
   slotBytes,
   type UploadState,
 } from "@ppio/core";
@@ -39,19 +40,6 @@ export interface GivenTerms {
   readonly startBy: number;
 }
 
-/** An offer as `IStorageMarket.handOver` takes it. */
-export interface ChainOffer {
-  readonly providerId: number;
-  readonly operatorEpoch: number;
-  readonly root: string;
-  readonly leafCount: number;
-  readonly payPerPeriodWei: bigint;
-  readonly collateralWei: bigint;
-  readonly expiry: number;
-  readonly r: string;
-  readonly vs: string;
-}
-
 export class SlotGiver {
   readonly #context: ProviderContext;
   readonly #signal: AbortSignal;
@@ -62,7 +50,7 @@ export class SlotGiver {
   }
 
   /** @throws NETWORK, REFUSED, CORRUPT when our own bytes are damaged, IO */
-  async give(meta: SlotMeta, header: DealHeader, taker: Taker, terms: () => Promise<GivenTerms>): Promise<ChainOffer> {
+  async give(meta: SlotMeta, header: DealHeader, taker: Taker, terms: () => Promise<GivenTerms>): Promise<SlotOffer> {
     const { uploadId } = meta;
     const state = await this.#post<UploadState>(taker, "/v1/handovers", await this.#signed(meta, taker));
     if (state.uploadId !== uploadId || state.slotBytes !== slotBytes(header) || !Number.isSafeInteger(state.receivedBytes)) {
@@ -112,7 +100,7 @@ export class SlotGiver {
     }
   }
 
-  #check(meta: SlotMeta, header: DealHeader, taker: Taker, terms: GivenTerms, body: OfferBody): ChainOffer {
+  #check(meta: SlotMeta, header: DealHeader, taker: Taker, terms: GivenTerms, body: OfferBody): SlotOffer {
     const { dealSalt, slotIndex } = meta;
     const { owner, payer, startBy, renewUntil, root, payPerPeriodWei } = terms;
     const collateralWei = BigInt(body.collateralWei);

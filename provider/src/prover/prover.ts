@@ -50,6 +50,8 @@ async function lookAt(context: ProviderContext, inventory: Inventory, state: Pro
   if (state.keptAfter === period) {
     if (isProven) return;
     log.warn("the chain took a proof back; it is sent again", { period });
+    // Not done with this period any more, however many looks it takes: the seed may be gone with the proof.
+    state.keptAfter = period - 1;
   }
   await inventory.refresh();
   const isOwed = !isProven && (await owesProof(context, inventory, period));

@@ -46,8 +46,13 @@ export class Canary {
   }
 
   /** What an honest provider answers to a read of whole cells. */
-  async answer(firstRow: number, rowCount: number, change: { signer?: HDNodeWallet; cells?: Uint8Array } = {}): Promise<Uint8Array> {
-    const { header, roots } = this;
+  async answer(
+    firstRow: number,
+    rowCount: number,
+    change: { signer?: HDNodeWallet; cells?: Uint8Array; roots?: Uint8Array } = {},
+  ): Promise<Uint8Array> {
+    const { header } = this;
+    const { roots = this.roots } = change;
     const rows = Array.from({ length: rowCount }, (_, at) => firstRow + at);
     const words = rows.map((row) => roots.subarray(32 * row, 32 * row + 32));
     const siblings = cellRunProof(header, roots, firstRow, rowCount);

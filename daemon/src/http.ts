@@ -1,9 +1,7 @@
 /**
- * What the daemons' HTTP servers share: errors as JSON by the family's table, bodies that must keep coming, and a listener that closes
- * for good. What a local disk or a defect says stays in the log: strangers get the code and a plain sentence.
+ * What the daemons' HTTP servers share: errors as JSON by the family's table, and bodies that must keep coming. What a local disk or a defect says stays in the log: strangers get the code and a plain sentence.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { ERROR_CODES, type ErrorBody, type ErrorCode, PpioError, toPpioError } from "@ppio/core";
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from "express";
 import type { Logger } from "./log.ts";
@@ -205,47 +203,4 @@ class IncomingBody {
     this.#failure ??= new PpioError("TRUNCATED", "The sender broke off; continue from where it stopped.", { cause });
     this.#wake();
   };
-}
-
-export interface Listener {
-  readonly url: string;
-  readonly port: number;
-  close(): Promise<void>;
-}
-
-export interface ListenOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly limits?: HttpLimits;
-}
-
-/** @throws CONFIG when the address cannot be listened on */
-export async function listen(app: RequestListener, options: ListenOptions): Promise<Listener> {
-  const { host, limits = HTTP_LIMITS } = options;
-  const server: Server = createServer(
-    // Uploads take as long as they take; `streamBody` watches that they move.
-    { headersTimeout: limits.headersMs, requestTimeout: 0, connectionsCheckingInterval: Math.ceil(limits.headersMs / 3) },
-    app,
-  );
-  server.maxConnections = limits.connectionsMax;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => reject(explainListen(cause, host, options.port)));
-    server.listen(options.port, host, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
-}
-
-function explainListen(cause: Error, host: string, port: number): PpioError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const why = code === "EADDRINUSE" ? "another program uses it" : code === "EACCES" ? "the system does not allow it" : cause.message;
-  return new PpioError("CONFIG", `Cannot listen on ${host} port ${port}: ${why}; choose another host or port.`, { cause });
 }

@@ -5,6 +5,7 @@ export * from "./event-follower.ts";
 export * from "./files.ts";
 export * from "./http.ts";
 export * from "./lifecycle.ts";
+export * from "./listen.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./rpc.ts";

@@ -1,5 +1,6 @@
 /** The provider's settings: the table behind flags, environment, file and docs. */
 import { type ConfigOf, defineOptions } from "@ppio/daemon";
+import { REACH_OPTIONS } from "./reach/options.ts";
 
 export const PROVIDER_OPTIONS = defineOptions({
   dataDir: { type: "string", help: "folder for slots and journals", default: ".ppio/provider" },
@@ -42,6 +43,7 @@ export const PROVIDER_OPTIONS = defineOptions({
     min: 65_536,
   },
   repairMinGainWei: { type: "wei", help: "least that a repair must earn, for the gas it costs", default: "0" },
+  ...REACH_OPTIONS,
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });
 

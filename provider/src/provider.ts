@@ -8,7 +8,6 @@ import {
   connectChain,
   type Lifecycle,
   type Logger,
-  listen,
   readAddressBookFile,
   removeLeftovers,
   TxSender,
@@ -31,6 +30,9 @@ import { Admission } from "./policy/admission.ts";
 import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
+import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
+import { serveReachably } from "./reach/start.ts";
+import { runRepairs } from "./repair/start.ts";
 import { nodeFileLayer } from "./store/file-layer.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
@@ -104,8 +106,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     now: Date.now,
   };
   const offers = new OfferDesk(context);
-  const listener = await listen(createProviderApp(context, PROVIDER_LIMITS, offers), { host: config.host, port: config.port });
-  lifecycle.onStop("http", () => listener.close());
+  const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
   startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, lifecycle });
   const control = await startControl({ context, exit, lifecycle });

@@ -27,6 +27,8 @@ import {
   type DealHeader,
   dealHeaderHash,
   dealIdOf,
+  dialbackAnswerMessage,
+  dialbackRequestMessage,
   encodeAnswerHead,
   encodeDealHeader,
   encodeHead,
@@ -260,6 +262,8 @@ async function typedData() {
     UploadRequest: await entry(uploadRequestMessage, upload),
     ReadTicket: await entry(readTicketMessage, ticket),
     RepairTicket: await entry(repairTicketMessage, { providerId: 5, dealId, slotIndex: 3, expiry: 1_790_000_000 }),
+    DialbackRequest: await entry(dialbackRequestMessage, { providerId: 5, helperId: 6, nonce: ticket.nonce, expiry: 1_790_000_000 }),
+    DialbackAnswer: await entry(dialbackAnswerMessage, { providerId: 5, nonce: ticket.nonce }),
     ReadAnswer: await entry(readAnswerMessage, answer),
   };
 }

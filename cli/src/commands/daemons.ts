@@ -25,6 +25,12 @@ export function addDaemonOptions(command: Command, table: OptionTable): Command 
   return command.option("--config <file>", "JSON file with these settings; flags and PPIO_… variables come first");
 }
 
+/** The settings that the command, the environment and the file give. @throws USAGE, CONFIG */
+export function readDaemonConfig<const T extends OptionTable>(command: Command, table: T): Promise<ConfigOf<T>> {
+  const { config: file, ...flags } = command.optsWithGlobals<Record<string, unknown> & { readonly config?: string }>();
+  return resolveConfig(table, { flags, environment: process.env, ...(file === undefined ? {} : { file }) });
+}
+
 /** Runs `start` with the resolved settings until a signal comes; the exit status says how it ended. */
 export async function runDaemon<const T extends OptionTable>(
   command: Command,
@@ -35,8 +41,7 @@ export async function runDaemon<const T extends OptionTable>(
   let config: ConfigOf<T>;
   let log: Logger;
   try {
-    const { config: file, ...flags } = command.optsWithGlobals<Record<string, unknown> & { readonly config?: string }>();
-    config = await resolveConfig(table, { flags, environment: process.env, ...(file === undefined ? {} : { file }) });
+    config = await readDaemonConfig(command, table);
     log = createLogger({ component, level: parseLevel((config as Readonly<Record<string, unknown>>)["logLevel"]) });
   } catch (error) {
     fail(error, createOutput(false, process.stdout, process.stderr));

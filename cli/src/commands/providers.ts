@@ -12,6 +12,7 @@ import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { type DataDirFlags, dataDirOption, parseAddress, parseEndpoint, parseTokens, parseWhole, tokensOption } from "./numbers.ts";
+import { addProviderCheck } from "./provider-check.ts";
 import { addExit, addInit } from "./provider-life.ts";
 import { refusals, runCommand, runWithClient } from "./runtime.ts";
 
@@ -31,6 +32,7 @@ export function addProviderCommands(program: Command): void {
   addDaemonOptions(provider.command("start").description("run a provider until it is stopped"), PROVIDER_OPTIONS).action(
     (_flags: unknown, command: Command) => runDaemon(command, "provider", PROVIDER_OPTIONS, startProvider),
   );
+  addProviderCheck(provider);
   provider
     .command("register")
     .description("make a provider known; this wallet becomes its owner (cold key)")

@@ -82,6 +82,23 @@ export interface RepairTicket {
   readonly expiry: number;
 }
 
+/** Asks one provider to connect back to the endpoint that the chain names for the asking one; signed by the asking one's operator. */
+export interface DialbackRequest {
+  readonly providerId: number;
+  /** The provider that shall connect: no other one can be made to by the same request. */
+  readonly helperId: number;
+  /** New for every request. */
+  readonly nonce: string;
+  /** Unix seconds. */
+  readonly expiry: number;
+}
+
+/** What a daemon shows to whoever connects and names a nonce: that it is this provider's. Signed by its operator. */
+export interface DialbackAnswer {
+  readonly providerId: number;
+  readonly nonce: string;
+}
+
 /** What a provider signs over every answer: the cell roots it served and their way to the slot root. */
 export interface ReadAnswer {
   readonly dealId: string;
@@ -109,6 +126,8 @@ export const READ_TICKET_TYPES = struct(
   "bytes32 dealId,uint64 firstCell,uint64 cellCount,address audience,uint64 expiry,bytes32 nonce",
 );
 export const REPAIR_TICKET_TYPES = struct("RepairTicket", "uint32 providerId,bytes32 dealId,uint8 slotIndex,uint64 expiry");
+export const DIALBACK_REQUEST_TYPES = struct("DialbackRequest", "uint32 providerId,uint32 helperId,bytes32 nonce,uint64 expiry");
+export const DIALBACK_ANSWER_TYPES = struct("DialbackAnswer", "uint32 providerId,bytes32 nonce");
 export const READ_ANSWER_TYPES = struct("ReadAnswer", "bytes32 dealId,uint8 slotIndex,uint64 firstCell,bytes32 rootsHash,uint64 servedAt");
 export const OPEN_DEAL_TYPES = struct(
   "OpenDeal",
@@ -135,6 +154,8 @@ export const uploadRequestMessage = typedMessage<UploadRequest>(UPLOAD_REQUEST_T
 export const handOverMessage = typedMessage<HandOver>(HAND_OVER_TYPES);
 export const readTicketMessage = typedMessage<ReadTicket>(READ_TICKET_TYPES);
 export const repairTicketMessage = typedMessage<RepairTicket>(REPAIR_TICKET_TYPES);
+export const dialbackRequestMessage = typedMessage<DialbackRequest>(DIALBACK_REQUEST_TYPES);
+export const dialbackAnswerMessage = typedMessage<DialbackAnswer>(DIALBACK_ANSWER_TYPES);
 export const readAnswerMessage = typedMessage<ReadAnswer>(READ_ANSWER_TYPES);
 
 /** dealId = keccak256(abi.encode(chainId, market, owner, dealSalt)): known before sealing, never reused. */

@@ -1,6 +1,15 @@
 /** One provider's HTTP API (docs/protocol/http.md) as functions; errors come back as the family's codes. */
 import { ERROR_CODES, type ErrorCode, PpioError } from "../errors.ts";
-import type { ErrorBody, FinishUploadBody, OfferBody, OpenUploadBody, ProviderInfo, UploadState } from "../wire/api.ts";
+import type {
+  DialbackBody,
+  DialbackReport,
+  ErrorBody,
+  FinishUploadBody,
+  OfferBody,
+  OpenUploadBody,
+  ProviderInfo,
+  UploadState,
+} from "../wire/api.ts";
 import { type AnswerReader, answerReader, readAll } from "./body.ts";
 import type { Transport, TransportRequest } from "./transport.ts";
 
@@ -24,6 +33,8 @@ export interface ProviderApi {
   /** Forgets an upload that is not dealt. */
   dropUpload(uploadId: string, body: OpenUploadBody, signal?: AbortSignal): Promise<void>;
   readSlot(request: ReadRequest, signal?: AbortSignal): Promise<AnswerReader>;
+  /** Asks the provider to connect back to the asking one's endpoint. */
+  dialback(body: DialbackBody, signal?: AbortSignal): Promise<DialbackReport>;
 }
 
 function isErrorCode(code: unknown): code is ErrorCode {
@@ -100,6 +111,7 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
       const request = { method: "DELETE", body: payload, headers, ...(signal === undefined ? {} : { signal }) } as const;
       await readAll(await send(request, `/v1/uploads/${uploadId}`), JSON_BYTES_MAX);
     },
+    dialback: (body, signal) => json("POST", "/v1/dialback", body, signal),
     async readSlot({ dealId, slotIndex, offset, length, authorization }, signal) {
       const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}`;
       return answerReader(await send({ method: "GET", headers: { authorization }, ...(signal === undefined ? {} : { signal }) }, path));

@@ -1,5 +1,5 @@
 /** JSON bodies of the provider's HTTP API (docs/protocol/http.md). Big integers travel as decimal strings. */
-import type { HandOver, ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
+import type { DialbackRequest, HandOver, ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
 
 /** GET /v1/info */
 export interface ProviderInfo {
@@ -98,6 +98,42 @@ export interface TicketEnvelope {
 export interface RepairTicketEnvelope {
   readonly ticket: RepairTicket;
   readonly signature: string;
+}
+
+/** POST /v1/dialback: asks this provider to connect to the asking one's endpoint. */
+export interface DialbackBody {
+  readonly request: DialbackRequest;
+  readonly signature: string;
+}
+
+/** GET /v1/dialback/:nonce: the signed `DialbackAnswer`. */
+export interface DialbackEcho {
+  readonly providerId: number;
+  readonly nonce: string;
+  readonly signature: string;
+}
+
+/**
+ * How a connection to an endpoint went. `reached`: the right daemon answered; `stranger`: something else did; `forbidden`: no endpoint that
+ * one connects to for others (an address that is not public, a port of another service); the rest is where it ended.
+ */
+export type DialOutcome = "reached" | "stranger" | "forbidden" | "unresolved" | "refused" | "silent" | "tls" | "broken";
+
+/** Answer to POST /v1/dialback. */
+export interface DialbackReport {
+  /** As the chain names it. */
+  readonly endpoint: string;
+  readonly outcome: DialOutcome;
+  /** What the endpoint's name led to. */
+  readonly address?: string;
+  /** For `tls`: the code of what is wrong with the certificate. */
+  readonly reason?: string;
+  /** The daemon's signature, for `reached`: the helper cannot make it up. */
+  readonly echo?: string;
+  /** Where the request came from. */
+  readonly seenAs: string;
+  /** The helper's clock, Unix milliseconds. */
+  readonly time: number;
 }
 
 /** Every HTTP error's body; `code` is of the error family. */

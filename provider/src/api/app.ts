@@ -3,6 +3,7 @@ import type { RequestListener } from "node:http";
 import { createHttpApp } from "@ppio/daemon";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
+import { addDialbackRoutes } from "../reach/dialback-routes.ts";
 import { withBulkRoutes } from "./bulk.ts";
 import { Gate } from "./gate.ts";
 import { addHandOverRoutes } from "./handovers.ts";
@@ -24,6 +25,7 @@ export function createProviderApp(
     addStatusRoutes(app, context);
     addUploadRoutes(app, context, offers, finishes);
     addHandOverRoutes(app, context, offers, finishes);
+    addDialbackRoutes(app, context);
   };
   const control = createHttpApp(context.log, addRoutes, limits);
   return withBulkRoutes([appendRoute(context, limits), readRoute(context, limits)], control, context.log);

@@ -1,6 +1,7 @@
 /** Strict reading of what strangers send. */
 
 import {
+  type DialbackBody,
   type FinishHandOverBody,
   type FinishUploadBody,
   type HandOverBody,
@@ -105,6 +106,20 @@ export function parseFinishHandOver(body: unknown): FinishHandOverBody {
   return { ...parseHandOver(body), startBy: integer(object(body, "body"), "startBy", U32) };
 }
 
+export function parseDialback(body: unknown): DialbackBody {
+  const fields = object(body, "body");
+  const request = object(fields["request"], "request");
+  return {
+    request: {
+      providerId: integer(request, "providerId", U32),
+      helperId: integer(request, "helperId", U32),
+      nonce: parseHash(request["nonce"], "nonce"),
+      expiry: integer(request, "expiry", Number.MAX_SAFE_INTEGER),
+    },
+    signature: hex(fields, "signature"),
+  };
+}
+
 const TICKET_CHARS_MAX = 4096;
 
 /** @throws UNAUTHORIZED without a well-formed ticket */
@@ -147,7 +162,12 @@ function parseEnvelope<T>(header: string | undefined, scheme: string, parse: (fi
 }
 
 export function parseDealId(text: string | undefined): string {
-  if (!isHexString(text, 32)) throw bad("dealId");
+  return parseHash(text, "dealId");
+}
+
+/** 32 bytes, in lower case. */
+export function parseHash(text: unknown, field: string): string {
+  if (!isHexString(text, 32)) throw bad(field);
   return text.toLowerCase();
 }
 

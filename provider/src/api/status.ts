@@ -51,6 +51,9 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
       damagedSlots: store.damagedSlots,
       slotsSetAside: store.slotsSetAside,
       lastProvenPeriod: metrics.get("ppio_last_proven_period"),
+      // Whoever reads this has reached us: it is told, and decides nothing.
+      reachable: metrics.get("ppio_reachable"),
+      reachProblems: metrics.get("ppio_reach_problems"),
     });
   });
   app.get("/v1/metrics", async (_request, response) => {

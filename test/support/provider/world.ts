@@ -12,13 +12,14 @@ import {
   type UploadRequest,
   uploadRequestMessage,
 } from "@ppio/core";
-import { type ChainConnection, createLogger, type Listener, listen } from "@ppio/daemon";
+import { type ChainConnection, createLogger, type Listener, listen, resolveConfig } from "@ppio/daemon";
 import {
   Admission,
   createBandwidth,
   createProviderApp,
   createProviderMetrics,
   PROVIDER_LIMITS,
+  PROVIDER_OPTIONS,
   type ProviderConfig,
   type ProviderContext,
   type ProviderLimits,
@@ -57,6 +58,7 @@ export const BOOK = {
 export const DOMAIN: SigningDomain = { chainId: 31_337n, market: BOOK.market };
 
 export const CONFIG: ProviderConfig = {
+  ...(await resolveConfig(PROVIDER_OPTIONS, { flags: { privateKey: "none" }, environment: {} })),
   dataDir: "",
   network: "",
   privateKey: "",

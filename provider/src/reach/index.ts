@@ -1,0 +1,21 @@
+/** The parts of reachability, for whoever composes or tests them. */
+export { addressKind } from "./addresses.ts";
+export { checkClock } from "./check-clock.ts";
+export { checkEndpoint } from "./check-endpoint.ts";
+export { checkAddress, checkMapping } from "./check-mapping.ts";
+export { checkOutside } from "./check-outside.ts";
+export { checkTls } from "./check-tls.ts";
+export { desiredEndpoint, type EndpointFacts, isSameEndpoint } from "./desired-endpoint.ts";
+export { dial, type DialOptions } from "./dial.ts";
+export { addDialbackRoutes } from "./dialback-routes.ts";
+export { DynamicDns } from "./dynamic-dns.ts";
+export { createMappers, defaultRoute } from "./gateway.ts";
+export { askHelpers } from "./helpers.ts";
+export type { GatewayAddress, Mapping, PortMapper } from "./mapper.ts";
+export { MappingKeeper } from "./mapping-keeper.ts";
+export { createNatPmpMapper } from "./nat-pmp.ts";
+export { checkReachConfig, portMappingMode, REACH_OPTIONS } from "./options.ts";
+export { createPcpMapper } from "./pcp.ts";
+export { Publisher } from "./publisher.ts";
+export type { ReachState } from "./reach-state.ts";
+export { createUpnpMapper } from "./upnp.ts";

@@ -1,6 +1,6 @@
 /** An authority of the test's own, by another implementation of X.509 than the daemon's. */
 import "reflect-metadata";
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, webcrypto } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, type KeyObject, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { CertificatePair } from "@ppio/daemon";
 
@@ -43,21 +43,21 @@ export class TestAuthority {
   /** A certificate with a new key. Names that look like IPv4 addresses are such. */
   async issue(names: readonly string[], options: IssueOptions = {}): Promise<CertificatePair> {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const cert = await this.#sign(await importPublic(privateKey), names, options);
+    const cert = await this.#sign(publicKeyOf(privateKey), names, options);
     return { cert, key: privateKey.export({ type: "pkcs8", format: "pem" }).toString() };
   }
 
   /** A certificate for a PKCS #10 request, whose signature and name are checked. */
   async issueFor(csr: Buffer, domain: string, options: IssueOptions = {}): Promise<string> {
-    const request = new x509.Pkcs10CertificateRequest(csr);
+    const request = new x509.Pkcs10CertificateRequest(new Uint8Array(csr));
     if (!(await request.verify())) throw new Error("the request's signature is wrong");
     const extension = request.extensions.find(({ type }) => type === ALTERNATIVE_NAMES);
     const names = extension === undefined ? [] : new x509.SubjectAlternativeNameExtension(extension.rawData).names.toJSON();
     if (JSON.stringify(names) !== JSON.stringify([{ type: "dns", value: domain }])) throw new Error("the request is for another name");
-    return this.#sign(await request.publicKey.export(), [domain], options);
+    return this.#sign(request.publicKey, [domain], options);
   }
 
-  async #sign(publicKey: CryptoKey, names: readonly string[], { from, until }: IssueOptions): Promise<string> {
+  async #sign(publicKey: x509.PublicKey, names: readonly string[], { from, until }: IssueOptions): Promise<string> {
     const leaf = await x509.X509CertificateGenerator.create({
       subject: "",
       issuer: this.#certificate.subject,
@@ -76,7 +76,6 @@ export class TestAuthority {
   }
 }
 
-function importPublic(privateKey: KeyObject): Promise<CryptoKey> {
-  const der = createPublicKey(createPrivateKey(privateKey.export({ type: "pkcs8", format: "pem" }))).export({ type: "spki", format: "der" });
-  return webcrypto.subtle.importKey("spki", new Uint8Array(der), ALGORITHM, true, ["verify"]);
+function publicKeyOf(privateKey: KeyObject): x509.PublicKey {
+  return new x509.PublicKey(new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" })));
 }

@@ -3,15 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PpioError } from "@ppio/core";
-import {
-  acquireLock,
-  connectChain,
-  type Lifecycle,
-  type Logger,
-  readAddressBookFile,
-  removeLeftovers,
-  TxSender,
-} from "@ppio/daemon";
+import { acquireLock, connectChain, type Lifecycle, type Logger, readAddressBookFile, removeLeftovers, TxSender } from "@ppio/daemon";
 import { Alerts } from "./alerts/alerts.ts";
 import { Webhook } from "./alerts/webhook.ts";
 import { createProviderApp } from "./api/app.ts";

@@ -50,9 +50,15 @@ describe("A provider that customers shall reach", function () {
     ...["--port", String(provider.port)],
   ];
 
-  const check = async (env = {}, ...flags: readonly string[]): Promise<{ report: Report; codes: readonly string[]; status: number | null }> => {
+  const check = async (
+    env = {},
+    ...flags: readonly string[]
+  ): Promise<{ report: Report; codes: readonly string[]; status: number | null }> => {
     const key = { PPIO_PRIVATE_KEY: provider.operatorKey };
-    const { stdout, stderr, status } = await runPpio(["--json", "provider", "check", ...settings(), ...flags], undefined, { ...key, ...env });
+    const { stdout, stderr, status } = await runPpio(["--json", "provider", "check", ...settings(), ...flags], undefined, {
+      ...key,
+      ...env,
+    });
     if (stdout === "") throw new Error(stderr);
     const report = JSON.parse(stdout) as Report;
     return { report, codes: report.findings.map(({ code }) => code), status };
@@ -61,7 +67,10 @@ describe("A provider that customers shall reach", function () {
   /** In the place of the devnet's own. */
   const start = async (...flags: readonly string[]): Promise<ChildProcess> => {
     const env = { ...process.env, ...trust, PPIO_PRIVATE_KEY: provider.operatorKey };
-    const child = spawn(process.execPath, [LAUNCHER, "provider", "start", ...settings(), ...flags], { env, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [LAUNCHER, "provider", "start", ...settings(), ...flags], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     own.push(child);
     let log = "";
     await new Promise<void>((resolve, reject) => {

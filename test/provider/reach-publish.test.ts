@@ -1,10 +1,21 @@
 /** Which endpoint is published, when, and how a name service is told. */
-import { createServer, type Server } from "node:http";
+
 import { once } from "node:events";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ProviderRegistry__factory } from "@ppio/core/contracts";
 import { createLogger } from "@ppio/daemon";
-import { addressKind, checkReachConfig, DynamicDns, desiredEndpoint, type EndpointFacts, isSameEndpoint, type Mapping, Publisher, portMappingMode } from "@ppio/provider/reach";
+import {
+  addressKind,
+  checkReachConfig,
+  DynamicDns,
+  desiredEndpoint,
+  type EndpointFacts,
+  isSameEndpoint,
+  type Mapping,
+  Publisher,
+  portMappingMode,
+} from "@ppio/provider/reach";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
 import { CONFIG } from "../support/provider/world.ts";
@@ -91,8 +102,10 @@ describe("The endpoint of a provider", () => {
       expect(await codeOf(() => checkReachConfig({ ...CONFIG, ...setting })), JSON.stringify(setting)).to.equal("CONFIG");
     }
     checkReachConfig({ ...CONFIG, acme: true, acmeDomain: "home.example.org", dynamicDnsUrl: "https://u:p@dns.example/?ip={ip}" });
-    expect(portMappingMode({ ...CONFIG, host: "127.0.0.1" })).to.equal("off");
-    expect(portMappingMode({ ...CONFIG, host: "0.0.0.0" })).to.equal("auto");
+    expect(portMappingMode({ ...CONFIG, host: "127.0.0.1" }, false)).to.equal("off");
+    const open = { ...CONFIG, host: "0.0.0.0" };
+    expect([portMappingMode(open, false), portMappingMode(open, true)]).to.deep.equal(["auto", "off"]);
+    expect(portMappingMode({ ...open, gateway: "192.168.1.1" }, true)).to.equal("auto");
   });
 });
 

@@ -1,5 +1,6 @@
 /** What a self-test says, and connecting back for others without being their weapon. */
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type DialbackReport, type DialOutcome, dialbackAnswerMessage, dialbackRequestMessage } from "@ppio/core";
@@ -14,15 +15,14 @@ import {
   checkMapping,
   checkOutside,
   checkTls,
-  dial,
   type DialOptions,
+  dial,
   type Mapping,
   type ReachState,
 } from "@ppio/provider/reach";
 import { parseCertificate } from "@ppio/provider/tls";
 import { expect } from "chai";
 import { hexlify, randomBytes, Wallet } from "ethers";
-import { readFile } from "node:fs/promises";
 import { BOOK, CONFIG, DOMAIN } from "../support/provider/world.ts";
 import { TestAuthority } from "../support/reach/certificates.ts";
 
@@ -56,7 +56,14 @@ describe("Connecting back for another provider", () => {
     },
   } as unknown as ChainConnection;
   const serve = (provider: TestProvider, providerId: number): Promise<Listener> => {
-    const context = { chain, domain, operator: provider.operator as unknown as Wallet, providerId, metrics: createProviderMetrics(), now: () => nowMs };
+    const context = {
+      chain,
+      domain,
+      operator: provider.operator as unknown as Wallet,
+      providerId,
+      metrics: createProviderMetrics(),
+      now: () => nowMs,
+    };
     return listen(
       createHttpApp(log, (app) => addDialbackRoutes(app, context)),
       { host: "127.0.0.1", port: 0 },
@@ -119,14 +126,22 @@ describe("Connecting back for another provider", () => {
 
   it("goes to public addresses and proper ports alone on a public chain", async () => {
     await restart(PUBLIC_DOMAIN.chainId);
-    const endpoints = ["http://127.0.0.1:4100", "http://[::1]:4100", "http://localhost:4100", "http://169.254.169.254", "http://192.168.1.1"];
+    const endpoints = [
+      "http://127.0.0.1:4100",
+      "http://[::1]:4100",
+      "http://localhost:4100",
+      "http://169.254.169.254",
+      "http://192.168.1.1",
+    ];
     // Whatever an address looks like, it is read as the system reads it.
     endpoints.push("http://0x7f000001", "http://2130706433", "http://[::ffff:127.0.0.1]:4100", "http://8.8.8.8:25", "ftp://8.8.8.8");
     for (const endpoint of endpoints) {
       const options = { ...{ nonce: nonce(), providerId: 1, operator: asking.operator.address }, endpoint, domain, allowsPrivate: false };
       expect((await dial(options)).outcome, endpoint).to.equal("forbidden");
     }
-    expect(await ask()).to.include({ outcome: "forbidden" }).and.not.have.property("address");
+    expect(await ask())
+      .to.include({ outcome: "forbidden" })
+      .and.not.have.property("address");
   });
 
   describe("to something else", () => {
@@ -142,7 +157,14 @@ describe("Connecting back for another provider", () => {
         await once(server, "listening");
         endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
       }
-      const options: DialOptions = { endpoint, nonce: nonce(), providerId: 1, operator: asking.operator.address, domain, allowsPrivate: true };
+      const options: DialOptions = {
+        endpoint,
+        nonce: nonce(),
+        providerId: 1,
+        operator: asking.operator.address,
+        domain,
+        allowsPrivate: true,
+      };
       return (await dial(options)).outcome;
     };
 
@@ -164,7 +186,16 @@ describe("Connecting back for another provider", () => {
   });
 
   it("is believed only with the daemon's own signature", async () => {
-    const options = { chain, domain, providerId: 1, operator: asking.operator, endpoint: asked.url, now: () => nowMs, random: () => 0, signal };
+    const options = {
+      chain,
+      domain,
+      providerId: 1,
+      operator: asking.operator,
+      endpoint: asked.url,
+      now: () => nowMs,
+      random: () => 0,
+      signal,
+    };
     const [report] = await askHelpers(options);
     expect(report).to.include({ helperId: 2, outcome: "reached", aheadMs: 0 });
     const liar = createServer((_request, response) => {
@@ -224,7 +255,9 @@ describe("The self-test's findings", () => {
     const at = "https://home.example.org:4100";
     expect(checkTls(good, at, STATE, now)).to.include({ code: "tls-ok" });
     expect(checkTls(good, at, STATE, now).message).to.match(/holds for (79|80) days/);
-    expect(checkTls(old, at, { ...STATE, certificateFailure: "it is away" }, now).message).to.match(/ends in (9|10) days.*it is away.*renew/);
+    expect(checkTls(old, at, { ...STATE, certificateFailure: "it is away" }, now).message).to.match(
+      /ends in (9|10) days.*it is away.*renew/,
+    );
     expect(checkTls(over, at, STATE, now).code).to.equal("tls-expired");
     expect(checkTls(good, "https://other.example.org", STATE, now).code).to.equal("tls-name");
     expect(checkTls("none", at, STATE, now).code).to.equal("tls-missing");

@@ -5,7 +5,14 @@ import { Agent, request } from "node:https";
 import { join } from "node:path";
 import type { TLSSocket } from "node:tls";
 import { type CertificatePair, createLogger, type Listener, listen } from "@ppio/daemon";
-import { AcmeKeeper, type AcmeKeeperOptions, openChallengeServer, parseCertificate, readCertificate, watchCertificateFiles } from "@ppio/provider/tls";
+import {
+  AcmeKeeper,
+  type AcmeKeeperOptions,
+  openChallengeServer,
+  parseCertificate,
+  readCertificate,
+  watchCertificateFiles,
+} from "@ppio/provider/tls";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
 import { TestAcmeServer } from "../support/reach/acme-server.ts";

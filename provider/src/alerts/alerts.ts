@@ -12,6 +12,7 @@ export const ALERT_KINDS = [
   "damage-held-back",
   "challenge-open",
   "evicted",
+  "unreachable",
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 

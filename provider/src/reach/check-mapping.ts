@@ -9,7 +9,10 @@ export function checkMapping(state: ReachState | undefined, isReached: boolean):
   if (mapping === undefined) return undefined;
   switch (mapping.status) {
     case "off":
-      return finding("mapping-off", "The daemon asks no router for a port (portMapping is off, or host is a loopback address).");
+      return finding(
+        "mapping-off",
+        "The daemon asks no router for a port (portMapping is off, host is a loopback address, or the chain is a local one).",
+      );
     case "trying":
       return finding("mapping-trying", "The router has not answered yet; check again in a minute.");
     case "failed": {

@@ -6,7 +6,7 @@ export { checkAddress, checkMapping } from "./check-mapping.ts";
 export { checkOutside } from "./check-outside.ts";
 export { checkTls } from "./check-tls.ts";
 export { desiredEndpoint, type EndpointFacts, isSameEndpoint } from "./desired-endpoint.ts";
-export { dial, type DialOptions } from "./dial.ts";
+export { type DialOptions, dial } from "./dial.ts";
 export { addDialbackRoutes } from "./dialback-routes.ts";
 export { DynamicDns } from "./dynamic-dns.ts";
 export { createMappers, defaultRoute } from "./gateway.ts";

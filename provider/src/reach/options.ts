@@ -13,7 +13,7 @@ export const REACH_OPTIONS = defineOptions({
   publish: { type: "boolean", help: "keep the endpoint on the chain up to date when the public address changes", default: "true" },
   portMapping: {
     type: "string",
-    help: "ask the router for a port: auto, pcp, nat-pmp, upnp or off; auto is off while host is a loopback address",
+    help: "ask the router for a port: auto, pcp, nat-pmp, upnp or off; auto is off on a loopback host and on a devnet",
     default: "auto",
   },
   publicPort: { type: "integer", help: "port to ask the router for; 0 for the one that is listened on", default: "0", max: 65_535 },
@@ -47,18 +47,24 @@ export type ReachConfig = ConfigOf<typeof REACH_OPTIONS>;
 const MODES = ["auto", "pcp", "nat-pmp", "upnp", "off"] as const;
 export type PortMappingMode = (typeof MODES)[number];
 
-/** What the loopback interface alone serves needs no port of a router. @throws CONFIG */
-export function portMappingMode({ portMapping, host }: ReachConfig & { readonly host: string }): PortMappingMode {
+/**
+ * What the loopback interface alone serves needs no port of a router; nor does a devnet, unless its router is named: a test must not open a
+ * developer's home. @throws CONFIG
+ */
+export function portMappingMode(
+  { portMapping, host, gateway }: ReachConfig & { readonly host: string },
+  isLocal: boolean,
+): PortMappingMode {
   const mode = MODES.find((known) => known === portMapping);
   if (mode === undefined) throw new PpioError("CONFIG", `"portMapping" is "${portMapping}", but must be one of ${MODES.join(", ")}.`);
   const isLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
-  return mode === "auto" && isLoopback ? "off" : mode;
+  return mode === "auto" && (isLoopback || (isLocal && gateway === "")) ? "off" : mode;
 }
 
 /** Settings that contradict each other are found before anything starts. @throws CONFIG */
 export function checkReachConfig(config: ReachConfig & { readonly host: string }): void {
   const { publicEndpoint, gateway, dynamicDnsUrl, tlsCertFile, tlsKeyFile, acme, acmeDomain } = config;
-  portMappingMode(config);
+  portMappingMode(config, false);
   if (gateway !== "") parseGateway(gateway);
   if (publicEndpoint !== "") {
     const url = httpUrl(publicEndpoint);

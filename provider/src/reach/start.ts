@@ -7,13 +7,13 @@ import { type Lifecycle, type Listener, listen, pause, repeat } from "@ppio/daem
 import { getBytes, hexlify, keccak256, toUtf8Bytes } from "ethers";
 import type { ProviderContext } from "../context.ts";
 import { type Certificates, openCertificates } from "../tls/certificates.ts";
-import { addressKind } from "./addresses.ts";
+import { addressKind, isLocalChain } from "./addresses.ts";
 import { desiredEndpoint, isSameEndpoint } from "./desired-endpoint.ts";
 import { DynamicDns } from "./dynamic-dns.ts";
-import { problemsOf } from "./findings.ts";
+import { type FindingCode, problemsOf } from "./findings.ts";
 import { createMappers } from "./gateway.ts";
 import { MappingKeeper } from "./mapping-keeper.ts";
-import { checkReachConfig, portMappingMode } from "./options.ts";
+import { checkReachConfig, type PortMappingMode, portMappingMode } from "./options.ts";
 import { Publisher } from "./publisher.ts";
 import { type ReachState, ReachStateFile } from "./reach-state.ts";
 import { runSelfTest } from "./self-test.ts";
@@ -86,6 +86,7 @@ class KeptPort {
 
 class Reach {
   readonly #context: ProviderContext;
+  readonly #mode: PortMappingMode;
   readonly #listener: Listener;
   readonly #certificates: Certificates | undefined;
   readonly #port: KeptPort | undefined;
@@ -95,11 +96,13 @@ class Reach {
   readonly #file: ReachStateFile;
   #hasAskedRouter = false;
   #needsName = false;
-  #toldProblems = "";
+  /** Of the last self-test; each is an alert until it is gone. */
+  #problems: ReadonlySet<FindingCode> | undefined;
 
   constructor(context: ProviderContext, listener: Listener, certificates: Certificates | undefined) {
     const { config, log, now, metrics } = context;
     this.#context = context;
+    this.#mode = portMappingMode(config, isLocalChain(context.domain));
     // Nobody has been asked yet.
     metrics.set("ppio_reachable", -1);
     this.#listener = listener;
@@ -107,7 +110,7 @@ class Reach {
     this.#publisher = new Publisher(context);
     this.#file = new ReachStateFile(config.dataDir);
     if (config.dynamicDnsUrl !== "") this.#dns = new DynamicDns({ url: config.dynamicDnsUrl, log, now });
-    if (portMappingMode(config) === "off") return;
+    if (this.#mode === "off") return;
     this.#port = this.#keep(listener.port, config.publicPort === 0 ? listener.port : config.publicPort);
     if (config.acme) this.#acmePort = this.#keep(config.acmeHttpPort, ACME_PUBLIC_PORT);
   }
@@ -132,18 +135,22 @@ class Reach {
   }
 
   async selfTest(signal: AbortSignal): Promise<void> {
-    const { metrics, log } = this.#context;
+    const { metrics, log, alerts } = this.#context;
     const certificate = this.#certificates === undefined ? undefined : (this.#certificates.current ?? "none");
     const report = await runSelfTest({ ...this.#context, state: this.#state(), certificate, random: Math.random, signal });
     if (signal.aborted) return;
     const problems = problemsOf(report);
     metrics.set("ppio_reachable", report.isReachable === undefined ? -1 : Number(report.isReachable));
     metrics.set("ppio_reach_problems", problems.length);
-    const codes = problems.map(({ code }) => code).join(" ");
-    if (codes === this.#toldProblems) return;
-    this.#toldProblems = codes;
-    for (const { code, message } of problems) log.error(message, { finding: code, endpoint: report.endpoint });
-    if (problems.length === 0) log.info("the self-test found no problem", { endpoint: report.endpoint, isReachable: report.isReachable });
+    const codes = new Set(problems.map(({ code }) => code));
+    const isNews = this.#problems === undefined || this.#problems.size > 0;
+    if (codes.size === 0 && isNews)
+      log.info("the self-test found no problem", { endpoint: report.endpoint, isReachable: report.isReachable });
+    for (const { code, message } of problems) {
+      alerts.raise({ kind: "unreachable", subject: code, message, details: { endpoint: report.endpoint } });
+    }
+    for (const code of this.#problems ?? []) if (!codes.has(code)) alerts.clear("unreachable", code);
+    this.#problems = codes;
   }
 
   /** Takes the mappings back. */
@@ -191,7 +198,7 @@ class Reach {
 
   #keep(internalPort: number, externalPort: number): KeptPort {
     const { config, log, now, operator } = this.#context;
-    const mode = portMappingMode(config);
+    const mode = this.#mode;
     // The same after a restart, and no other machine's: the router renews instead of refusing.
     const nonce = getBytes(keccak256(toUtf8Bytes(`pcp/${hexlify(getBytes(operator.signingKey.privateKey))}/${internalPort}`)));
     const mappers = mode === "off" ? async () => [] : () => createMappers({ mode, gateway: config.gateway, nonce, random: Math.random });

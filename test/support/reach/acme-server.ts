@@ -105,7 +105,8 @@ export class TestAcmeServer {
     const shown = { status: order?.status, authorizations: [`${url}/authz/${number}`], finalize: `${url}/finalize/${number}` };
     const problem = order?.error === undefined ? {} : { error: order.error };
     if (path === "account") {
-      const kid = [...this.#accounts].find(([, known]) => known.thumbprint === account.thumbprint)?.[0] ?? `${url}/accounts/${this.accounts}`;
+      const kid =
+        [...this.#accounts].find(([, known]) => known.thumbprint === account.thumbprint)?.[0] ?? `${url}/accounts/${this.accounts}`;
       this.#accounts.set(kid, account);
       this.#answer(response, 201, { status: "valid" }, { location: kid });
     } else if (header.kid === undefined) {
@@ -148,7 +149,12 @@ export class TestAcmeServer {
     if (account === undefined) throw new Error("unknown account");
     if (header.alg !== "ES256" || header.url !== url) throw new Error("the header is wrong");
     const signedBytes = Buffer.from(`${head}.${payload}`);
-    const isSigned = verify("sha256", signedBytes, { key: account.key, dsaEncoding: "ieee-p1363" }, Buffer.from(signature ?? "", "base64url"));
+    const isSigned = verify(
+      "sha256",
+      signedBytes,
+      { key: account.key, dsaEncoding: "ieee-p1363" },
+      Buffer.from(signature ?? "", "base64url"),
+    );
     if (!isSigned) throw new Error("the signature is wrong");
     const isKnown = this.#nonces.delete(header.nonce);
     if (this.badNonces > 0 || !isKnown) {
@@ -166,7 +172,8 @@ export class TestAcmeServer {
       () => "no connection",
     );
     order.status = answer === `${order.token}.${thumbprint}` ? "ready" : "invalid";
-    if (order.status === "invalid") order.error = { type: "urn:ietf:params:acme:error:unauthorized", detail: `the challenge got "${answer}"` };
+    if (order.status === "invalid")
+      order.error = { type: "urn:ietf:params:acme:error:unauthorized", detail: `the challenge got "${answer}"` };
   }
 
   #answer(response: ServerResponse, status: number, body: object | string, headers: Readonly<Record<string, string>> = {}): void {

@@ -160,7 +160,8 @@ export class SimulatedGateway {
     if (request.url === "/root.xml") {
       const { serviceType, controlHost } = this.behaviour;
       const control = controlHost === undefined ? "/control" : `http://${controlHost}/control`;
-      const other = "<service><serviceType>urn:schemas-upnp-org:service:Layer3Forwarding:1</serviceType><controlURL>/l3</controlURL></service>";
+      const other =
+        "<service><serviceType>urn:schemas-upnp-org:service:Layer3Forwarding:1</serviceType><controlURL>/l3</controlURL></service>";
       const service = `<service><serviceType>${serviceType}</serviceType><controlURL>${control}</controlURL></service>`;
       response.end(`<?xml version="1.0"?><root><device><serviceList>${other}${service}</serviceList></device></root>`);
       return;

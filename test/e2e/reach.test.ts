@@ -3,9 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { connect } from "node:tls";
+import { type AddressInfo, createServer } from "node:net";
+import { connect, type PeerCertificate } from "node:tls";
 import { expect } from "chai";
 import { Devnet, type DevnetJson, LAUNCHER, runPpio } from "../support/e2e/devnet.ts";
+import { TestAcmeServer } from "../support/reach/acme-server.ts";
 import { TestAuthority } from "../support/reach/certificates.ts";
 import { SimulatedGateway } from "../support/reach/gateway.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
@@ -179,7 +181,32 @@ describe("A provider that customers shall reach", function () {
     await devnet.until(async () => (await serialAt(provider.port)) !== serial);
     await stop(child);
   });
+
+  it("gets a certificate by ACME and publishes its name", async () => {
+    const server = await TestAcmeServer.start(authority);
+    try {
+      server.challengePort = await freePort();
+      const child = await start(
+        ...["--acme", "true", "--acme-domain", "home.example.org", "--acme-directory-url", `${server.url}/directory`],
+        ...["--acme-http-port", String(server.challengePort)],
+      );
+      await devnet.until(async () => (await namesAt(provider.port).catch(() => "")) === "DNS:home.example.org");
+      await devnet.until(async () => (await endpoint()) === `https://home.example.org:${provider.port}`);
+      await stop(child);
+    } finally {
+      await server.stop();
+    }
+  });
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
 
 async function answers(port: number): Promise<boolean> {
   return fetch(`http://127.0.0.1:${port}/v1/health`).then(
@@ -188,10 +215,18 @@ async function answers(port: number): Promise<boolean> {
   );
 }
 
-async function serialAt(port: number): Promise<string> {
+async function certificateAt(port: number): Promise<PeerCertificate> {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });
   await once(socket, "secureConnect");
-  const { serialNumber } = socket.getPeerCertificate();
+  const certificate = socket.getPeerCertificate();
   socket.destroy();
-  return serialNumber;
+  return certificate;
+}
+
+async function serialAt(port: number): Promise<string> {
+  return (await certificateAt(port)).serialNumber;
+}
+
+async function namesAt(port: number): Promise<string | undefined> {
+  return (await certificateAt(port)).subjectaltname;
 }

@@ -86,8 +86,11 @@ describe("A router that maps ports", () => {
   });
 
   it("cannot send the daemon to another machine (UPnP)", async () => {
-    gateway.behaviour.controlHost = "192.0.2.9";
-    expect(await codeOf(createUpnpMapper(upnpAt(), () => 0.5).map(request, signal))).to.equal("NETWORK");
+    for (const behaviour of [{ controlHost: "localhost" }, { controlHost: "127.0.0.1", locationHost: "localhost" }]) {
+      Object.assign(gateway.behaviour, behaviour);
+      expect(await codeOf(createUpnpMapper(upnpAt(), () => 0.5).map(request, signal)), JSON.stringify(behaviour)).to.equal("NETWORK");
+    }
+    expect(gateway.mapped.size).to.equal(0);
   });
 
   it("that speaks NAT-PMP alone is found by both", async () => {

@@ -19,8 +19,9 @@ export interface GatewayBehaviour {
   /** Datagrams that get lost before one is answered. */
   loses: number;
   serviceType: string;
-  /** Where the description says that control is. */
-  controlHost: string | undefined;
+  /** Host by which the search's answer names the description, and by which that names the control address. */
+  locationHost: string;
+  controlHost: string;
 }
 
 export interface MappedPort {
@@ -40,7 +41,8 @@ export class SimulatedGateway {
     permanentOnly: false,
     loses: 0,
     serviceType: "urn:schemas-upnp-org:service:WANIPConnection:1",
-    controlHost: undefined,
+    locationHost: "127.0.0.1",
+    controlHost: "127.0.0.1",
   };
   /** By internal port. */
   readonly mapped = new Map<number, MappedPort>();
@@ -61,8 +63,8 @@ export class SimulatedGateway {
     });
     ssdp.on("message", (message, from) => {
       if (!this.behaviour.speaks.includes("upnp") || !message.toString().startsWith("M-SEARCH")) return;
-      const { port } = soap.address() as AddressInfo;
-      ssdp.send(`HTTP/1.1 200 OK\r\nST: x\r\nLocation: http://127.0.0.1:${port}/root.xml\r\n\r\n`, from.port, from.address);
+      const at = `http://${this.behaviour.locationHost}:${this.#soapPort}/root.xml`;
+      ssdp.send(`HTTP/1.1 200 OK\r\nST: x\r\nLocation: ${at}\r\n\r\n`, from.port, from.address);
     });
     soap.on("request", (request, response) => void this.#serve(request, response));
   }
@@ -83,6 +85,10 @@ export class SimulatedGateway {
 
   get ssdpPort(): number {
     return this.#ssdp.address().port;
+  }
+
+  get #soapPort(): number {
+    return (this.#soap.address() as AddressInfo).port;
   }
 
   /** Loses all that it knew. */
@@ -159,7 +165,7 @@ export class SimulatedGateway {
     for await (const piece of request) body += String(piece);
     if (request.url === "/root.xml") {
       const { serviceType, controlHost } = this.behaviour;
-      const control = controlHost === undefined ? "/control" : `http://${controlHost}/control`;
+      const control = controlHost === "127.0.0.1" ? "/control" : `http://${controlHost}:${this.#soapPort}/control`;
       const other =
         "<service><serviceType>urn:schemas-upnp-org:service:Layer3Forwarding:1</serviceType><controlURL>/l3</controlURL></service>";
       const service = `<service><serviceType>${serviceType}</serviceType><controlURL>${control}</controlURL></service>`;

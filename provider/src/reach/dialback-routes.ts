@@ -1,10 +1,11 @@
 /** Connecting back for other providers, and showing who one is to those that do (docs/protocol/http.md, "Dial back"). */
 import { type DialbackEcho, type DialbackReport, dialbackAnswerMessage, dialbackRequestMessage, PpioError } from "@ppio/core";
+import { hexlify } from "ethers";
 import type { Express } from "express";
 import { parseDialback, parseHash } from "../api/parse.ts";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
-import { recoverSigner } from "../fast-crypto.ts";
+import { digestSigner, recoverSigner } from "../fast-crypto.ts";
 import { addressKind, isLocalChain, plainAddress } from "./addresses.ts";
 import { dial } from "./dial.ts";
 import { DialbackLimits } from "./dialback-limits.ts";
@@ -16,10 +17,12 @@ type DialbackContext = Pick<ProviderContext, "chain" | "domain" | "operator" | "
 
 export function addDialbackRoutes(app: Express, context: DialbackContext): void {
   const limits = new DialbackLimits(context.now);
-  app.get("/v1/dialback/:nonce", async (request, response) => {
-    const { domain, operator, providerId } = context;
+  // Anybody may ask: the fast signer bounds what that costs.
+  const sign = digestSigner(context.operator.privateKey);
+  app.get("/v1/dialback/:nonce", (request, response) => {
+    const { domain, providerId } = context;
     const nonce = parseHash(request.params.nonce, "nonce");
-    const signature = await dialbackAnswerMessage.sign(domain, { providerId, nonce }, operator);
+    const signature = hexlify(sign(dialbackAnswerMessage.digest(domain, { providerId, nonce })));
     response.json({ providerId, nonce, signature } satisfies DialbackEcho);
   });
   app.post("/v1/dialback", async (request, response) => {

@@ -23,10 +23,13 @@ export async function searchGateways(to: GatewayAddress, signal: AbortSignal): P
       socket.send(lines.join("\r\n"), to.port, to.host, () => undefined);
     }
   };
+  let stop = (): void => undefined;
+  const onAbort = (): void => stop();
+  signal.addEventListener("abort", onAbort);
   try {
     await new Promise<void>((resolve) => {
+      stop = resolve;
       const timers = [setTimeout(resolve, LISTEN_MS), setTimeout(search, AGAIN_MS)];
-      signal.addEventListener("abort", () => resolve(), { once: true });
       socket.on("close", () => timers.forEach(clearTimeout));
       socket.on("error", () => resolve());
       socket.on("message", (answer, { address }) => {
@@ -39,6 +42,7 @@ export async function searchGateways(to: GatewayAddress, signal: AbortSignal): P
       socket.bind(0, search);
     });
   } finally {
+    signal.removeEventListener("abort", onAbort);
     socket.close();
   }
   return [...found.values()].slice(0, LOCATIONS_MAX);

@@ -18,6 +18,10 @@ export interface UdpQuestion<T> {
 /** @throws NETWORK when nobody answers, CANCELLED, what `read` throws */
 export async function askByUdp<T>({ to, message, read, signal }: UdpQuestion<T>): Promise<T> {
   const socket = createSocket(to.host.includes(":") ? "udp6" : "udp4");
+  // The signal lives as long as the process: nothing of a question may stay with it.
+  let stop = (): void => undefined;
+  const onAbort = (): void => stop();
+  signal.addEventListener("abort", onAbort);
   try {
     await connect(socket, to);
     const bytes = message(socket.address().address);
@@ -29,7 +33,8 @@ export async function askByUdp<T>({ to, message, read, signal }: UdpQuestion<T>)
         timer = setTimeout(() => (later.length === 0 ? silent() : send(later)), pauseMs);
       };
       send(TRY_MS);
-      signal.addEventListener("abort", () => reject(new PpioError("CANCELLED", "The process is stopping.")), { once: true });
+      stop = () => reject(new PpioError("CANCELLED", "The process is stopping."));
+      if (signal.aborted) stop();
       socket.on("close", () => clearTimeout(timer));
       // A closed port says so by ICMP: no answer will come.
       socket.on("error", silent);
@@ -43,6 +48,7 @@ export async function askByUdp<T>({ to, message, read, signal }: UdpQuestion<T>)
       });
     });
   } finally {
+    signal.removeEventListener("abort", onAbort);
     socket.close();
   }
 }

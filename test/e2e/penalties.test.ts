@@ -5,7 +5,7 @@ import { decodeDealHeader } from "@ppio/core";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
-import { Devnet } from "../support/e2e/devnet.ts";
+import { Devnet, isAlive } from "../support/e2e/devnet.ts";
 import { startLiar } from "../support/e2e/liar.ts";
 
 const PROVIDERS = 6;
@@ -122,7 +122,10 @@ describe("Proofs, misses and repair on a devnet", function () {
     const before = (await registry.getProvider(providerId)).collateralWei;
     expect(before).to.be.greaterThan(0n);
     const its = (await devnet.json()).providers.find((provider) => provider.providerId === providerId);
-    process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
+    const pid = await devnet.pidOf(`provider-${providerId}`);
+    process.kill(pid, "SIGKILL");
+    // Its port is free once it is gone.
+    await devnet.until(async () => !(await isAlive(pid)));
     const headerOf = async (id: string) => decodeDealHeader(getBytes((await market.deal(id)).header));
     const domain = { chainId: BigInt(devnet.book.chainId), market: devnet.book.market };
     const liar = await startLiar({ port: its?.port ?? 0, operatorKey: its?.operatorKey ?? "", domain, headerOf });

@@ -191,7 +191,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
 }
 
 /** A process that has ended but was not collected yet does not count. */
-async function isAlive(pid: number): Promise<boolean> {
+export async function isAlive(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch {

@@ -15,6 +15,7 @@ import { createOracleMetrics } from "./metrics.ts";
 import type { OracleConfig } from "./options.ts";
 import { serveTurns, turnMsOf } from "./serve.ts";
 import { Turns } from "./turns.ts";
+import { closeNextDeal } from "./work/close.ts";
 import { createMissState, forgetMisses, reportNextMiss } from "./work/misses.ts";
 import { relayDueRound } from "./work/relay.ts";
 import { type RunningTenures, settleNextDeal } from "./work/settle.ts";
@@ -71,7 +72,7 @@ function createTurn(context: OracleContext, config: OracleConfig, signal: AbortS
   const reorgs = new ReorgWatch(context.chain.rpc);
   const other = async (): Promise<boolean> =>
     (config.reportMisses && ((await markNextVoid(context, seeded)) || (await reportNextMiss(context, misses)))) ||
-    (config.settle && (await settleNextDeal(context, running)));
+    (config.settle && ((await settleNextDeal(context, running)) || (await closeNextDeal(context, running))));
   const others = async (): Promise<void> => {
     if (!config.reportMisses && !config.settle) return;
     if (await reorgs.hasReorged()) {

@@ -6,6 +6,7 @@ import { encodeRlp, keccak256, toBeHex } from "ethers";
 import type { OracleContext } from "../../oracle/dist/context.js";
 import { createOracleMetrics } from "../../oracle/dist/metrics.js";
 import { Turns, turnDelayMs } from "../../oracle/dist/turns.js";
+import { closeNextDeal } from "../../oracle/dist/work/close.js";
 import { createMissState, forgetMisses, reportNextMiss } from "../../oracle/dist/work/misses.js";
 import { relayDueRound } from "../../oracle/dist/work/relay.js";
 import { settleNextDeal } from "../../oracle/dist/work/settle.js";
@@ -30,6 +31,10 @@ interface FakeChain {
   /** Seconds between the last block before and the first one after this time. */
   halt?: { at: number; seconds: number };
   isMyTurn: boolean;
+  /** Slots without a holder: state of each, by deal and slot. */
+  vacant: Record<string, Record<number, bigint>>;
+  /** When deals end. */
+  ends: Record<string, number>;
 }
 
 /** A block every second, except in the halt. */
@@ -92,7 +97,10 @@ function makeContext(fake: FakeChain): { context: OracleContext; sent: string[] 
         const slot = fake.slots.find((candidate) => candidate.dealId === dealId && candidate.slotIndex === slotIndex);
         return { payGwei: 1n, fromPeriod: BigInt(slot?.from ?? 0), untilPeriod: BigInt(slot?.until ?? 0) };
       },
+      deal: async (dealId: string) => ({ end: BigInt(fake.ends[dealId] ?? 0) }),
       slot: async (dealId: string, slotIndex: number) => {
+        const state = fake.vacant[dealId]?.[slotIndex];
+        if (state !== undefined) return { status: state, providerId: 0n };
         const slot = fake.slots.find((candidate) => candidate.dealId === dealId && candidate.slotIndex === slotIndex);
         return { status: 1n, providerId: BigInt(slot?.providerId ?? 0) };
       },
@@ -108,7 +116,14 @@ function makeContext(fake: FakeChain): { context: OracleContext; sent: string[] 
       },
     },
     drand: { signatureOf: async (round: number) => new Uint8Array(signatureBytes(round)) },
-    slots: { byProvider, forget },
+    slots: {
+      byProvider,
+      forget,
+      vacancies: () => Object.entries(fake.vacant).map(([dealId, slots]) => [dealId, Object.keys(slots).map(Number)]),
+      forgetVacancies: (dealId: string) => {
+        delete fake.vacant[dealId];
+      },
+    },
     voids: { isMarked: (period: number) => fake.marked.has(period) },
     turns: { isMine: () => fake.isMyTurn },
     metrics: createOracleMetrics(),
@@ -138,6 +153,8 @@ function world(change: Partial<FakeChain> = {}): FakeChain {
     finalBefore: 9,
     marked: new Set(),
     pending: { rounds: new Set() },
+    vacant: {},
+    ends: {},
     isMyTurn: true,
     slots: [{ dealId: "0xd", slotIndex: 0, providerId: 1, from: 6, until: 100 }],
     ...change,
@@ -258,6 +275,29 @@ describe("settling", () => {
       world({ finalBefore: 7, slots: [{ dealId: "0xa", slotIndex: 0, providerId: 1, from: 1, until: 8 }] }),
     );
     expect(await settleNextDeal(context, { period: 0, keys: new Set() })).to.equal(false);
+    expect(sent).to.deep.equal([]);
+  });
+});
+
+describe("closing what nobody held", () => {
+  const [VACANT, CLOSED, RESERVED] = [2n, 3n, 5n];
+  const start = () => ({ period: 0, keys: new Set<string>() });
+
+  it("closes the vacant slots of a deal that is over, reserved ones too, and leaves deals alone that go on", async () => {
+    const fake = world({ ends: { "0xa": 10, "0xb": 11 }, vacant: { "0xa": { 0: VACANT, 1: CLOSED, 3: RESERVED }, "0xb": { 2: VACANT } } });
+    const { context, sent } = makeContext(fake);
+    const running = start();
+    expect(await closeNextDeal(context, running)).to.equal(true);
+    expect(sent).to.deep.equal(["close/0xa/0,3 settle(0xa 0,3)"]);
+    for (const slotIndex of [0, 3]) (fake.vacant["0xa"] ?? {})[slotIndex] = CLOSED;
+    expect(await closeNextDeal(context, running)).to.equal(false);
+    expect(Object.keys(fake.vacant)).to.deep.equal(["0xb"]);
+    expect(sent).to.have.length(1);
+  });
+
+  it("sends nothing when it is another one's turn", async () => {
+    const { context, sent } = makeContext(world({ isMyTurn: false, ends: { "0xa": 9 }, vacant: { "0xa": { 0: VACANT } } }));
+    expect(await closeNextDeal(context, start())).to.equal(false);
     expect(sent).to.deep.equal([]);
   });
 });

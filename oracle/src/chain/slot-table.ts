@@ -22,6 +22,8 @@ const NAMES = ["SlotFilled", "SlotVacated", "SlotHandedOver"] as const;
 export class SlotTable {
   readonly #follower: EventFollower<SlotEvent>;
   #held = new Map<string, HeldSlot>();
+  #vacant = new Map<string, ReadonlySet<number>>();
+  readonly #closedDeals = new Set<string>();
   readonly #forgotten = new Set<string>();
 
   constructor({ market, rpc, book }: ChainConnection) {
@@ -44,11 +46,16 @@ export class SlotTable {
 
   async refresh(): Promise<void> {
     const held = new Map<string, HeldSlot>();
+    const vacant = new Map<string, Set<number>>();
     for (const { name, dealId, slotIndex, providerId } of await this.#follower.refresh()) {
       const slot = { dealId, slotIndex, providerId, isPast: name !== "SlotFilled" };
       if (!this.#forgotten.has(keyOf(slot))) held.set(`${dealId}/${slotIndex}/${providerId}`, slot);
+      if (name === "SlotVacated") vacant.set(dealId, (vacant.get(dealId) ?? new Set()).add(slotIndex));
+      else vacant.get(dealId)?.delete(slotIndex);
     }
     this.#held = held;
+    for (const [dealId, slots] of vacant) if (slots.size === 0 || this.#closedDeals.has(dealId)) vacant.delete(dealId);
+    this.#vacant = vacant;
   }
 
   /** Tenures that are not known to be over and settled, by provider. */
@@ -62,6 +69,17 @@ export class SlotTable {
     return groups;
   }
 
+  /** Slots that lost their holder and were not filled again, by deal. */
+  vacancies(): readonly (readonly [dealId: string, slotIndices: readonly number[]])[] {
+    return [...this.#vacant].map(([dealId, slots]) => [dealId, [...slots]]);
+  }
+
+  /** All of the deal's vacant slots are closed. */
+  forgetVacancies(dealId: string): void {
+    this.#closedDeals.add(dealId);
+    this.#vacant.delete(dealId);
+  }
+
   /** Nothing is left to do for this tenure. */
   forget(slot: HeldSlot): void {
     this.#forgotten.add(keyOf(slot));
@@ -71,6 +89,7 @@ export class SlotTable {
   /** What was concluded from blocks that are gone is looked at again. */
   lookAgain(): void {
     this.#forgotten.clear();
+    this.#closedDeals.clear();
   }
 }
 

@@ -2,14 +2,12 @@
  * Settles what nobody else has an interest in settling: slots of evicted providers, so that they can be refilled, tenures that ended
  * before their deal, and ended deals.
  */
-import { isPpioError } from "@ppio/core";
 import type { BlockTag } from "ethers";
 import { withPending } from "../chain/pending.ts";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
+import { SLOTS_PER_CALL_MAX, sendSettlement } from "./settlement.ts";
 import { spreadMsOf } from "./spread.ts";
-
-const SLOTS_PER_CALL_MAX = 32;
 
 /** Slot state of IStorageMarket. */
 const CLOSED = 3n;
@@ -73,30 +71,13 @@ async function isSettled(
 
 async function settlePast(context: OracleContext, { dealId, slotIndex, providerId }: HeldSlot): Promise<void> {
   const data = context.chain.market.interface.encodeFunctionData("settleTenure", [dealId, slotIndex, providerId]);
-  await send(context, `settle-past/${dealId}/${slotIndex}/${providerId}`, data, { dealId, providerId, slots: [slotIndex] });
+  await sendSettlement(context, `settle-past/${dealId}/${slotIndex}/${providerId}`, data, { dealId, providerId, slots: [slotIndex] });
 }
 
 async function settle(context: OracleContext, held: readonly HeldSlot[], { dealId, providerId }: HeldSlot): Promise<void> {
   const mine = held.filter((slot) => slot.dealId === dealId && !slot.isPast).slice(0, SLOTS_PER_CALL_MAX);
   const indices = mine.map(({ slotIndex }) => slotIndex);
   const data = context.chain.market.interface.encodeFunctionData("settle", [dealId, indices]);
-  await send(context, `settle/${dealId}/${providerId}/${indices.join(",")}`, data, { dealId, providerId, slots: indices });
+  await sendSettlement(context, `settle/${dealId}/${providerId}/${indices.join(",")}`, data, { dealId, providerId, slots: indices });
   for (const slot of mine) context.slots.forget(slot);
-}
-
-interface Settled {
-  readonly dealId: string;
-  readonly providerId: number;
-  readonly slots: readonly number[];
-}
-
-async function send({ chain, sender, metrics, log }: OracleContext, id: string, data: string, settled: Settled): Promise<void> {
-  try {
-    await sender.send(id, { to: chain.book.market, data });
-    metrics.add("ppio_slots_settled_total", settled.slots.length);
-    log.info("slots settled", { ...settled });
-  } catch (error) {
-    if (!isPpioError(error, "CHAIN_REVERT") && !isPpioError(error, "CONFLICT")) throw error;
-    log.debug("a settlement was not accepted", { ...settled, error });
-  }
 }

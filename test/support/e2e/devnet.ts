@@ -68,8 +68,12 @@ export class Devnet {
   readonly rpc: JsonRpcProvider;
   readonly contracts: ChainContracts;
 
-  private constructor(home: string, book: AddressBook) {
+  /** Of its daemons, also of those that are started anew. */
+  readonly #env: Readonly<Record<string, string>>;
+
+  private constructor(home: string, book: AddressBook, env: Readonly<Record<string, string>>) {
     this.home = home;
+    this.#env = env;
     this.book = book;
     this.rpc = createRpc(book.rpcUrl, book.chainId);
     this.contracts = connectContracts(book, this.rpc);
@@ -81,7 +85,7 @@ export class Devnet {
     const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more], undefined, env);
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
-    const devnet = new Devnet(home, book);
+    const devnet = new Devnet(home, book, env);
     const init = await devnet.run("init");
     if (init.status !== 0) throw new Error(`init: ${init.stderr}`);
     return devnet;
@@ -100,7 +104,7 @@ export class Devnet {
   }
 
   run(...args: readonly string[]): Promise<CommandResult> {
-    return runPpio(["--home", this.home, ...args]);
+    return runPpio(["--home", this.home, ...args], undefined, this.#env);
   }
 
   /** Runs a command that must succeed and returns its JSON document. */

@@ -6,7 +6,8 @@ import { createErasureCoder, NODE_BYTES, planObject, SimdMemory, SUITE_GCM_CTR }
 import { createTaskRunner, type SealTask } from "../../client/dist/workers/tasks.js";
 
 export const CODE = { k: 10, n: 16, cellBytes: 65_536 };
-export const ROWS = 4;
+/** As a put with two workers has them. */
+export const ROWS = 6;
 const FRAME_BYTES = CODE.cellBytes - 16;
 /** Of plaintext. */
 export const BATCH_BYTES = ROWS * CODE.k * FRAME_BYTES;

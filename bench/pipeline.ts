@@ -8,7 +8,7 @@ import { startWorker } from "../client/dist/workers/platform.node.js";
 import { createWorkerPool } from "../client/dist/workers/pool.js";
 import { createTaskRunner } from "../client/dist/workers/tasks.js";
 import { compare, rateOf } from "./support/interleave.ts";
-import { BATCH_BYTES, bareParts, sealTask } from "./support/pipeline.ts";
+import { anew, BATCH_BYTES, bareParts, sealTask } from "./support/pipeline.ts";
 
 const runner = createTaskRunner();
 const task = sealTask(0);
@@ -19,7 +19,7 @@ const bound = (): number => 1 / [parts.seal, parts.code, parts.tree].reduce((sum
 
 await compare({
   name: "seal, code and hash 10/16, one core, bare parts",
-  ours: () => rateOf(() => void runner.seal(task), BATCH_BYTES),
+  ours: () => rateOf(() => void runner.seal(anew(task)), BATCH_BYTES),
   peer: bound,
   target: 0.85,
 });
@@ -39,7 +39,7 @@ async function ours(): Promise<number> {
     tasks.map(async (own) => {
       for (; left > 0; ) {
         left -= 1;
-        await pool.run("seal", own);
+        await pool.run("seal", anew(own));
       }
     }),
   );

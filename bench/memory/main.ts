@@ -13,9 +13,18 @@ const MIB = mibFromEnvironment(10_240);
 const CODE = { k: 10, n: 16 };
 const TARGET_MIB = 150;
 
-function peakMib(pid: number): number {
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+/** A line of `/proc/PID/FILE` that tells kilobytes. */
+function mibOf(pid: number, file: string, name: string): number {
+  const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/${file}`, "utf8")) ?? [];
   return Number(kib) / 1024;
+}
+
+const peakMib = (pid: number): number => mibOf(pid, "status", "VmHWM");
+
+/** What it has when it is done: its own pages, and its share of those that other processes map as well, such as Node's program. */
+function shareOf(pid: number): string {
+  const [own, shared] = [mibOf(pid, "status", "RssAnon"), mibOf(pid, "status", "RssShmem")];
+  return `afterwards ${own.toFixed(0)} MiB anonymous, ${shared.toFixed(0)} MiB shared memory, Pss ${mibOf(pid, "smaps_rollup", "Pss").toFixed(0)} MiB`;
 }
 
 const network = await startNetwork({ providers: CODE.n, parent: tmpdir() });
@@ -27,7 +36,7 @@ try {
     const peak = peakMib(client.pid);
     const figures = `${peak.toFixed(0)} MiB  ${TARGET_MIB} MiB  ${(peak / TARGET_MIB).toFixed(2)}`;
     console.log(`${`peak memory of a ${order} of ${MIB} MiB / target`.padEnd(44)}  ${figures}`);
-    console.log(`  (idle ${idleMib.toFixed(0)} MiB; ${(ms / 1000).toFixed(0)} s)`);
+    console.log(`  (idle ${idleMib.toFixed(0)} MiB; ${(ms / 1000).toFixed(0)} s; ${shareOf(client.pid)})`);
     await client.stop();
   }
   for (const pid of network.pids.slice(0, 1)) console.log(`  (a provider's peak: ${peakMib(pid).toFixed(0)} MiB)`);

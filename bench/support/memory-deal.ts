@@ -38,7 +38,7 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
   const { header, frameBytes } = planObject(plan);
   const seal = sealContext(frameBytes);
   const slots = Array.from({ length: CODE.n }, () => new Uint8Array(slotBytes(header)));
-  const task = { object: -1, seal, plan, firstRow: 0, rowCount: header.rows, plain: new Uint8Array(sizeBytes), slots };
+  const task = { object: -1, seal, plan, firstRow: 0, rowCount: header.rows, slots, begun: new Uint8Array(1) };
   const roots = await createInlinePool().run("seal", task);
   const operator = Wallet.createRandom();
   const provider = { providerId: 1, owner: "", operator: operator.address, endpoint: "", failureDomain: "", evicted: false };

@@ -15,7 +15,7 @@ const SENT = { hash: HASH } as ContractTransactionResponse;
 /** A chain whose receipts have these states, one after the other. */
 function chainWith(...statuses: readonly number[]) {
   const left = [...statuses];
-  const provider = { waitForTransaction: async () => ({ hash: HASH, status: left.shift() }) } as unknown as Provider;
+  const provider = { getTransactionReceipt: async () => ({ hash: HASH, status: left.shift() }) } as unknown as Provider;
   const signer = Wallet.createRandom(provider);
   const clock = { ...systemClock, sleep: async () => undefined };
   const addressBook = { ...BOOK, policy: AT, beacon: AT, committee: AT } as unknown as Parameters<typeof createChain>[0]["addressBook"];

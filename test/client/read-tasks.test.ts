@@ -9,7 +9,7 @@ import { codeOf } from "../support/code-of.ts";
 
 const filled = (length: number, seed: number): Uint8Array => new Uint8Array(length).map((_, at) => (at * 31 + seed * 7 + (at >> 8)) & 0xff);
 const plan = { sizeBytes: 100_001, k: 3, n: 5, cellBytes: 4096 };
-const { header, frameCount } = planObject(plan);
+const { header, frameCount, frame } = planObject(plan);
 const seal = {
   contentKey: filled(32, 1),
   applicationSecret: filled(32, 2),
@@ -25,8 +25,13 @@ const plain = filled(plan.sizeBytes, 9);
 async function sealed() {
   const bytesPerSlot = (header.rows - 1) * header.cellBytes + header.lastCellBytes;
   const slots = Array.from({ length: header.n }, () => new Uint8Array(new SharedArrayBuffer(bytesPerSlot)));
+  for (let index = 0; index < frameCount; index += 1) {
+    const { cell, plainOffset, plainLength } = frame(index);
+    const inSlot = Math.floor(cell / header.k) * header.cellBytes;
+    slots[cell % header.k]?.set(plain.subarray(plainOffset, plainOffset + plainLength), inSlot);
+  }
   const object = { object: newObject(), seal, plan };
-  const roots = await createInlinePool().run("seal", { ...object, firstRow: 0, rowCount: header.rows, plain, slots });
+  const roots = await createInlinePool().run("seal", { ...object, firstRow: 0, rowCount: header.rows, slots, begun: new Uint8Array(1) });
   const data = slots.slice(0, header.k).map((cells, slotIndex) => ({ slotIndex, cells }));
   return { object, roots, slots, opening: { ...object, firstFrame: 0, frameCount, firstRow: 0, slots: data } };
 }

@@ -34,14 +34,14 @@ function sealed(workers: WorkerPool, plan: PlanOptions, bytes: Uint8Array) {
 
 /** All batches at once, each in memory of its own; slots and roots as they are in the deal. */
 async function fillAll({ fill }: ReturnType<typeof sealSource>, plan: PlanOptions, workers: WorkerPool) {
-  const { header, frameBytes } = planObject(plan);
+  const { header } = planObject(plan);
   const bytesPerSlot = ROWS_PER_BATCH * header.cellBytes;
-  const shape = { slotCount: header.n, bytesPerSlot, plainBytes: ROWS_PER_BATCH * header.k * frameBytes, isShared: workers.size > 0 };
+  const shape = { slotCount: header.n, bytesPerSlot, isShared: workers.size > 0 };
   const pool = createArenaPool(shape, Number.POSITIVE_INFINITY);
   const parts = await Promise.all(
     batchesOf(header, ROWS_PER_BATCH).map(async (batch) => {
-      const { plain, slots } = await pool.acquire();
-      const part = { plain, slots: slots.map((slot) => slot.subarray(0, batch.length)) };
+      const { slots } = await pool.acquire();
+      const part = { slots: slots.map((slot) => slot.subarray(0, batch.length)) };
       return { slots: part.slots, roots: await fill(batch, part) };
     }),
   );
@@ -143,9 +143,21 @@ describe("sealing a source", function () {
     dying.close();
   });
 
+  it("does not seal again what a thread has begun that never answered", async () => {
+    const dying = createWorkerPool((events: WorkerEvents) => {
+      const send = ({ task }: { readonly task: object }): void => {
+        if ("begun" in task && task.begun instanceof Uint8Array) task.begun[0] = 1;
+        events.onFailure(new Error("out of memory"));
+      };
+      return { send, close: () => {} };
+    }, 1);
+    expect(await codeOf(() => fillAll(sealed(dying, plan, bytes), plan, dying))).to.equal("INTERNAL");
+    dying.close();
+  });
+
   it("tells a worker's error, and keeps the worker", async () => {
     const bad = { ...plan, k: 0 };
-    const task = { object: -1, seal: CONTEXT, plan: bad, firstRow: 0, rowCount: 1, plain: bytes, slots: [] };
+    const task = { object: -1, seal: CONTEXT, plan: bad, firstRow: 0, rowCount: 1, slots: [], begun: new Uint8Array(1) };
     expect(await codeOf(() => workers.run("seal", task))).to.equal("BAD_FORMAT");
     const source = sealed(workers, plan, bytes);
     expect(await fillAll(source, plan, workers)).to.deep.equal(await sealedPlainly(plan, bytes));

@@ -59,6 +59,9 @@ export interface ChainOptions {
 
 const SUBMITS_MAX = 12;
 const RECEIPT_MS = 120_000;
+/** Receipts are asked for after this long, then a half longer each time: chains make blocks every few hundred milliseconds or every 12 s. */
+const RECEIPT_PAUSE_MS = 100;
+const RECEIPT_PAUSE_MAX_MS = 1_000;
 const OVERTAKEN_PAUSE_MS = 1_000;
 
 /** Another process with the same wallet was faster. */
@@ -81,14 +84,23 @@ export function createChain(options: ChainOptions): Chain {
   };
   const read: Chain["read"] = (what, call, signal) => retry.run(what, call, signal).catch((error) => Promise.reject(explain(error)));
 
+  const receiptOf = async (what: string, hash: string, signal: AbortSignal | undefined): Promise<TransactionReceipt> => {
+    const untilMs = clock.nowMs() + RECEIPT_MS;
+    for (let pauseMs = RECEIPT_PAUSE_MS; ; pauseMs = Math.min(1.5 * pauseMs, RECEIPT_PAUSE_MAX_MS)) {
+      const receipt = await read(`receipt of ${what}`, () => provider.getTransactionReceipt(hash), signal);
+      if (receipt !== null) return receipt;
+      if (clock.nowMs() >= untilMs) throw new PpioError("TIMEOUT", `The transaction ${hash} (${what}) was not mined in time.`);
+      await clock.sleep(pauseMs, signal);
+    }
+  };
+
   const sendNow: Chain["send"] = async ({ what, submit, isDone, isOvertaken: isLate = () => false, signal }) => {
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal);
       try {
         const response = await submit();
         log.info("transaction sent", { what, hash: response.hash });
-        const receipt = await read(`receipt of ${what}`, () => provider.waitForTransaction(response.hash, 1, RECEIPT_MS), signal);
-        if (receipt === null) throw new PpioError("TIMEOUT", `The transaction ${response.hash} (${what}) was not mined in time.`);
+        const receipt = await receiptOf(what, response.hash, signal);
         if (receipt.status !== 1) {
           throw new PpioError("CHAIN_REVERT", `The transaction ${response.hash} (${what}) was reverted.`, {
             details: { hash: receipt.hash },

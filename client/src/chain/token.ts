@@ -41,8 +41,10 @@ export function createTokenContract(address: string, runner: ContractRunner): To
     allowance: (owner, spender) => call<bigint>("allowance", owner, spender),
     async signPermit(signer, spender, valueWei, deadline) {
       const owner = await signer.getAddress();
-      const nonce = await call<bigint>("nonces", owner);
-      const domain = await call<{ name: string; version: string; chainId: bigint }>("eip712Domain");
+      const [nonce, domain] = await Promise.all([
+        call<bigint>("nonces", owner),
+        call<{ name: string; version: string; chainId: bigint }>("eip712Domain"),
+      ]);
       const signature = Signature.from(
         await signer.signTypedData(
           { name: domain.name, version: domain.version, chainId: domain.chainId, verifyingContract: address },

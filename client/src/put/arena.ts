@@ -6,8 +6,6 @@ import { type DealHeader, PpioError } from "@ppio/core";
 
 /** Memory for one batch of rows. */
 export interface Arena {
-  /** Room for the batch's plaintext; empty where slots are filled from elsewhere. */
-  readonly plain: Uint8Array;
   /** One buffer per slot. */
   readonly slots: readonly Uint8Array[];
 }
@@ -16,8 +14,6 @@ export interface ArenaShape {
   readonly slotCount: number;
   /** Of one batch. */
   readonly bytesPerSlot: number;
-  /** Of one batch. */
-  readonly plainBytes: number;
   /** Whether workers see it too. */
   readonly isShared: boolean;
 }
@@ -57,22 +53,18 @@ export function planBatches(
 }
 
 export function createArenaPool(shape: ArenaShape, arenas: number): ArenaPool {
-  const { slotCount, bytesPerSlot, plainBytes } = shape;
+  const { slotCount, bytesPerSlot } = shape;
   const free: Arena[] = [];
   const waiting: ((arena: Arena) => void)[] = [];
   let made = 0;
   let out = 0;
   let outMax = 0;
-  const arenaBytes = plainBytes + slotCount * bytesPerSlot;
+  const arenaBytes = slotCount * bytesPerSlot;
 
   const make = (): Arena => {
     made += 1;
     const memory = new Uint8Array(shape.isShared ? new SharedArrayBuffer(arenaBytes) : new ArrayBuffer(arenaBytes));
-    const slots = Array.from({ length: slotCount }, (_, at) => {
-      const from = plainBytes + at * bytesPerSlot;
-      return memory.subarray(from, from + bytesPerSlot);
-    });
-    return { plain: memory.subarray(0, plainBytes), slots };
+    return { slots: Array.from({ length: slotCount }, (_, at) => memory.subarray(at * bytesPerSlot, (at + 1) * bytesPerSlot)) };
   };
 
   return {

@@ -1,6 +1,6 @@
 /**
- * Plaintext to slots: reads the source in order, and lets a worker seal, code and hash each batch. What came out of every row is
- * remembered (`row-marks.ts`), so that nothing else is ever sent under the same salt.
+ * Plaintext to slots: reads the source in order into the data cells, and lets a worker seal them where they lie, code and hash each batch.
+ * What came out of every row is remembered (`row-marks.ts`), so that nothing else is ever sent under the same salt.
  */
 import { type ObjectPlan, type PlanOptions, PpioError, planObject } from "@ppio/core";
 import type { Hasher } from "../deps.ts";
@@ -10,6 +10,9 @@ import { newObject } from "../workers/tasks.ts";
 import type { Batch, Fill } from "./batch.ts";
 import { createRowMarks, type RowMarksOptions } from "./row-marks.ts";
 import { type ObjectSource, readInto } from "./source.ts";
+
+/** Plaintext that is read at once. */
+const PIECE_BYTES = 1 << 20;
 
 export interface SealSourceOptions {
   readonly plan: PlanOptions;
@@ -33,27 +36,42 @@ export function sealSource(options: SealSourceOptions): SealedSource {
   const object = newObject();
   const plan: ObjectPlan = planObject(options.plan);
   const marks = createRowMarks({ rows: plan.header.rows, ...options.marks });
+  const framesPerPiece = Math.max(1, Math.floor(PIECE_BYTES / plan.frameBytes));
+  const room = new Uint8Array(Math.min(framesPerPiece * plan.frameBytes, source.sizeBytes));
   let hashed = 0;
   let digest: Uint8Array | undefined;
   let reading: Promise<unknown> = Promise.resolve();
 
-  const read = async ({ firstRow, rowCount }: Batch, room: Uint8Array): Promise<Uint8Array> => {
-    const first = plan.rowPlain(firstRow);
-    const last = plan.rowPlain(firstRow + rowCount - 1);
-    const plain = room.subarray(0, last.offset + last.length - first.offset);
-    await readInto(source, first.offset, plain);
-    if (first.offset === hashed && digest === undefined) {
-      hasher.update(plain);
-      hashed += plain.length;
+  /** Each frame to the start of its cell. */
+  const read = async ({ firstRow, rowCount }: Batch, slots: readonly Uint8Array[]): Promise<void> => {
+    const { k, cellBytes } = plan.header;
+    const end = Math.min((firstRow + rowCount) * k, plan.frameCount);
+    for (let from = firstRow * k; from < end; from += framesPerPiece) {
+      const frames = Array.from({ length: Math.min(framesPerPiece, end - from) }, (_, at) => plan.frame(from + at));
+      const start = plan.frame(from).plainOffset;
+      const piece = room.subarray(
+        0,
+        frames.reduce((sum, { plainLength }) => sum + plainLength, 0),
+      );
+      await readInto(source, start, piece);
+      if (start === hashed && digest === undefined) {
+        hasher.update(piece);
+        hashed += piece.length;
+      }
+      for (const { cell, plainOffset, plainLength } of frames) {
+        const inSlot = (Math.floor(cell / k) - firstRow) * cellBytes;
+        slots[cell % k]?.set(piece.subarray(plainOffset - start, plainOffset - start + plainLength), inSlot);
+      }
     }
-    return plain;
   };
 
   return {
     async fill(batch, arena) {
       const { firstRow, rowCount } = batch;
-      const plain = await readNext(() => read(batch, arena.plain));
-      const roots = await workers.run("seal", { object, seal, plan: options.plan, firstRow, rowCount, plain, slots: arena.slots });
+      const { slots } = arena;
+      await readNext(() => read(batch, slots));
+      const begun = new Uint8Array(workers.size > 0 ? new SharedArrayBuffer(1) : new ArrayBuffer(1));
+      const roots = await workers.run("seal", { object, seal, plan: options.plan, firstRow, rowCount, slots, begun });
       await marks.pass(firstRow, rowCount, roots);
       return roots;
     },
@@ -65,7 +83,7 @@ export function sealSource(options: SealSourceOptions): SealedSource {
   };
 
   /** One read after the other, so that the hash meets the bytes in order. */
-  function readNext(work: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  function readNext(work: () => Promise<void>): Promise<void> {
     const done = reading.then(work);
     reading = done.catch(() => {});
     return done;

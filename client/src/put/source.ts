@@ -5,7 +5,7 @@ export interface ObjectSource {
   readonly sizeBytes: number;
   /**
    * Bytes [offset, offset + length), or the first of them; none only at the source's end.
-   * @param room as long, and maybe shared with workers: may be written, and its written part returned, which spares a copy
+   * @param room as long: may be written, and its written part returned, which spares a copy
    */
   read(offset: number, length: number, room: Uint8Array): Promise<Uint8Array>;
 }

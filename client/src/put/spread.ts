@@ -68,7 +68,7 @@ async function startBatch(run: Run, batch: Batch): Promise<void> {
   const { pool } = options;
   throwIfAborted(options.signal);
   const arena = await pool.acquire();
-  const part = { plain: arena.plain, slots: arena.slots.map((slot) => slot.subarray(0, batch.length)) };
+  const part = { slots: arena.slots.map((slot) => slot.subarray(0, batch.length)) };
   const filled = Promise.all([options.fill(batch, part), run.filled]).then(([roots]) => options.onFilled?.(roots));
   run.filled = filled;
   const isFilled = filled.then(

@@ -32,7 +32,6 @@ export interface StoreDealOptions extends CodeOptions {
   readonly header: DealHeader;
   /** Fills a batch's n slots. */
   readonly fill: Fill;
-  readonly plainRowBytes?: number;
   readonly workers?: number;
   readonly providers: ProviderPool;
   /** One of its own without it. */
@@ -81,7 +80,6 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     ...(attempt === undefined ? {} : { begun: attempt.begun, isKept: attempt.isKept }),
     ...(attempt?.onHired === undefined ? {} : { onHired: attempt.onHired }),
     fill: options.fill,
-    ...(options.plainRowBytes === undefined ? {} : { plainRowBytes: options.plainRowBytes }),
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     bufferBytes: limits.putBufferBytes,
     ...(options.onSent === undefined ? {} : { onSent: options.onSent }),

@@ -25,7 +25,7 @@ export interface StoredObject extends StoredDeal {
 
 export async function storeObject(context: Context, options: StoreObjectOptions): Promise<StoredObject> {
   const { random, clock, applicationSecret, masterSecret } = context;
-  const { bucket, key, source, k, objectId, attempt } = options;
+  const { bucket, key, source, objectId, attempt } = options;
   const { objectVersion, contentKey, salt, fillKey } = attempt;
   const shape = shapeOf(options);
   const plan = planObject(shape);
@@ -38,7 +38,6 @@ export async function storeObject(context: Context, options: StoreObjectOptions)
     ...options,
     header,
     fill: sealed.fill,
-    plainRowBytes: k * plan.frameBytes,
     workers: workers.size,
   });
   const { deal } = stored;

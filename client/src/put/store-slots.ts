@@ -29,8 +29,6 @@ export interface StoreSlotsOptions {
   readonly isKept?: (error: unknown) => boolean;
   /** Fills one buffer per entry of `slotIndices`. */
   readonly fill: Fill;
-  /** Room for plaintext that `fill` wants in an arena, per row. */
-  readonly plainRowBytes?: number;
   /** Threads that fill. */
   readonly workers?: number;
   readonly bufferBytes: number;
@@ -120,13 +118,13 @@ export async function storeSlots(context: Context, options: StoreSlotsOptions): 
 }
 
 function createRun(context: Context, options: StoreSlotsOptions): Run {
-  const { terms, slotIndices, plainRowBytes = 0, workers = 0, bufferBytes } = options;
+  const { terms, slotIndices, workers = 0, bufferBytes } = options;
   const { header } = terms;
   const slotCount = slotIndices.length;
-  const rowBytes = slotCount * header.cellBytes + plainRowBytes;
+  const rowBytes = slotCount * header.cellBytes;
   const plan = planBatches(header, rowBytes, bufferBytes, context.limits.requestBytesMax, workers);
   const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
-  const shape = { slotCount, bytesPerSlot, plainBytes: plan.rowsPerBatch * plainRowBytes, isShared: workers > 0 };
+  const shape = { slotCount, bytesPerSlot, isShared: workers > 0 };
   const crew = createCrew(context, options);
   const run: Run = {
     context,

@@ -9,6 +9,7 @@ import {
   type ErasureCoder,
   type ObjectPlan,
   type PlanOptions,
+  PpioError,
   planObject,
 } from "@ppio/core/data";
 import { type Awaitable, all, then } from "../aes/aes.ts";
@@ -27,10 +28,10 @@ export interface ObjectTask {
 export interface SealTask extends ObjectTask {
   readonly firstRow: number;
   readonly rowCount: number;
-  /** The rows' plaintext. */
-  readonly plain: Uint8Array;
-  /** The rows' part of every slot, to be filled. */
+  /** The rows' part of every slot: every frame's plaintext at the start of its cell, where it is sealed. */
   readonly slots: readonly Uint8Array[];
+  /** One byte, 0 until the task has begun: cells must not be sealed twice when a thread has ended amidst. */
+  readonly begun: Uint8Array;
 }
 
 /** Objects whose keys are kept between tasks. */
@@ -87,6 +88,8 @@ export function createTaskRunner(): TaskRunner {
 
   return {
     seal(task) {
+      if (task.begun[0] !== 0) throw new PpioError("INTERNAL", "A worker thread ended while it sealed; try again.");
+      task.begun[0] = 1;
       const prepared = prepare(task);
       return then(sealRows(prepared, task), () => finishRows(prepared, task));
     },
@@ -99,9 +102,8 @@ export function createTaskRunner(): TaskRunner {
 }
 
 /** Seals row by row, so that a cell is written while the one before it is still in the cache. */
-function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, plain, slots }: SealTask): Awaitable<void> {
+function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, slots }: SealTask): Awaitable<void> {
   const { header } = plan;
-  const base = plan.rowPlain(firstRow).offset;
   const sealing: Awaitable<void>[] = [];
   for (let row = firstRow; row < firstRow + rowCount; row += 1) {
     const inSlot = (row - firstRow) * header.cellBytes;
@@ -109,9 +111,8 @@ function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, plain, slots
     for (let column = 0; column < header.k; column += 1) {
       const cell = row * header.k + column;
       const frame = frameOfCell(plan, cell);
-      const start = frame === undefined ? 0 : frame.plainOffset - base;
       const target = slots[column]?.subarray(inSlot, inSlot + length) ?? new Uint8Array();
-      sealing.push(sealer.sealInto(target, cell, frame, plain.subarray(start, start + (frame?.plainLength ?? 0))));
+      sealing.push(sealer.sealInto(target, cell, frame, target.subarray(0, frame?.plainLength ?? 0)));
     }
   }
   return all(sealing);

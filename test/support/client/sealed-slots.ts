@@ -34,15 +34,14 @@ export async function sealedSlots(workers: WorkerPool): Promise<SealedSlots> {
   const shape = {
     slotCount: header.n,
     bytesPerSlot: ROWS_PER_BATCH * header.cellBytes,
-    plainBytes: ROWS_PER_BATCH * header.k * frameBytes,
     isShared: workers.size > 0,
   };
   const pool = createArenaPool(shape, Number.POSITIVE_INFINITY);
   const trees = Array.from({ length: header.n }, () => new SlotTreeBuilder(header));
   const batches = await Promise.all(
     batchesOf(header, ROWS_PER_BATCH).map(async (batch) => {
-      const { plain, slots } = await pool.acquire();
-      const part = { plain, slots: slots.map((slot) => slot.subarray(0, batch.length)) };
+      const { slots } = await pool.acquire();
+      const part = { slots: slots.map((slot) => slot.subarray(0, batch.length)) };
       return { slots: part.slots, roots: await fill(batch, part) };
     }),
   );

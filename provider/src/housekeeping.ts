@@ -66,37 +66,32 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   }
 }
 
-/**
- * Drops what nobody pays for, and remembers what has a deal.
- * @param rests periods from which slots that are paid for are looked at again, by upload; kept from round to round
- */
-export async function dropUnpaid(context: ProviderContext, rests: Map<string, number> = new Map()): Promise<void> {
-  const { chain, store, log, now, dealt } = context;
+/** Drops what nobody pays for, and remembers what has a deal. */
+export async function dropUnpaid(context: ProviderContext): Promise<void> {
+  const { chain, store, log, now } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
-  const due = store.list().filter(({ uploadId }) => (rests.get(uploadId) ?? 0) <= current);
-  const slots = await inChunks(due.slice(0, LOOKED_AT_MAX), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  const due = store.due(current, LOOKED_AT_MAX);
+  const slots = await inChunks(due.slots, (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
     const until = await liveUntil(context, meta, slot);
     if (until === undefined) {
-      dealt.delete(uploadId);
+      store.markDealt(uploadId, false);
       // So many that wait for a deal must not keep the others from being looked at.
-      if (due.length > LOOKED_AT_MAX) rests.set(uploadId, current + 1);
+      if (due.count > LOOKED_AT_MAX) store.postpone(uploadId, current + 1);
     } else {
-      dealt.add(uploadId);
-      rests.set(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
+      store.markDealt(uploadId, true);
+      store.postpone(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
     }
     // Readers may come until the end of the last period, proofs until one later.
     const isOver = until === undefined ? nowMs > awaitedUntil(context, meta) : current > until + 1;
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
-    dealt.delete(uploadId);
-    rests.delete(uploadId);
   }
 }
 

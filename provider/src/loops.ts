@@ -40,7 +40,6 @@ export function startLoops({ context, inventory, exit, offers, lifecycle }: Loop
   const proving: ProverState = { keptAfter: 0 };
   const challenges = new ChallengeWatch(context);
   const mover = new SlotMover(context, exit, signal);
-  const rests = new Map<string, number>();
   let isCompared = false;
   const works: Readonly<Record<string, readonly [intervalMs: number, work: () => Promise<void>]>> = {
     prove: [
@@ -59,7 +58,7 @@ export function startLoops({ context, inventory, exit, offers, lifecycle }: Loop
         if (!isCompared) await findAbsent(context, inventory);
         isCompared = true;
         await settleSlots(context, inventory);
-        await dropUnpaid(context, rests);
+        await dropUnpaid(context);
       },
     ],
     exit: [EXIT_INTERVAL_MS, () => mover.pass(inventory)],

@@ -85,7 +85,6 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     operatorEpoch: Number(operatorEpoch),
     store,
     sender,
-    dealt: new Set(),
     damage,
     alerts,
     admission: new Admission(),

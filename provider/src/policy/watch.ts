@@ -38,7 +38,7 @@ export async function findAbsent({ chain, store, alerts }: ProviderContext, inve
   for (const interval of inventory.all()) {
     looked += 1;
     if (looked % LOOKED_UP_AT_ONCE === 0) await new Promise(setImmediate);
-    if (store.find(uploadIdOf(interval.dealId, interval.slotIndex)) !== undefined) continue;
+    if (store.has(uploadIdOf(interval.dealId, interval.slotIndex))) continue;
     if (await inventory.isLive(interval, current)) absent.push(`${interval.dealId}/${interval.slotIndex}`);
   }
   if (absent.length === 0) return;

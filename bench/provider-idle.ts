@@ -3,7 +3,7 @@
  * (<= 150 MB) and processor time (< 1 % of a core) over BENCH_SECONDS (60), once it has read its folder and its line. The daemon, its folder
  * and its HTTP are real; the chain is a recording behind an RPC address (`support/recorded-chain.ts`), because opening a hundred thousand
  * deals on a node takes hours. The slots are of 128 bytes, and the scrub is off: its reading is work that its rate decides. BENCH_DIR names a
- * folder that is kept, for another run over the same slots.
+ * folder that is kept, for another run over the same slots; BENCH_NODE_FLAGS are given to the daemon's Node ("--cpu-prof").
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -85,7 +85,8 @@ try {
   };
   const network = join(folder, "addresses.json");
   await writeFile(network, JSON.stringify(book));
-  const args = [LAUNCHER, "provider", "start", "--network", network, "--data-dir", folder, "--scrub-bytes-per-second", "0"];
+  const flags = (process.env["BENCH_NODE_FLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+  const args = [...flags, LAUNCHER, "provider", "start", "--network", network, "--data-dir", folder, "--scrub-bytes-per-second", "0"];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, PPIO_PRIVATE_KEY: operator.privateKey },
     stdio: ["ignore", "ignore", "pipe"],

@@ -11,18 +11,28 @@ const SETTLE_EVERY_PERIODS = 20;
 const ASKED_AT_ONCE = 20;
 /** Slots looked at in one round. */
 const LOOKED_AT_MAX = 500;
+/** Of slots that have a deal, so many are looked at in any round, */
+const LOOKED_AT_MIN = 100;
+/** and more only as far as it takes to have looked at all of them in so many periods: nothing is due of most. */
+const PASS_PERIODS = 8;
 /** A slot that is paid for is looked at again after so many periods, in case its deal was ended early. */
 const LOOK_AGAIN_PERIODS = 12;
 const NEVER = 0xffffffff;
 /** An upload that keeps moving may take this many times as long as one that stands still. */
 const UPLOAD_PATIENCE = 24;
 
-/** Pays out what is due. What one slot's contract refuses does not keep the others from their pay. */
-export async function settleSlots(context: ProviderContext, inventory: Inventory): Promise<void> {
+/** How many of `count` slots with a deal a round looks at, when rounds are so far apart. */
+export function looksOf(count: number, roundMs: number, periodMs: number): number {
+  const wanted = Math.ceil((count * roundMs) / (PASS_PERIODS * periodMs));
+  return Math.min(LOOKED_AT_MAX, Math.max(LOOKED_AT_MIN, wanted));
+}
+
+/** Pays out what is due, of at most `most` slots. What one slot's contract refuses does not keep the others from their pay. */
+export async function settleSlots(context: ProviderContext, inventory: Inventory, most = LOOKED_AT_MAX): Promise<void> {
   const { chain, providerId } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
-  const due = inventory.due(current, LOOKED_AT_MAX);
+  const due = inventory.due(current, most);
   const slots = await inChunks(due, ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
   for (const [interval, slot] of slots) {
     const { dealId, slotIndex } = interval;
@@ -66,15 +76,15 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   }
 }
 
-/** Drops what nobody pays for, and remembers what has a deal. */
-export async function dropUnpaid(context: ProviderContext): Promise<void> {
+/** Drops what nobody pays for, and remembers what has a deal. Looks at `most` of the slots that are known to have one. */
+export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX): Promise<void> {
   const { chain, store, log, now } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
-  const due = store.due(current, LOOKED_AT_MAX);
+  const due = store.due(current, { dealt: most, undealt: LOOKED_AT_MAX });
   const slots = await inChunks(due.slots, (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
@@ -82,7 +92,7 @@ export async function dropUnpaid(context: ProviderContext): Promise<void> {
     if (until === undefined) {
       store.markDealt(uploadId, false);
       // So many that wait for a deal must not keep the others from being looked at.
-      if (due.count > LOOKED_AT_MAX) store.postpone(uploadId, current + 1);
+      if (due.undealt > LOOKED_AT_MAX) store.postpone(uploadId, current + 1);
     } else {
       store.markDealt(uploadId, true);
       store.postpone(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));

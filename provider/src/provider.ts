@@ -48,6 +48,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     throw new PpioError("CONFIG", `${operator.address} operates no provider; register it first with "ppio provider register".`);
   }
   const { operatorEpoch } = await chain.registry.getProvider(providerId);
+  const periodMs = Number(await chain.proofs.periodSeconds()) * 1000;
   await checkIdentity(config.dataDir, book, providerId);
   const sender = await TxSender.open({
     file: join(config.dataDir, "transactions.json"),
@@ -97,7 +98,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   const offers = new OfferDesk(context);
   const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
-  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, lifecycle });
+  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, periodMs, lifecycle });
   const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {
     providerId,

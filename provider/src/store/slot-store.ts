@@ -171,17 +171,21 @@ export class SlotStore {
     return ids;
   }
 
-  /** At most `most` slots that housekeeping has not put off beyond `period`, and how many there are. */
-  due(period: number, most: number): { readonly slots: readonly SlotMeta[]; readonly count: number } {
+  /** Slots that housekeeping has not put off beyond `period`, at most so many of each kind, and how many there are without a deal. */
+  due(
+    period: number,
+    most: { readonly dealt: number; readonly undealt: number },
+  ): { readonly slots: readonly SlotMeta[]; readonly undealt: number } {
     const { table } = this.#entries;
     const slots: SlotMeta[] = [];
-    let count = 0;
+    let [dealt, undealt] = [0, 0];
     for (const place of table.places()) {
       if (table.lookFrom(place) > period) continue;
-      count += 1;
-      if (slots.length < most) slots.push(table.meta(place));
+      if (table.has(place, "dealt")) dealt += 1;
+      else undealt += 1;
+      if (table.has(place, "dealt") ? dealt <= most.dealt : undealt <= most.undealt) slots.push(table.meta(place));
     }
-    return { slots, count };
+    return { slots, undealt };
   }
 
   /** Until the next start. */

@@ -4,8 +4,8 @@
  */
 const BLOCKS_PER_QUERY = 5_000;
 /** The first query; the next ones ask for twice as much, or for half after an answer of more events than this: each takes kilobytes. */
-const BLOCKS_PER_QUERY_MIN = 250;
-const EVENTS_PER_QUERY = 500;
+const BLOCKS_PER_QUERY_MIN = 200;
+const EVENTS_PER_QUERY = 250;
 /** Deeper reorgs than this do not happen on the chains we run on. */
 const REORG_BLOCKS = 64;
 

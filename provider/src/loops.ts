@@ -13,6 +13,7 @@ import { compareWithLine, watchDisk, watchStanding } from "./policy/watch.ts";
 import type { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { runRepairs } from "./repair/start.ts";
+import { collectGarbage } from "./small-heap.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 
 /** What follows the periods looks so many times in one, within bounds: an hour needs no look every second. */
@@ -67,8 +68,12 @@ export function startLoops({ context, inventory, exit, offers, periodMs, lifecyc
       housekeepingMs,
       async () => {
         await inventory.refresh();
-        if (!isCompared) await compareWithLine(context, inventory);
-        isCompared = true;
+        if (!isCompared) {
+          await compareWithLine(context, inventory);
+          isCompared = true;
+          // The folder and the line were read: the most that is ever read at once.
+          await collectGarbage();
+        }
         const looks = looksOf(context.store.count, housekeepingMs, periodMs);
         await settleSlots(context, inventory, looks);
         await dropUnpaid(context, looks);

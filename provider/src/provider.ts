@@ -23,6 +23,7 @@ import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { serveReachably } from "./reach/start.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { nodeFileLayer } from "./store/file-layer.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
@@ -35,6 +36,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  keepHeapSmall();
   useFastKeccak();
   await openFolder(config.dataDir, lifecycle);
 

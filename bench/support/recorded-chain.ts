@@ -134,6 +134,7 @@ export class RecordedChain {
           views: {
             OFF_LINE_GWEI: () => [(1n << 52n) - 1n],
             periodOf: ([timestamp]) => [periodOf(timestamp)],
+            periodSeconds: () => [PERIOD_SECONDS],
             currentPeriod: () => [this.#period],
             periodBounds: ([period]) => [(Number(period) + 480_000) * PERIOD_SECONDS, (Number(period) + 480_001) * PERIOD_SECONDS],
             isProven: () => [true],

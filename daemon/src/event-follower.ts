@@ -3,6 +3,9 @@
  * Nothing needs to be saved; a restart reads from the network's first block.
  */
 const BLOCKS_PER_QUERY = 5_000;
+/** The first query; the next ones ask for twice as much, or for half after an answer of more events than this: each takes kilobytes. */
+const BLOCKS_PER_QUERY_MIN = 200;
+const EVENTS_PER_QUERY = 250;
 /** Deeper reorgs than this do not happen on the chains we run on. */
 const REORG_BLOCKS = 64;
 
@@ -26,6 +29,7 @@ export class EventFollower<T extends FollowedEvent> {
   #nextBlock: number;
   /** Events of earlier blocks were given away. */
   #solidBelow = 0;
+  #span = BLOCKS_PER_QUERY_MIN;
 
   constructor(options: EventFollowerOptions<T>) {
     this.#options = options;
@@ -38,9 +42,14 @@ export class EventFollower<T extends FollowedEvent> {
     const latest = await latestBlock();
     const from = Math.max(fromBlock, this.#solidBelow, Math.min(this.#nextBlock, latest + 1) - reorgBlocks);
     let events: readonly T[] = this.#events.filter((event) => event.block < from);
-    for (let start = from; start <= latest; start += BLOCKS_PER_QUERY) {
-      const end = Math.min(latest, start + BLOCKS_PER_QUERY - 1);
-      events = [...events, ...(await query(start, end))];
+    for (let start = from; start <= latest; start = this.#nextBlock) {
+      const end = Math.min(latest, start + this.#span - 1);
+      const found = await query(start, end);
+      this.#span =
+        found.length > EVENTS_PER_QUERY
+          ? Math.max(BLOCKS_PER_QUERY_MIN, Math.floor(this.#span / 2))
+          : Math.min(BLOCKS_PER_QUERY, this.#span * 2);
+      events = [...events, ...found];
       // Kept step by step, so that a long first reading goes on where the node broke off.
       events = this.#giveSolid(events, end + 1 - reorgBlocks);
       this.#events = events;

@@ -20,8 +20,6 @@ export interface ProviderContext {
   readonly operatorEpoch: number;
   readonly store: SlotStore;
   readonly sender: Pick<TxSender, "send">;
-  /** Uploads whose deal was seen on the chain; housekeeping fills it. */
-  readonly dealt: Set<string>;
   readonly damage: DamageDesk;
   readonly alerts: Alerts;
   readonly admission: Admission;

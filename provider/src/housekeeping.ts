@@ -11,18 +11,28 @@ const SETTLE_EVERY_PERIODS = 20;
 const ASKED_AT_ONCE = 20;
 /** Slots looked at in one round. */
 const LOOKED_AT_MAX = 500;
+/** Of slots that have a deal, so many are looked at in any round, */
+const LOOKED_AT_MIN = 100;
+/** and more only as far as it takes to have looked at all of them in so many periods: nothing is due of most. */
+const PASS_PERIODS = 8;
 /** A slot that is paid for is looked at again after so many periods, in case its deal was ended early. */
 const LOOK_AGAIN_PERIODS = 12;
 const NEVER = 0xffffffff;
 /** An upload that keeps moving may take this many times as long as one that stands still. */
 const UPLOAD_PATIENCE = 24;
 
-/** Pays out what is due. What one slot's contract refuses does not keep the others from their pay. */
-export async function settleSlots(context: ProviderContext, inventory: Inventory): Promise<void> {
+/** How many of `count` slots with a deal a round looks at, when rounds are so far apart. */
+export function looksOf(count: number, roundMs: number, periodMs: number): number {
+  const wanted = Math.ceil((count * roundMs) / (PASS_PERIODS * periodMs));
+  return Math.min(LOOKED_AT_MAX, Math.max(LOOKED_AT_MIN, wanted));
+}
+
+/** Pays out what is due, of at most `most` slots. What one slot's contract refuses does not keep the others from their pay. */
+export async function settleSlots(context: ProviderContext, inventory: Inventory, most = LOOKED_AT_MAX): Promise<void> {
   const { chain, providerId } = context;
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
-  const due = inventory.due(current, LOOKED_AT_MAX);
+  const due = inventory.due(current, most);
   const slots = await inChunks(due, ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
   for (const [interval, slot] of slots) {
     const { dealId, slotIndex } = interval;
@@ -66,37 +76,32 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   }
 }
 
-/**
- * Drops what nobody pays for, and remembers what has a deal.
- * @param rests periods from which slots that are paid for are looked at again, by upload; kept from round to round
- */
-export async function dropUnpaid(context: ProviderContext, rests: Map<string, number> = new Map()): Promise<void> {
-  const { chain, store, log, now, dealt } = context;
+/** Drops what nobody pays for, and remembers what has a deal. Looks at `most` of the slots that are known to have one. */
+export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX): Promise<void> {
+  const { chain, store, log, now } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
-  const due = store.list().filter(({ uploadId }) => (rests.get(uploadId) ?? 0) <= current);
-  const slots = await inChunks(due.slice(0, LOOKED_AT_MAX), (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  const due = store.due(current, { dealt: most, undealt: LOOKED_AT_MAX });
+  const slots = await inChunks(due.slots, (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
     const until = await liveUntil(context, meta, slot);
     if (until === undefined) {
-      dealt.delete(uploadId);
+      store.markDealt(uploadId, false);
       // So many that wait for a deal must not keep the others from being looked at.
-      if (due.length > LOOKED_AT_MAX) rests.set(uploadId, current + 1);
+      if (due.undealt > LOOKED_AT_MAX) store.postpone(uploadId, current + 1);
     } else {
-      dealt.add(uploadId);
-      rests.set(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
+      store.markDealt(uploadId, true);
+      store.postpone(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
     }
     // Readers may come until the end of the last period, proofs until one later.
     const isOver = until === undefined ? nowMs > awaitedUntil(context, meta) : current > until + 1;
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
-    dealt.delete(uploadId);
-    rests.delete(uploadId);
   }
 }
 

@@ -28,4 +28,5 @@ export { GroupCommit } from "./store/group-commit.ts";
 export { type ScrubOptions, type ScrubPosition, type ScrubReport, scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 export { encodeMeta, type SlotMeta, uploadIdOf } from "./store/slot-record.ts";
 export { SlotStore } from "./store/slot-store.ts";
+export { SlotTable } from "./store/slot-table.ts";
 export { watchedDisk } from "./store/watched-disk.ts";

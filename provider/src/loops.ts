@@ -7,18 +7,25 @@ import type { ProviderContext } from "./context.ts";
 import { declareDamaged } from "./damage/declare.ts";
 import type { ExitDesk } from "./exit/exit-desk.ts";
 import { SlotMover } from "./exit/move-slots.ts";
-import { dropUnpaid, settleSlots } from "./housekeeping.ts";
+import { dropUnpaid, looksOf, settleSlots } from "./housekeeping.ts";
 import { watchFunds } from "./policy/funds.ts";
-import { findAbsent, watchDisk, watchStanding } from "./policy/watch.ts";
+import { compareWithLine, watchDisk, watchStanding } from "./policy/watch.ts";
 import type { Inventory } from "./prover/inventory.ts";
 import { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 import { runRepairs } from "./repair/start.ts";
+import { collectGarbage } from "./small-heap.ts";
 import { scrubOnce, scrubPositionFile } from "./store/scrubber.ts";
 
-const PROVE_INTERVAL_MS = 1_000;
-const CHALLENGES_INTERVAL_MS = 2_000;
+/** What follows the periods looks so many times in one, within bounds: an hour needs no look every second. */
+interface Rhythm {
+  readonly looksPerPeriod: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+const PROVE: Rhythm = { looksPerPeriod: 600, minMs: 1_000, maxMs: 6_000 };
+const CHALLENGES: Rhythm = { looksPerPeriod: 200, minMs: 2_000, maxMs: 20_000 };
+const HOUSEKEEPING: Rhythm = { looksPerPeriod: 60, minMs: 15_000, maxMs: 60_000 };
 const DISK_INTERVAL_MS = 5_000;
-const HOUSEKEEPING_INTERVAL_MS = 15_000;
 /** Looks at a flag while the provider stays. */
 const EXIT_INTERVAL_MS = 2_000;
 const FUNDS_INTERVAL_MS = 60_000;
@@ -31,35 +38,45 @@ export interface LoopOptions {
   readonly exit: ExitDesk;
   /** The provider's one desk. */
   readonly offers: OfferDesk;
+  readonly periodMs: number;
   readonly lifecycle: Lifecycle;
 }
 
-export function startLoops({ context, inventory, exit, offers, lifecycle }: LoopOptions): void {
+function intervalOf({ looksPerPeriod, minMs, maxMs }: Rhythm, periodMs: number): number {
+  return Math.min(maxMs, Math.max(minMs, Math.floor(periodMs / looksPerPeriod)));
+}
+
+export function startLoops({ context, inventory, exit, offers, periodMs, lifecycle }: LoopOptions): void {
   const { signal } = lifecycle;
   const { log, config } = context;
   const proving: ProverState = { keptAfter: 0 };
   const challenges = new ChallengeWatch(context);
   const mover = new SlotMover(context, exit, signal);
-  const rests = new Map<string, number>();
+  const housekeepingMs = intervalOf(HOUSEKEEPING, periodMs);
   let isCompared = false;
   const works: Readonly<Record<string, readonly [intervalMs: number, work: () => Promise<void>]>> = {
     prove: [
-      PROVE_INTERVAL_MS,
+      intervalOf(PROVE, periodMs),
       async () => {
         await proveDuePeriod(context, inventory, proving);
         await declareDamaged(context, proving.keptAfter);
       },
     ],
-    challenges: [CHALLENGES_INTERVAL_MS, () => challenges.look()],
+    challenges: [intervalOf(CHALLENGES, periodMs), () => challenges.look()],
     disk: [DISK_INTERVAL_MS, () => watchDisk(context)],
     housekeeping: [
-      HOUSEKEEPING_INTERVAL_MS,
+      housekeepingMs,
       async () => {
         await inventory.refresh();
-        if (!isCompared) await findAbsent(context, inventory);
-        isCompared = true;
-        await settleSlots(context, inventory);
-        await dropUnpaid(context, rests);
+        if (!isCompared) {
+          await compareWithLine(context, inventory);
+          isCompared = true;
+          // The folder and the line were read: the most that is ever read at once.
+          await collectGarbage();
+        }
+        const looks = looksOf(context.store.count, housekeepingMs, periodMs);
+        await settleSlots(context, inventory, looks);
+        await dropUnpaid(context, looks);
       },
     ],
     exit: [EXIT_INTERVAL_MS, () => mover.pass(inventory)],
@@ -73,7 +90,7 @@ export function startLoops({ context, inventory, exit, offers, lifecycle }: Loop
     ...(config.scrubBytesPerSecond > 0 ? { scrub: [SCRUB_INTERVAL_MS, () => scrub(context, signal)] } : {}),
   };
   const loops = Object.entries(works).map(([name, [intervalMs, work]]) => repeat({ name, intervalMs, signal, log, work }));
-  if (config.repair) loops.push(runRepairs(context, offers, signal));
+  if (config.repair) loops.push(runRepairs({ context, offers, periodMs, signal }));
   lifecycle.onStop("loops", async () => void (await Promise.all(loops)));
 }
 

@@ -23,6 +23,7 @@ import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { serveReachably } from "./reach/start.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 import { nodeFileLayer } from "./store/file-layer.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 import { SlotStore } from "./store/slot-store.ts";
@@ -35,6 +36,7 @@ export interface RunningProvider {
 
 /** Starts everything and returns once requests are served; the lifecycle ends it. @throws CONFIG, CONFLICT, CHAIN_UNREACHABLE */
 export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle, log: Logger): Promise<RunningProvider> {
+  keepHeapSmall();
   useFastKeccak();
   await openFolder(config.dataDir, lifecycle);
 
@@ -48,6 +50,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     throw new PpioError("CONFIG", `${operator.address} operates no provider; register it first with "ppio provider register".`);
   }
   const { operatorEpoch } = await chain.registry.getProvider(providerId);
+  const periodMs = Number(await chain.proofs.periodSeconds()) * 1000;
   await checkIdentity(config.dataDir, book, providerId);
   const sender = await TxSender.open({
     file: join(config.dataDir, "transactions.json"),
@@ -85,7 +88,6 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     operatorEpoch: Number(operatorEpoch),
     store,
     sender,
-    dealt: new Set(),
     damage,
     alerts,
     admission: new Admission(),
@@ -98,7 +100,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   const offers = new OfferDesk(context);
   const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
-  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, lifecycle });
+  startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, periodMs, lifecycle });
   const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {
     providerId,

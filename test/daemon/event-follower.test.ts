@@ -12,6 +12,8 @@ class FakeChain {
   blocks: string[][];
   queries = 0;
   failAtQuery = 0;
+  /** First blocks of the queries. */
+  asked: number[] = [];
 
   constructor(blocks: string[][]) {
     this.blocks = blocks;
@@ -23,6 +25,7 @@ class FakeChain {
       latestBlock: async () => this.blocks.length - 1,
       query: async (from, to) => {
         this.queries += 1;
+        this.asked.push(from);
         if (this.queries === this.failAtQuery) throw new Error("node away");
         return this.blocks.slice(from, to + 1).flatMap((ids, at) => ids.map((id) => ({ block: from + at, id })));
       },
@@ -56,8 +59,22 @@ describe("following events", () => {
     chain.failAtQuery = 3;
     const follower = chain.follower();
     await follower.refresh().catch(() => undefined);
+    const [, second = 0, brokenOff] = chain.asked;
     const before = chain.queries;
     expect((await follower.refresh()).map(({ id }) => id)).to.deep.equal(chain.ids());
-    expect(chain.queries - before, "the first chunks are not asked for again").to.equal(3);
+    const [again = 0] = chain.asked.slice(before);
+    expect(again, "the first chunk is not asked for again").to.be.greaterThan(second - 1);
+    expect(again, "the newest blocks before the break are").to.be.lessThan(brokenOff ?? 0);
+  });
+
+  it("asks for more blocks at a time while they hold little, and for fewer where they hold much", async () => {
+    const quiet = new FakeChain(Array.from({ length: 100_000 }, () => []));
+    await quiet.follower().refresh();
+    expect(quiet.queries).to.be.lessThan(30);
+    const busy = new FakeChain(Array.from({ length: 20_000 }, (_, at) => (at < 10_000 ? [] : [String(at), `${at}b`])));
+    expect((await busy.follower().refresh()).map(({ id }) => id)).to.deep.equal(busy.ids());
+    const steps = busy.asked.map((from, at) => from - (busy.asked[at - 1] ?? 0));
+    expect(Math.max(...steps)).to.equal(5_000);
+    expect(Math.min(...steps.slice(-10))).to.equal(200);
   });
 });

@@ -58,7 +58,6 @@ async function openHouse(): Promise<House> {
     operatorEpoch: 1,
     store,
     sender: { send },
-    dealt: new Set(),
     damage,
     alerts: quietAlerts(),
     admission: new Admission(),
@@ -91,6 +90,8 @@ describe("housekeeping", () => {
   async function pass(house: House, seconds: number, chainSeconds = seconds): Promise<void> {
     house.clock.seconds = seconds;
     house.line.timestamp = chainSeconds;
+    // As if the deals of all had changed: what rests is looked at too.
+    for (const { uploadId } of house.context.store.list()) house.context.store.postpone(uploadId, 0);
     await dropUnpaid(house.context);
   }
 
@@ -130,14 +131,14 @@ describe("housekeeping", () => {
     house.line.fill(slot, 5n, { liveUntil: 5_000 });
     await pass(house, 400_000);
     expect(house.held(slot)).to.equal(true);
-    expect(house.context.dealt.has(slot.meta.uploadId)).to.equal(true);
+    expect(house.context.store.isDealt(slot.meta.uploadId)).to.equal(true);
     house.line.end(slot, 4_001);
     // Period 4002 is under way: that of 4001 can still be proven.
     await pass(house, 400_150);
     expect(house.held(slot)).to.equal(true);
     await pass(house, 400_200);
     expect(house.held(slot)).to.equal(false);
-    expect(house.context.dealt.size).to.equal(0);
+    expect(house.context.store.isDealt(slot.meta.uploadId)).to.equal(false);
   });
 
   it("keeps a slot that it gave up or handed over while its last period can be proven, and no longer", async () => {

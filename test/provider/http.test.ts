@@ -140,7 +140,7 @@ describe("a provider over HTTP", () => {
       await store(small);
       const third = await makeUpload(small);
       expect((await call(small, "POST", "/v1/uploads", third.body)).code).to.equal("REFUSED");
-      small.context.dealt.add(first.id);
+      small.context.store.markDealt(first.id, true);
       expect((await call(small, "POST", "/v1/uploads", third.body)).status).to.equal(200);
       await small.close();
     });
@@ -187,7 +187,7 @@ describe("a provider over HTTP", () => {
       expect((await finish(first)).status, "the same offer again").to.equal(200);
       world.clock.nowMs += 601_000;
       expect((await finish(second)).status, "the first one expired").to.equal(200);
-      world.context.dealt.add(second.id);
+      world.context.store.markDealt(second.id, true);
       expect((await finish(first)).status, "the second one is in the chain's own count now").to.equal(200);
     });
 

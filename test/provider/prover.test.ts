@@ -79,7 +79,6 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     operatorEpoch: 1,
     store,
     sender: { send },
-    dealt: new Set(),
     damage,
     alerts: quietAlerts(alerts),
     admission: new Admission(),

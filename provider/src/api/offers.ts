@@ -107,11 +107,11 @@ export class OfferDesk {
 
   /** Two offers must not count on the same collateral: a deal that finds it gone would fail for all its providers. */
   async #reserve(uploadId: string, collateralWei: bigint): Promise<void> {
-    const { chain, config, dealt, now, providerId } = this.#context;
+    const { chain, config, store, now, providerId } = this.#context;
     const free = await askChain(() => chain.registry.freeCollateral(providerId));
     let reserved = collateralWei;
     for (const [id, { collateralWei: wei, untilMs }] of this.#reserved) {
-      if (untilMs < now() || dealt.has(id)) this.#reserved.delete(id);
+      if (untilMs < now() || store.isDealt(id)) this.#reserved.delete(id);
       else if (id !== uploadId) reserved += wei;
     }
     if (free < reserved) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");

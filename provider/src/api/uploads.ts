@@ -18,7 +18,7 @@ import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
 import { DEAL_ACTIVE } from "../slot-status.ts";
-import { headerOf, type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
+import { type SlotMeta, uploadIdOf } from "../store/slot-record.ts";
 import { BATCHES_HELD, WRITE_BATCH_BYTES } from "../store/slot-writer.ts";
 import { answerJson, type BulkRequest, type BulkRoute } from "./bulk.ts";
 import { Gate } from "./gate.ts";
@@ -123,9 +123,7 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
 
 /** Bytes without a deal are bounded per payer, finished ones included. */
 export function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
-  const undealt = context.store.list().filter((meta) => meta.payer === payer && !context.dealt.has(meta.uploadId));
-  const total = undealt.reduce((sum, meta) => sum + slotBytes(headerOf(meta)), bytes);
-  if (total > context.config.undealtBytesPerPayer) {
+  if (context.store.undealtBytes(payer) + bytes > context.config.undealtBytesPerPayer) {
     throw new PpioError("REFUSED", "This payer has too many uploads without a deal here; open deals or wait.");
   }
 }

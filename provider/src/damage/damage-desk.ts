@@ -61,12 +61,12 @@ export class DamageDesk {
     try {
       const known = (await options.file.load()) as { readonly version?: unknown; readonly suspects?: unknown } | undefined;
       const ids = known?.version === 1 && Array.isArray(known.suspects) ? known.suspects : [];
-      for (const id of ids) if (typeof id === "string" && options.store.find(id) !== undefined) desk.#suspects.set(id, { row: undefined });
+      for (const id of ids) if (typeof id === "string" && options.store.has(id)) desk.#suspects.set(id, { row: undefined });
     } catch (error) {
       options.log.warn("the list of damaged slots cannot be read; the scrub finds them again", { error });
     }
     // Found while the store was opened.
-    for (const { uploadId } of options.store.list()) if (options.store.find(uploadId)?.isDamaged) desk.suspect(uploadId);
+    for (const uploadId of options.store.damagedIds()) desk.suspect(uploadId);
     return desk;
   }
 
@@ -143,7 +143,7 @@ export class DamageDesk {
   /** So much at once is a fault of the machine: nothing is given up before a person has said so. */
   get isHeldBack(): boolean {
     const open = [...this.#damaged].filter((id) => !this.#accepted.has(id)).length;
-    const slots = this.#options.store.list().length;
+    const slots = this.#options.store.count;
     return open > ALONE_MAX && open * 100 > slots * ALONE_PERCENT;
   }
 

@@ -30,15 +30,22 @@ export async function watchStanding({ chain, providerId, alerts, admission }: Pr
   if (isEvicted) alerts.raise({ kind: "evicted", message: "This provider was evicted: it earns nothing any more; stop it." });
 }
 
-/** Slots that the chain says are here and that the folder does not have: the wrong disk, more often than a loss. At the start. */
-export async function findAbsent({ chain, store, alerts }: ProviderContext, inventory: Inventory): Promise<void> {
+/**
+ * At the start: remembers which slots have a deal, and tells of slots that the chain says are here and that the folder does not have: the
+ * wrong disk, more often than a loss.
+ */
+export async function compareWithLine({ chain, store, alerts }: ProviderContext, inventory: Inventory): Promise<void> {
   const current = Number(await chain.proofs.currentPeriod());
   const absent: string[] = [];
   let looked = 0;
   for (const interval of inventory.all()) {
     looked += 1;
     if (looked % LOOKED_UP_AT_ONCE === 0) await new Promise(setImmediate);
-    if (store.find(uploadIdOf(interval.dealId, interval.slotIndex)) !== undefined) continue;
+    const uploadId = uploadIdOf(interval.dealId, interval.slotIndex);
+    if (store.has(uploadId)) {
+      store.markDealt(uploadId, true);
+      continue;
+    }
     if (await inventory.isLive(interval, current)) absent.push(`${interval.dealId}/${interval.slotIndex}`);
   }
   if (absent.length === 0) return;

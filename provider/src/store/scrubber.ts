@@ -62,12 +62,7 @@ export async function scrubOnce(options: ScrubOptions): Promise<ScrubReport> {
   const report = { slots: 0, bytes: 0, damagedCells: 0, mendedSlots: 0 };
   const pace = pacer(options);
   let sinceSave = 0;
-  const ids = store
-    .list()
-    .filter((meta) => meta.state === "sealed" && meta.uploadId >= start.uploadId)
-    .map((meta) => meta.uploadId)
-    .sort();
-  for (const uploadId of ids) {
+  for (const uploadId of store.sealedFrom(start.uploadId)) {
     const rows = store.find(uploadId)?.header.rows ?? 0;
     for (let row = uploadId === start.uploadId ? start.row : 0; row < rows; row += 1) {
       if (signal.aborted) {
@@ -102,7 +97,7 @@ async function checkCell(store: SlotStore, uploadId: string, row: number): Promi
     if (isPpioError(error, "NOT_FOUND")) return undefined;
     if (isPpioError(error, "CORRUPT")) return 0;
     // A slot that was dropped under the read is no failing disk.
-    if (store.find(uploadId) === undefined) return undefined;
+    if (!store.has(uploadId)) return undefined;
     throw error;
   }
 }

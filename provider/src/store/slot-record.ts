@@ -1,7 +1,9 @@
 /** What a provider remembers of a slot: `meta.json` beside its data. */
 
 import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
-import { concat, getBytes, keccak256, toUtf8Bytes } from "ethers";
+import { concat, getBytes, isHexString, keccak256, toUtf8Bytes } from "ethers";
+
+const HASH_BYTES = 32;
 
 /**
  * receiving: bytes come in, nothing was promised; sealed: complete, durable, root known, offers may be out. Whether a sealed slot is
@@ -32,26 +34,8 @@ export function uploadIdOf(dealId: string, slotIndex: number): string {
   return keccak256(concat([dealId, Uint8Array.of(slotIndex)])).slice(2);
 }
 
-/** Slots share owners, payers and layouts: kept once, since a provider may hold a hundred thousand records. */
-const SHARED_MAX = 4_096;
-const shared = new Map<string, string>();
-const headers = new Map<string, DealHeader>();
-
-function share(text: string): string {
-  const known = shared.get(text);
-  if (known !== undefined) return known;
-  if (shared.size >= SHARED_MAX) shared.clear();
-  shared.set(text, text);
-  return text;
-}
-
 export function headerOf(meta: SlotMeta): DealHeader {
-  const known = headers.get(meta.header);
-  if (known !== undefined) return known;
-  const header = Object.freeze(decodeDealHeader(getBytes(meta.header)));
-  if (headers.size >= SHARED_MAX) headers.clear();
-  headers.set(meta.header, header);
-  return header;
+  return decodeDealHeader(getBytes(meta.header));
 }
 
 /** The file's text: the record and a checksum, since a flipped bit in an owner or a header is as bad as one in the data. */
@@ -63,9 +47,11 @@ export function encodeMeta(meta: SlotMeta): string {
 export function parseMeta(value: unknown): SlotMeta {
   const { check, ...meta } = (typeof value === "object" && value !== null ? value : {}) as Partial<SlotMeta> & { check?: unknown };
   const isWhole = meta.version === 1 && check === checksum(meta) && (meta.state === "receiving" || typeof meta.root === "string");
-  if (!isWhole) throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
-  const { owner, payer, header } = meta as SlotMeta;
-  return { ...(meta as SlotMeta), owner: share(owner), payer: share(payer), header: share(header) };
+  const hashes = [meta.dealId, meta.dealSalt, ...(typeof meta.root === "string" ? [meta.root] : [])];
+  if (!isWhole || !hashes.every((hash) => isHexString(hash, HASH_BYTES))) {
+    throw new PpioError("CORRUPT", "A slot's meta.json is damaged.");
+  }
+  return meta as SlotMeta;
 }
 
 function checksum(meta: Partial<SlotMeta>): string {

@@ -13,6 +13,7 @@ import { EarlyFlush } from "./early-flush.ts";
 import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
 import { HashedCells } from "./hashed-cells.ts";
 import { HeldTree } from "./held-tree.ts";
+import { SlotEntries } from "./slot-entries.ts";
 import { type Entry, notHeld, type StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
@@ -48,7 +49,7 @@ export interface SlotStoreOptions {
 export class SlotStore {
   readonly #options: SlotStoreOptions;
   readonly #now: () => number;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new SlotEntries();
   readonly #trees: SlotTrees;
   readonly #hashed = new BytesCache<HashedCells>(HASHED_BYTES_MAX);
   readonly #buffers: BufferPool;
@@ -99,13 +100,10 @@ export class SlotStore {
     const header = headerOf(meta);
     const total = slotBytes(header);
     const { size, mtimeMs } = (await this.#files.dataStat(uploadId)) ?? { size: 0, mtimeMs: meta.createdAt };
-    const idle = { isBusy: false, isDamaged: false, areRootsLost: false, isSealInDoubt: false, isLeaving: false };
-    const unused = { loading: undefined, flush: undefined };
-    const entry: Entry = { meta, header, receivedBytes: Math.min(size, total), touchedAt: mtimeMs, ...idle, ...unused };
-    this.#entries.set(uploadId, entry);
+    this.#entries.add(meta, Math.min(size, total), mtimeMs);
     this.#usedBytes += total;
     if (meta.state === "sealed" && size < total) {
-      this.#trees.declare(entry, new PpioError("CORRUPT", `A sealed slot has lost bytes: ${size} of ${total} are left.`));
+      this.#trees.declare(this.#entry(uploadId), new PpioError("CORRUPT", `A sealed slot has lost bytes: ${size} of ${total} are left.`));
     }
   }
 
@@ -119,12 +117,12 @@ export class SlotStore {
   }
 
   get damagedSlots(): number {
-    return [...this.#entries.values()].filter((entry) => entry.isDamaged).length;
+    return this.#entries.table.countOf("damaged");
   }
 
   /** Slots held, and on their way in. */
   get count(): number {
-    return this.#entries.size;
+    return this.#entries.table.count;
   }
 
   /** Slots that were moved away because their records could not be read; they stay on the disk. */
@@ -140,21 +138,91 @@ export class SlotStore {
   /** What can be promised: left of the capacity, and on the disk after all that was promised already. @throws IO */
   async availableBytes(): Promise<number> {
     const { dir, diskFreeBytes = () => this.#layer.freeBytes(dir) } = this.#options;
-    let promised = DISK_RESERVE_BYTES;
-    for (const { header, receivedBytes } of this.#entries.values()) promised += slotBytes(header) - receivedBytes;
     try {
-      return Math.max(0, Math.min(this.freeBytes, (await diskFreeBytes()) - promised));
+      return Math.max(0, Math.min(this.freeBytes, (await diskFreeBytes()) - DISK_RESERVE_BYTES - this.#entries.table.missingBytes));
     } catch (cause) {
       throw diskError(cause, dir);
     }
   }
 
+  /** Every record, read out of the table: for few slots, or for one who needs them all. */
   list(): readonly SlotMeta[] {
-    return [...this.#entries.values()].map((entry) => entry.meta);
+    const { table } = this.#entries;
+    return Array.from(table.places(), (place) => table.meta(place));
   }
 
+  /** Sealed slots from an id on, in the order of their ids; slots may come and go meanwhile. */
+  *sealedFrom(uploadId: string): Generator<string> {
+    const { table } = this.#entries;
+    const first = uploadId === "" ? 0 : Number.parseInt(uploadId.slice(0, 2), 16);
+    for (let byte = first; byte <= 0xff; byte += 1) {
+      const ids: string[] = [];
+      for (const place of table.places()) {
+        if (table.firstByte(place) === byte && table.isSealed(place)) ids.push(table.uploadId(place));
+      }
+      for (const id of ids.sort()) if (id >= uploadId) yield id;
+    }
+  }
+
+  damagedIds(): readonly string[] {
+    const { table } = this.#entries;
+    const ids: string[] = [];
+    for (const place of table.places()) if (table.has(place, "damaged")) ids.push(table.uploadId(place));
+    return ids;
+  }
+
+  /** Slots that housekeeping has not put off beyond `period`, at most so many of each kind, and how many there are without a deal. */
+  due(
+    period: number,
+    most: { readonly dealt: number; readonly undealt: number },
+  ): { readonly slots: readonly SlotMeta[]; readonly undealt: number } {
+    const { table } = this.#entries;
+    const slots: SlotMeta[] = [];
+    let [dealt, undealt] = [0, 0];
+    for (const place of table.places()) {
+      if (table.lookFrom(place) > period) continue;
+      if (table.has(place, "dealt")) dealt += 1;
+      else undealt += 1;
+      if (table.has(place, "dealt") ? dealt <= most.dealt : undealt <= most.undealt) slots.push(table.meta(place));
+    }
+    return { slots, undealt };
+  }
+
+  /** Until the next start. */
+  postpone(uploadId: string, period: number): void {
+    const place = this.#entries.table.placeOf(uploadId);
+    if (place >= 0) this.#entries.table.postpone(place, period);
+  }
+
+  /** Whether the slot's deal was seen on the chain; housekeeping says so. */
+  isDealt(uploadId: string): boolean {
+    const { table } = this.#entries;
+    const place = table.placeOf(uploadId);
+    return place >= 0 && table.has(place, "dealt");
+  }
+
+  markDealt(uploadId: string, isDealt: boolean): void {
+    const { table } = this.#entries;
+    const place = table.placeOf(uploadId);
+    if (place >= 0) table.setFlag(place, "dealt", isDealt);
+  }
+
+  /** Space of a payer's slots without a deal, finished ones included. */
+  undealtBytes(payer: string): number {
+    const { table } = this.#entries;
+    const isPayers = table.payerFilter(payer);
+    let bytes = 0;
+    for (const place of table.places()) if (isPayers(place) && !table.has(place, "dealt")) bytes += slotBytes(table.header(place));
+    return bytes;
+  }
+
+  has(uploadId: string): boolean {
+    return this.#entries.table.placeOf(uploadId) >= 0;
+  }
+
+  /** As the slot is now; what is asked of a sealed slot does not change by itself. */
   find(uploadId: string): StoredSlot | undefined {
-    return this.#entries.get(uploadId);
+    return this.#entries.look(uploadId);
   }
 
   /** Neither tree nor data give the root: no cell of the slot can be served. */
@@ -180,27 +248,18 @@ export class SlotStore {
     const header = headerOf(meta);
     const total = slotBytes(header);
     const available = Math.min(await this.availableBytes(), this.freeBytes);
-    if (this.#entries.has(uploadId)) throw new PpioError("ALREADY_EXISTS", "This slot is being uploaded already.");
+    if (this.has(uploadId)) throw new PpioError("ALREADY_EXISTS", "This slot is being uploaded already.");
     if (total > available) {
       throw new PpioError("NO_SPACE", `The slot needs ${total} bytes and ${available} are free here; use another provider.`);
     }
-    const fresh = {
-      receivedBytes: 0,
-      touchedAt: this.#now(),
-      isDamaged: false,
-      areRootsLost: false,
-      isSealInDoubt: false,
-      isLeaving: false,
-      loading: undefined,
-      flush: undefined,
-    };
-    const entry: Entry = { meta, header, isBusy: true, ...fresh };
-    this.#entries.set(uploadId, entry);
+    this.#entries.add(meta, 0, this.#now());
+    const entry = this.#entry(uploadId);
+    entry.isBusy = true;
     this.#usedBytes += total;
     try {
       await this.#files.create(meta);
     } catch (cause) {
-      this.#entries.delete(uploadId);
+      this.#entries.delete(entry);
       this.#usedBytes -= total;
       await this.#files.removeSlot(uploadId).catch(() => undefined);
       throw diskError(cause, dir);
@@ -305,6 +364,7 @@ export class SlotStore {
     entry.isSealInDoubt = false;
     entry.meta = meta;
     entry.flush = undefined;
+    this.#entries.sealed(entry);
     this.#hashed.delete(uploadId);
     this.#trees.put(uploadId, tree);
   }
@@ -391,7 +451,7 @@ export class SlotStore {
     const removeBytes = await this.#exclusively(entry, async () => {
       entry.isLeaving = true;
       const remove = await this.#files.forget(uploadId);
-      this.#entries.delete(uploadId);
+      this.#entries.delete(entry);
       this.#trees.delete(uploadId);
       this.#hashed.delete(uploadId);
       this.#usedBytes -= slotBytes(entry.header);

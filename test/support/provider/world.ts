@@ -165,7 +165,6 @@ export async function startWorld(
     operatorEpoch: 3,
     store,
     sender: { send: () => Promise.reject(new Error("nothing is sent here")) },
-    dealt: new Set(),
     damage,
     alerts: quietAlerts(),
     admission: new Admission(),

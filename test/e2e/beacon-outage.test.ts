@@ -61,14 +61,13 @@ describe("Three oracles on a devnet", function () {
     await devnet.until(async () => (await devnet.period()) >= away + 3);
     const periods = (await missed()).map(({ args }) => Number(args.period));
     expect(new Set(periods).size, "no period twice").to.equal(periods.length);
-    const rounds = await devnet.contracts.beacon.queryFilter(devnet.contracts.beacon.filters.BeaconSubmitted(), fromBlock);
-    expect(rounds.length).to.be.greaterThan(3);
+    const { beacon } = devnet.contracts;
+    await devnet.until(async () => (await beacon.queryFilter(beacon.filters.BeaconSubmitted(), fromBlock)).length > 3);
     const { gas, wastedGas, transactions } = await spendingOf(devnet, accounts, fromBlock, await devnet.rpc.getBlockNumber());
     if (process.env["PPIO_PRINT_GAS"] !== undefined) console.log({ gas, wastedGas, transactions });
     expect(wastedGas * 100n <= gas * WASTE_PERCENT_MAX, `${wastedGas} of ${gas} gas in ${transactions} transactions`).to.equal(true);
-    expect((await spendingOf(devnet, new Set([...accounts].slice(1)), fromBlock, await devnet.rpc.getBlockNumber())).gas > 0n).to.equal(
-      true,
-    );
+    const others = new Set([...accounts].slice(1));
+    await devnet.until(async () => (await spendingOf(devnet, others, fromBlock, await devnet.rpc.getBlockNumber())).gas > 0n);
   });
 
   it("void the periods of a beacon that is away, and nobody is punished for them", async () => {

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PpioError } from "@ppio/core";
 import { createRpc } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
 import { startProcess, waitUntilReady } from "./processes.ts";
@@ -67,20 +68,27 @@ export async function giveCoin(rpc: JsonRpcProvider, address: string, wei: bigin
   await rpc.send("hardhat_setBalance", [address, `0x${wei.toString(16)}`]);
 }
 
+/** Below those that systems give to outgoing connections and to whoever listens on any port: a daemon that is down keeps its own. */
+const PORT_FIRST = 10_000;
+const PORT_COUNT = 22_000;
+/** Two devnets that come up at once look in different places. */
+const PORT_STRIDE = 97;
+
 /** Ports that are free now. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const ports: number[] = [];
+  for (let step = 0; ports.length < count; step += 1) {
+    if (step === PORT_COUNT) throw new PpioError("IO", `There are no ${count} free ports on this machine; stop what holds them.`);
+    const port = PORT_FIRST + ((process.pid * PORT_STRIDE + step) % PORT_COUNT);
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }

@@ -46,14 +46,14 @@ export async function startProcess(options: StartOptions): Promise<DevnetProcess
   }
 }
 
-/** Waits until `isReady` holds; a process that ends before fails with the last line of its log, one that is late is ended. */
+/** Waits until `isReady` holds; a process that ends before fails with the last words of its log, one that is late is ended. */
 export async function waitUntilReady(started: DevnetProcess, logs: string, isReady: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + READY_MS;
   const never = new AbortController().signal;
   for (;;) {
     if (await isReady().catch(() => false)) return;
     if (!(await isRunning(started))) {
-      throw new PpioError("IO", `${started.name} ended at once: ${await lastLine(logs, started.name)}`, {
+      throw new PpioError("IO", `${started.name} ended at once: ${await lastWords(logs, started.name)}`, {
         details: { log: join(logs, `${started.name}.log`) },
       });
     }
@@ -65,13 +65,20 @@ export async function waitUntilReady(started: DevnetProcess, logs: string, isRea
   }
 }
 
-async function lastLine(logs: string, name: string): Promise<string> {
+/** The last error, or else the last line, of a process's log. */
+async function lastWords(logs: string, name: string): Promise<string> {
   const text = await readFile(join(logs, `${name}.log`), "utf8").catch(() => "");
-  const line = text.trimEnd().split("\n").at(-1) ?? "";
+  const lines = text.trimEnd().split("\n").map(parseLine);
+  const line = lines.findLast(({ level }) => level === "error") ?? lines.at(-1);
+  return line === undefined || line.message === "" ? "it wrote nothing" : line.message;
+}
+
+function parseLine(line: string): { readonly level: unknown; readonly message: string } {
   try {
-    return String((JSON.parse(line) as { message?: unknown }).message ?? line);
+    const { level, message } = JSON.parse(line) as { readonly level?: unknown; readonly message?: unknown };
+    return { level, message: String(message ?? line) };
   } catch {
-    return line === "" ? "it wrote nothing" : line;
+    return { level: undefined, message: line };
   }
 }
 

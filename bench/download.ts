@@ -7,7 +7,7 @@ import { compare, processorRateOf } from "./support/interleave.ts";
 import { makeMemoryDeal } from "./support/memory-deal.ts";
 import { BATCH_BYTES, bareParts } from "./support/pipeline.ts";
 
-const SIZE_BYTES = 32 << 20;
+const SIZE_BYTES = 128 << 20;
 const LOST = new Set([0, 1, 2, 3, 4, 5]);
 const TURNS = 9;
 

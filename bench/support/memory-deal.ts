@@ -5,6 +5,7 @@ import {
   cellRunProof,
   encodeAnswerHead,
   encodeCellSiblings,
+  freeLent,
   NODE_BYTES,
   PpioError,
   planObject,
@@ -16,6 +17,8 @@ import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock, systemRandom } from "../../client/dist/deps.js";
 import { readObject } from "../../client/dist/get/read-object.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
+import { createServiceLog } from "../../client/dist/providers/service-log.js";
+import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
 import { createSealer } from "../../client/dist/seal/index.js";
 import { createInlinePool } from "../../client/dist/workers/pool.js";
 import { CODE, sealContext } from "./pipeline.ts";
@@ -81,6 +84,7 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
       random: systemRandom,
       limits: LIMITS_DEFAULT,
       workers: createInlinePool(),
+      service: createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog }),
       deals: { get: async () => readable, forget: () => {} },
       api: (endpoint: string) => ({
         readSlot: async ({ slotIndex, offset, length }: { slotIndex: number; offset: number; length: number }) => {
@@ -110,7 +114,11 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
   return {
     async read(lost = new Set()) {
       let length = 0;
-      for await (const piece of readObject(context(lost), { manifest, contentKey: seal.contentKey })) length += piece.length;
+      for await (const piece of readObject(context(lost), { manifest, contentKey: seal.contentKey })) {
+        length += piece.length;
+        // As the command does once a piece is written.
+        freeLent(piece);
+      }
       if (length !== sizeBytes) throw new Error(`Only ${length} of ${sizeBytes} bytes came.`);
     },
   };

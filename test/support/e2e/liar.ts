@@ -14,6 +14,7 @@ import {
 } from "@ppio/core";
 import { getBytes, Wallet } from "ethers";
 
+const POLL_MS = 50;
 const READ = /^\/v1\/deals\/(0x[0-9a-f]{64})\/slots\/(\d+)$/;
 
 export interface LiarOptions {
@@ -47,7 +48,20 @@ export async function startLiar({ port, operatorKey, domain, headerOf }: LiarOpt
     response.writeHead(200, { "content-type": "application/octet-stream" });
     response.end(encodeAnswerHead({ cellRoots, siblings, servedAt, signature }));
   });
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
+  await listenOnceFree(server, port);
   return server;
+}
+
+/** A process that was killed keeps its port until the system has taken it down. */
+async function listenOnceFree(server: Server, port: number): Promise<void> {
+  for (;;) {
+    server.listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
 }

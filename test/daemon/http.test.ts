@@ -1,34 +1,27 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PpioError } from "@ppio/core";
 import { createHttpApp, createLogger, type Listener, listen, streamBody } from "@ppio/daemon";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
+import { rawHttp } from "../support/raw-http.ts";
 
 const LIMITS = { headersMs: 60, bodyMs: 60, connectionsMax: 8 };
 const STALL_MS = 60;
+/** Long enough for a sender on a busy machine, and less than its consumer takes. */
+const PATIENT_STALL_MS = 500;
+/** For what is about no time at all. */
+const PATIENT = { ...LIMITS, headersMs: 10_000, bodyMs: 10_000 };
 const log = createLogger({ component: "test", write: () => undefined });
-
-/** Sends bytes over a socket and resolves to what came back once the server has closed it. */
-async function raw(port: number, ...pieces: readonly string[]): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  let answer = "";
-  socket.on("data", (data: Buffer) => {
-    answer += data;
-  });
-  socket.on("error", () => undefined);
-  for (const piece of pieces) socket.write(piece);
-  await once(socket, "close");
-  return answer;
-}
 
 describe("daemons over HTTP", () => {
   let listener: Listener;
   /** What the last slow or broken stream saw. */
+  const slow = new EventEmitter();
   let seen: { bytes: number; readFromSocket: number; code: string };
 
-  beforeEach(async () => {
+  const start = async (limits: typeof LIMITS): Promise<Listener> => {
     const app = createHttpApp(
       log,
       (routes) => {
@@ -41,14 +34,16 @@ describe("daemons over HTTP", () => {
         routes.put("/slow", async (request, response) => {
           seen = { bytes: 0, readFromSocket: 0, code: "" };
           const take = async (): Promise<void> => {
-            for await (const piece of streamBody(request, STALL_MS)) {
+            for await (const piece of streamBody(request, PATIENT_STALL_MS)) {
+              if (seen.bytes === 0) slow.emit("begun");
               // Longer than a sender may stall: the time that a consumer takes is not the sender's.
-              if (seen.bytes === 0) await sleep(2 * STALL_MS);
+              if (seen.bytes === 0) await sleep(2 * PATIENT_STALL_MS);
               if (seen.bytes === 0) seen.readFromSocket = request.socket.bytesRead;
               seen.bytes += piece.length;
             }
           };
           seen.code = await codeOf(take());
+          slow.emit("ended");
           response.json(seen);
         });
         routes.put("/refuse", async (request) => {
@@ -62,12 +57,22 @@ describe("daemons over HTTP", () => {
         });
         routes.get("/items/:id", (request, response) => void response.json(request.params.id));
       },
-      LIMITS,
+      limits,
     );
-    listener = await listen(app, { host: "127.0.0.1", port: 0, limits: LIMITS });
+    return listen(app, { host: "127.0.0.1", port: 0, limits });
+  };
+
+  beforeEach(async () => {
+    listener = await start(PATIENT);
   });
 
   afterEach(() => listener.close());
+
+  /** For what must be given up soon. */
+  const hurry = async (): Promise<void> => {
+    await listener.close();
+    listener = await start(LIMITS);
+  };
 
   async function ask(path: string, init: RequestInit = {}): Promise<{ status: number; code: string; message: string }> {
     const response = await fetch(`${listener.url}${path}`, init);
@@ -95,22 +100,24 @@ describe("daemons over HTTP", () => {
   });
 
   it("refuses giant headers", async () => {
-    expect(await raw(listener.port, `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
+    expect(await rawHttp(listener.port, `GET / HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
   });
 
   it("hangs up on headers that never end", async () => {
-    expect(await raw(listener.port, "GET / HTTP/1.1\r\nhost: x\r\nslow: ")).to.match(/^(HTTP\/1.1 408|$)/);
+    await hurry();
+    expect(await rawHttp(listener.port, "GET / HTTP/1.1\r\nhost: x\r\nslow: ")).to.match(/^(HTTP\/1.1 408|$)/);
   });
 
   it("hangs up on a JSON body that never ends", async () => {
+    await hurry();
     const head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n";
-    expect(await raw(listener.port, head, '{"a":')).to.equal("");
+    expect(await rawHttp(listener.port, head, '{"a":')).to.equal("");
   });
 
   it("takes a stream of any type raw, and ends one that stalls with an error", async () => {
     const put = await fetch(`${listener.url}/stream`, { method: "PUT", headers: { "content-type": "application/json" }, body: "[1,2]" });
     expect(await put.json()).to.deep.equal({ bytes: 5 });
-    const answer = await raw(listener.port, "PUT /stream HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", "half");
+    const answer = await rawHttp(listener.port, "PUT /stream HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n", "half");
     expect(answer)
       .to.match(/^HTTP\/1.1 504/)
       .and.include("TIMEOUT");
@@ -125,10 +132,11 @@ describe("daemons over HTTP", () => {
 
   it("gives out what came before a sender broke off", async () => {
     const socket = connect(listener.port, "127.0.0.1");
-    await new Promise((resolve) => socket.write("PUT /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf", resolve));
-    await sleep(STALL_MS / 2);
+    const [begun, ended] = [once(slow, "begun"), once(slow, "ended")];
+    socket.write("PUT /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf");
+    await begun;
     socket.destroy();
-    await sleep(3 * STALL_MS);
+    await ended;
     expect(seen).to.include({ bytes: 4, code: "TRUNCATED" });
   });
 

@@ -1,6 +1,6 @@
 /** What a devnet on this machine consists of: its folder, its processes, its keys. `devnet.json` is written before anything is started. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PpioError } from "@ppio/core";
 import { atomicWriteFile, isAlive } from "@ppio/daemon";
@@ -99,10 +99,11 @@ export async function isRunning(process: DevnetProcess): Promise<boolean> {
   return isAlive(process.pid) && !(await isZombie(process.pid)) && (await startTimeOf(process.pid)) === process.startedAt;
 }
 
-async function isZombie(pid: number): Promise<boolean> {
+/** Ended and not collected yet. One whose threads are still being taken down has not ended: it holds its ports. */
+export async function isZombie(pid: number): Promise<boolean> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z") && (await readdir(`/proc/${pid}/task`)).length === 1;
   } catch {
     return false;
   }

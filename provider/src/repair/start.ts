@@ -10,7 +10,7 @@ import { Repairer } from "./repairer.ts";
 import { Vacancies } from "./vacancies.ts";
 
 /** A look for vacancies, as often as a period asks for. */
-const LOOKS_PER_PERIOD = 5;
+const LOOKS_PER_PERIOD = 20;
 const INTERVAL_MS_MIN = 1_000;
 const INTERVAL_MS_MAX = 30_000;
 

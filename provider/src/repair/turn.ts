@@ -7,7 +7,7 @@ import { solidityPackedKeccak256 } from "ethers";
 /** What a turn takes: a transaction and some lag between nodes. */
 const TURN_MS = 1_000;
 /** However many providers there are, all have had their turn within this share of a period. */
-const PERIOD_SHARE_MAX = 0.5;
+const PERIOD_SHARE_MAX = 0.25;
 const HASH_BITS = 48n;
 
 export interface Turn {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { AddressBook } from "@ppio/core";
 import { type ChainContracts, connectContracts, createRpc } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
+import { isZombie } from "../../../cli/dist/devnet/state.js";
 
 export const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
 const POLL_MS = 100;
@@ -201,6 +202,5 @@ export async function isAlive(pid: number): Promise<boolean> {
   } catch {
     return false;
   }
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return !stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z");
+  return !(await isZombie(pid));
 }

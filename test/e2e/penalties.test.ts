@@ -2,10 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { decodeDealHeader } from "@ppio/core";
+import { isAlive } from "@ppio/daemon";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
-import { Devnet, isAlive } from "../support/e2e/devnet.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
 import { startLiar } from "../support/e2e/liar.ts";
 
 const PROVIDERS = 6;

@@ -3,7 +3,8 @@ import { type FileHandle, open, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type AttemptStore, MARK_BYTES, type StoredAttempt } from "@ppio/client";
 import { isPpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, diskError, isErrno, type Lock, readIfThere, syncFolder } from "@ppio/daemon/files";
+import { atomicWriteFile, diskError, isErrno, readIfThere, syncFolder } from "@ppio/daemon/files";
+import { acquireLock, type Lock } from "@ppio/daemon/lock";
 
 export function createFileAttemptStore(dir: string): AttemptStore {
   return {

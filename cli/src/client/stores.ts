@@ -3,8 +3,9 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
 import { type AddressBook, equalBytes, isPpioError, PpioError } from "@ppio/core";
-import { acquireLock, atomicWriteFile, isErrno, type Lock, readIfThere, readJsonFile, syncFolder } from "@ppio/daemon/files";
+import { atomicWriteFile, isErrno, readIfThere, readJsonFile, syncFolder } from "@ppio/daemon/files";
 import { pause } from "@ppio/daemon/lifecycle";
+import { acquireLock, type Lock } from "@ppio/daemon/lock";
 
 const LOCK_TRIES_MAX = 100;
 const LOCK_PAUSE_MS = 50;

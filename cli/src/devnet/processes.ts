@@ -4,8 +4,8 @@ import { mkdir, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PpioError } from "@ppio/core";
-import { pause } from "@ppio/daemon";
-import { type DevnetProcess, isRunning, startTimeOf } from "./state.ts";
+import { pause, startTimeOf } from "@ppio/daemon";
+import { type DevnetProcess, isRunning } from "./state.ts";
 
 /** The launcher, also when this file runs from `dist`. */
 export const LAUNCHER = fileURLToPath(new URL("../../bin/ppio.cjs", import.meta.url));

@@ -1,9 +1,9 @@
 /** What a devnet on this machine consists of: its folder, its processes, its keys. `devnet.json` is written before anything is started. */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PpioError } from "@ppio/core";
-import { atomicWriteFile, isAlive } from "@ppio/daemon";
+import { atomicWriteFile, isAlive, startTimeOf } from "@ppio/daemon";
 
 export interface DevnetProcess {
   readonly name: string;
@@ -84,29 +84,9 @@ export async function writeDevnet(paths: DevnetPaths, state: DevnetState): Promi
   await atomicWriteFile(paths.stateFile, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Start time of a process in clock ticks; empty where the system does not tell. */
-export async function startTimeOf(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
-}
-
 /** Whether this very process still runs, and not another one that got its id. */
 export async function isRunning(process: DevnetProcess): Promise<boolean> {
-  return isAlive(process.pid) && !(await isZombie(process.pid)) && (await startTimeOf(process.pid)) === process.startedAt;
-}
-
-/** Ended and not collected yet. One whose threads are still being taken down has not ended: it holds its ports. */
-export async function isZombie(pid: number): Promise<boolean> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z") && (await readdir(`/proc/${pid}/task`)).length === 1;
-  } catch {
-    return false;
-  }
+  return (await isAlive(process.pid)) && (await startTimeOf(process.pid)) === process.startedAt;
 }
 
 export async function requireDevnet(paths: DevnetPaths): Promise<DevnetState> {

@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { AddressBook } from "@ppio/core";
-import { type ChainContracts, connectContracts, createRpc } from "@ppio/daemon";
+import { type ChainContracts, connectContracts, createRpc, isAlive } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
-import { isZombie } from "../../../cli/dist/devnet/state.js";
 
 export const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
 const POLL_MS = 100;
@@ -193,14 +192,4 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-/** A process that has ended but was not collected yet does not count. */
-export async function isAlive(pid: number): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  return !(await isZombie(pid));
 }

@@ -14,7 +14,8 @@ const TURNS = 9;
 const deal = await makeMemoryDeal(SIZE_BYTES);
 const parts = bareParts();
 
-const rate = (lost?: ReadonlySet<number>): Promise<number> => processorRateOf(() => deal.read(lost), SIZE_BYTES);
+const rate = (lost?: ReadonlySet<number>): Promise<number> =>
+  processorRateOf(() => deal.read(lost === undefined ? {} : { lost }), SIZE_BYTES);
 
 /** 1 / (sum of the parts' own costs). */
 async function bound(): Promise<number> {

@@ -31,9 +31,19 @@ const DEAL_ID = `0x${"22".repeat(32)}`;
 /** As a socket gives them. */
 const CHUNK_BYTES = 65_536;
 
+export interface ReadOptions {
+  /** Slots whose providers have nothing. */
+  readonly lost?: ReadonlySet<number>;
+  /** Slots whose providers send bytes that they were not given, under heads that hold. */
+  readonly tampered?: ReadonlySet<number>;
+  /** Of an object that the slots do not hold. */
+  readonly objectId?: Uint8Array;
+  readonly onPiece?: (plaintext: Uint8Array) => void;
+}
+
 export interface MemoryDeal {
-  /** Reads the whole object, never from the slots in `lost`. */
-  read(lost?: ReadonlySet<number>): Promise<void>;
+  /** Reads the whole object, which is zeros. @returns the slots that failed */
+  read(options?: ReadOptions): Promise<ReadonlySet<number>>;
 }
 
 export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
@@ -49,7 +59,7 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
     slotIndex,
     root: slotRoot(header, cells),
     status: "Filled",
-    provider: { ...provider, endpoint: String(slotIndex) },
+    provider: { ...provider, providerId: slotIndex + 1, endpoint: String(slotIndex) },
   }));
   const readable = { deal: { dealId: DEAL_ID, header, slots: views }, authorization: "", signed: new Set() } as unknown as Readable;
 
@@ -67,16 +77,18 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
     heads.set(name, head);
     return head;
   };
-  async function* answer(slotIndex: number, offset: number, length: number): AsyncGenerator<Uint8Array> {
+  async function* answer(slotIndex: number, offset: number, length: number, isTampered: boolean): AsyncGenerator<Uint8Array> {
     yield headOf(slotIndex, offset / CODE.cellBytes, Math.ceil(length / CODE.cellBytes));
     for (let at = offset; at < offset + length; at += CHUNK_BYTES) {
       if (at % CODE.cellBytes === 0) yield encodeCellSiblings([]);
-      yield slots[slotIndex]?.subarray(at, Math.min(at + CHUNK_BYTES, offset + length)) ?? new Uint8Array();
+      const piece = slots[slotIndex]?.subarray(at, Math.min(at + CHUNK_BYTES, offset + length)) ?? new Uint8Array();
+      yield isTampered ? piece.map((byte) => byte ^ 1) : piece;
     }
   }
 
-  const context = (lost: ReadonlySet<number>): Context =>
-    ({
+  const contextOf = ({ lost, tampered }: ReadOptions, failed: Set<number>): Context => {
+    const service = createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog });
+    return {
       applicationSecret: seal.applicationSecret,
       chain: { domain: DOMAIN },
       clock: systemClock,
@@ -84,15 +96,16 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
       random: systemRandom,
       limits: LIMITS_DEFAULT,
       workers: createInlinePool(),
-      service: createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog }),
+      service: { ...service, failed: (providerId: number) => void failed.add(providerId - 1) },
       deals: { get: async () => readable, forget: () => {} },
       api: (endpoint: string) => ({
         readSlot: async ({ slotIndex, offset, length }: { slotIndex: number; offset: number; length: number }) => {
-          if (lost.has(Number(endpoint))) throw new PpioError("NOT_FOUND", "lost");
-          return answerReader(answer(slotIndex, offset, length));
+          if (lost?.has(Number(endpoint))) throw new PpioError("NOT_FOUND", "lost");
+          return answerReader(answer(slotIndex, offset, length, tampered?.has(slotIndex) === true));
         },
       }),
-    }) as unknown as Context;
+    } as unknown as Context;
+  };
   const manifest = {
     objectId: seal.objectId,
     objectVersion: seal.objectVersion,
@@ -112,14 +125,19 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
   } as unknown as Parameters<typeof readObject>[1]["manifest"];
 
   return {
-    async read(lost = new Set()) {
+    async read(options = {}) {
       let length = 0;
-      for await (const piece of readObject(context(lost), { manifest, contentKey: seal.contentKey })) {
+      const failed = new Set<number>();
+      const context = contextOf(options, failed);
+      const read = { manifest: { ...manifest, objectId: options.objectId ?? seal.objectId }, contentKey: seal.contentKey };
+      for await (const piece of readObject(context, read)) {
         length += piece.length;
+        options.onPiece?.(piece);
         // As the command does once a piece is written.
         freeLent(piece);
       }
       if (length !== sizeBytes) throw new Error(`Only ${length} of ${sizeBytes} bytes came.`);
+      return failed;
     },
   };
 }

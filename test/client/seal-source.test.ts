@@ -128,10 +128,10 @@ describe("sealing a source", function () {
     const dying = createWorkerPool((events: WorkerEvents) => {
       const thread = startWorker(events);
       return {
-        send: (task) => {
+        send: (task, transfer) => {
           sent += 1;
           if (sent === 3) events.onFailure(new Error("out of memory"));
-          else thread.send(task);
+          else thread.send(task, transfer);
         },
         close: () => thread.close(),
       };

@@ -43,7 +43,7 @@ function provider(fail: (row: number, request: number) => void | Promise<void> =
       },
     };
   };
-  return { options: { header, open, endRow: 90, rowsMax: 16, room: createRoom(false) }, asked, closed };
+  return { options: { header, open, endRow: 90, rowsMax: 16, room: createRoom() }, asked, closed };
 }
 
 const cut = (): never => {

@@ -1,8 +1,10 @@
 /**
  * Plaintext of a stored object, in order: reads batches of rows ahead of the consumer within a fixed amount of memory, opens the
- * frames, and cuts to the range asked for. Every byte was verified against the chain before it is opened.
+ * frames, and cuts to the range asked for. Who reads here holds the keys, which nobody else has, so the frames' own tags show that every
+ * byte is the one that was stored (docs/adr/0026-reads-by-tags.md). When one does not fit, what was read is read again and held against
+ * the roots on the chain, which name the provider that sent something else; from then on so is all that this read still needs.
  */
-import { type Frame, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
+import { type Frame, isPpioError, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { throwIfAborted } from "../deps.ts";
@@ -69,25 +71,37 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   checkCommitment(createSealer(seal, cellBytes), part.commitment);
   const task: ObjectTask = { object: newObject(), seal, plan: shape };
   const workers = workersFor(context.workers, to - from);
-  const room = createRoom(workers.size > 0);
+  const room = createRoom();
   const batches = planRowBatches(context, plan, from, to);
   const lastCell = batches.at(-1)?.frames.at(-1)?.cell ?? 0;
+  let isChecked = false;
   const reader = await openReader(context, {
     dealId: hexlify(part.dealId),
     // Of the last row no cell behind the last one; coded cells may stand for any.
     endRowOf: (slotIndex) => Math.floor(lastCell / k) + (slotIndex > lastCell % k && slotIndex < k ? 0 : 1),
     workers,
     room,
+    isChecked: () => isChecked,
     ...(signal === undefined ? {} : { signal }),
   });
-  const openBatch = async ({ firstRow, rowCount, frames }: RowBatch): Promise<readonly Uint8Array[]> => {
+  const openOnce = async ({ firstRow, rowCount, frames }: RowBatch): Promise<readonly Uint8Array[]> => {
     const want = [...new Set(frames.map((frame) => frame.cell % k))];
     const rows = await reader.readRows(firstRow, rowCount, want, stop.signal);
     const slots = [...rows].map(([slotIndex, cells]) => ({ slotIndex, cells }));
     const firstFrame = frames[0]?.index ?? 0;
-    const plaintext = await workers.run("open", { ...task, firstFrame, frameCount: frames.length, firstRow, slots });
-    for (const { cells } of slots) room.give(cells);
-    return plaintext;
+    const opened = await workers.run("open", { ...task, firstFrame, frameCount: frames.length, firstRow, slots });
+    for (const { cells } of opened.slots) room.give(cells);
+    return opened.frames;
+  };
+  const openBatch = async (batch: RowBatch): Promise<readonly Uint8Array[]> => {
+    const wasChecked = isChecked;
+    try {
+      return await openOnce(batch);
+    } catch (error) {
+      if (wasChecked || !isPpioError(error, "CORRUPT")) throw error;
+      isChecked = true;
+      return openOnce(batch);
+    }
   };
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);

@@ -6,8 +6,7 @@ export interface Room {
   give(bytes: Uint8Array): void;
 }
 
-/** @param isShared whether workers see the memory too */
-export function createRoom(isShared: boolean): Room {
+export function createRoom(): Room {
   let free: Uint8Array[] = [];
   return {
     take(lengthBytes) {
@@ -15,7 +14,7 @@ export function createRoom(isShared: boolean): Room {
       if (found !== undefined && found.length >= lengthBytes) return found.subarray(0, lengthBytes);
       // Reads begin small and grow: what is too small now always will be.
       if (found !== undefined) free = free.filter(({ length }) => length >= lengthBytes);
-      return new Uint8Array(isShared ? new SharedArrayBuffer(lengthBytes) : new ArrayBuffer(lengthBytes));
+      return new Uint8Array(lengthBytes);
     },
     give(bytes) {
       free.push(new Uint8Array(bytes.buffer));

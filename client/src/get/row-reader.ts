@@ -1,15 +1,14 @@
 /**
  * Rows of a deal out of any k of its n slots. Asks the wanted slots first; whatever fails, lies or is late is replaced by a spare
- * slot, and missing cells are rebuilt. A slot that lied is not asked again; one that could not be reached gets another chance
+ * slot, out of which the missing cells can be rebuilt. A slot that lied is not asked again; one that could not be reached gets another chance
  * only when nothing else is left.
  */
-import { cellLength, createErasureCoder, type DealHeader, type ErasureCoder, isPpioError, isTransient, PpioError } from "@ppio/core";
+import { cellLength, type DealHeader, isPpioError, isTransient, PpioError } from "@ppio/core";
 import { type Clock, type Log, NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
-import { lazy } from "../lazy.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
 import type { Room } from "./room.ts";
 
-/** Verified cells of one slot, back to back. */
+/** Cells of one slot, back to back. */
 export type ReadSlotCells = (slotIndex: number, firstRow: number, rowCount: number, signal: AbortSignal) => Promise<Uint8Array>;
 
 export interface RowReaderOptions {
@@ -25,7 +24,7 @@ export interface RowReaderOptions {
   readonly onLate?: (slotIndex: number) => void;
   /** Who serves a slot, for messages. */
   readonly providerOf: (slotIndex: number) => number;
-  /** Where rebuilt cells go; cells that were read lie there already. */
+  /** Where what was read lies. */
   readonly room: Room;
   readonly limits: ClientLimits;
   readonly clock: Clock;
@@ -34,7 +33,8 @@ export interface RowReaderOptions {
 
 export interface RowReader {
   /**
-   * Bytes of the wanted slots for rows [firstRow, firstRow + rowCount), in memory of the reader's room, for the caller to give back.
+   * Cells of rows [firstRow, firstRow + rowCount): of all the wanted slots, or of any k, out of which they can be rebuilt. In memory of
+   * the reader's room, for the caller to give back.
    * @throws UNRECOVERABLE
    */
   readRows(firstRow: number, rowCount: number, want: readonly number[], signal?: AbortSignal): Promise<ReadonlyMap<number, Uint8Array>>;
@@ -57,11 +57,10 @@ interface SlotState {
 }
 
 export function createRowReader(options: RowReaderOptions): RowReader {
-  const { header, limits, clock } = options;
+  const { limits, clock } = options;
   const states = options.slots.map((slotIndex): SlotState => {
     return { slotIndex, lied: false, lateCount: options.lastResort?.has(slotIndex) === true ? LATE_MAX : 0 };
   });
-  const coder = lazy(() => createErasureCoder(header));
   const timings: number[] = [];
   let chances = SECOND_CHANCES_MAX;
 
@@ -89,7 +88,7 @@ export function createRowReader(options: RowReaderOptions): RowReader {
   const readRows: RowReader["readRows"] = async (firstRow, rowCount, want, signal) => {
     for (;;) {
       throwIfAborted(signal);
-      const done = await race({ ...options, coder, states, hedgeMs, recordTiming }, { firstRow, rowCount, want }, signal);
+      const done = await race({ ...options, states, hedgeMs, recordTiming }, { firstRow, rowCount, want }, signal);
       if (done !== undefined) return done;
       if (!giveSecondChance()) throw unrecoverable(options, states);
       await clock.sleep(limits.pauseMs * 2 ** (SECOND_CHANCES_MAX - chances), signal);
@@ -103,7 +102,6 @@ export function createRowReader(options: RowReaderOptions): RowReader {
 }
 
 interface RaceContext extends RowReaderOptions {
-  readonly coder: () => ErasureCoder;
   readonly states: readonly SlotState[];
   readonly hedgeMs: () => number;
   readonly recordTiming: (ms: number) => void;
@@ -115,7 +113,7 @@ interface RowRequest {
   readonly want: readonly number[];
 }
 
-/** One batch: resolves with the wanted slots, or with nothing when too few slots are left. */
+/** One batch: resolves with enough slots, or with nothing when too few are left. */
 async function race(
   context: RaceContext,
   request: RowRequest,
@@ -160,8 +158,8 @@ async function race(
   try {
     for (;;) {
       throwIfAborted(signal);
-      if (want.every((slot) => have.has(slot))) return pick(have, want);
-      if (have.size >= header.k) return rebuild(context, have, want, length);
+      if (want.every((slot) => have.has(slot))) return only(want, have, context.room);
+      if (have.size >= header.k) return have;
       fillUp();
       if (running.size === 0) return undefined;
       await waitForChange(context, running, stop.signal);
@@ -230,20 +228,9 @@ async function readOne(
   }
 }
 
-function pick(have: ReadonlyMap<number, Uint8Array>, want: readonly number[]): ReadonlyMap<number, Uint8Array> {
-  return new Map(want.map((slot) => [slot, have.get(slot) ?? new Uint8Array()] as const));
-}
-
-function rebuild(
-  { coder, room }: RaceContext,
-  have: ReadonlyMap<number, Uint8Array>,
-  want: readonly number[],
-  length: number,
-): ReadonlyMap<number, Uint8Array> {
-  const missing = new Map(want.filter((slot) => !have.has(slot)).map((slot) => [slot, room.take(length)] as const));
-  coder().reconstruct(have, missing);
+function only(want: readonly number[], have: ReadonlyMap<number, Uint8Array>, room: Room): ReadonlyMap<number, Uint8Array> {
   for (const [slot, bytes] of have) if (!want.includes(slot)) room.give(bytes);
-  return new Map(want.map((slot) => [slot, have.get(slot) ?? missing.get(slot) ?? new Uint8Array()] as const));
+  return new Map([...have].filter(([slot]) => want.includes(slot)));
 }
 
 function batchLength(header: DealHeader, { firstRow, rowCount }: RowRequest): number {

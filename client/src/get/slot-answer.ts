@@ -1,6 +1,6 @@
 /**
  * A provider's answer to a read of one slot: the head's cell roots against the slot's root on the chain, now and then the operator's
- * signature over them, then every cell against its root. No cell is handed out before it holds.
+ * signature over them, then every cell against its root, unless the reader holds the cells to something else.
  */
 import {
   type AnswerHead,
@@ -33,7 +33,7 @@ export interface SlotAnswerOptions {
   readonly isSignatureChecked: boolean;
   /** Cells are checked together up to here; less is still in the cache when it is. */
   readonly checkedBytes: number;
-  /** Whether cells from `firstRow` on have these roots, 32 bytes each. */
+  /** Whether cells from `firstRow` on have these roots, 32 bytes each; all do for a reader that will find out by itself. */
   readonly hasRoots: (firstRow: number, cells: Uint8Array, roots: Uint8Array) => Promise<boolean>;
   /** Gets a head that contradicts the slot's root. */
   readonly onContradiction: (head: AnswerHead, firstCell: number) => Promise<void>;

@@ -2,7 +2,7 @@
  * Rebuilds the lost slots of a deal on other providers: reads any k of the rest, codes the missing ones, checks them against the roots
  * on the chain, and refills. The rebuilt bytes are the sealed ones, so no content key is needed.
  */
-import { PpioError, type SlotOffer, slotBytes } from "@ppio/core";
+import { createErasureCoder, PpioError, type SlotOffer, slotBytes } from "@ppio/core";
 import { type DealView, loadDeal } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { findDealSalt } from "../deals/opening.ts";
@@ -94,14 +94,15 @@ async function rebuild(context: Context, deal: DealView, lost: readonly number[]
     // One provider may get any of the slots, so it must accept the lowest pay.
     payPerPeriodWei: pays.reduce((low, pay) => (pay < low ? pay : low)),
   });
-  const room = createRoom(false);
+  const room = createRoom();
+  const coder = createErasureCoder(deal.header);
   const reader = await openReaderOf(context, deal, { without: new Set(lost), room });
   const totalBytes = lost.length * slotBytes(deal.header);
   let sentBytes = 0;
   const fill = hashedFill(deal.header, async (batch, slots) => {
-    const rows = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
-    for (const [at, slotIndex] of lost.entries()) slots[at]?.set(rows.get(slotIndex) ?? new Uint8Array());
-    for (const bytes of rows.values()) room.give(bytes);
+    const have = await reader.readRows(batch.firstRow, batch.rowCount, lost, signal);
+    coder.reconstruct(have, new Map(lost.map((slotIndex, at) => [slotIndex, slots[at] ?? new Uint8Array()])));
+    for (const bytes of have.values()) room.give(bytes);
   });
   const storing = storeSlots(context, {
     terms: { owner: deal.owner, payer: deal.payer, dealSalt, header: deal.header, renewUntil: deal.renewUntil },

@@ -1,6 +1,7 @@
 /** What a worker does with a task, whatever the platform: computes, and tells the result or what went wrong. */
 import { PpioError } from "@ppio/core/data";
 import type { WorkerAnswer } from "./pool.ts";
+import { type OpenResult, openedMemory } from "./read-tasks.ts";
 import { createTaskRunner, type TaskKind, type TaskMessage, type TaskOf } from "./tasks.ts";
 
 /** Sends an answer; the memory in `transfer` changes hands with it. */
@@ -13,15 +14,10 @@ export function answerTasks(send: SendAnswer): (message: TaskMessage) => Promise
   return async ({ kind, task }) => {
     try {
       const result = await run[kind](task);
-      send({ result }, kind === "open" ? buffersOf(result as readonly Uint8Array[]) : []);
+      send({ result }, kind === "open" ? openedMemory(result as OpenResult) : []);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       send({ error: { code: error instanceof PpioError ? error.code : "INTERNAL", message } }, []);
     }
   };
-}
-
-/** Memory that holds a result and nothing else. */
-function buffersOf(pieces: readonly Uint8Array[]): ArrayBuffer[] {
-  return pieces.flatMap(({ buffer, length }) => (buffer instanceof ArrayBuffer && buffer.byteLength === length ? [buffer] : []));
 }

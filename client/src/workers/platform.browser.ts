@@ -5,7 +5,7 @@ export const startWorker: StartWorker = ({ onAnswer, onFailure }) => {
   const worker = new Worker(new URL("./entry.browser.js", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }) => onAnswer(data);
   worker.onerror = onFailure;
-  return { send: (task) => worker.postMessage(task), close: () => worker.terminate() };
+  return { send: (task, transfer) => worker.postMessage(task, transfer), close: () => worker.terminate() };
 };
 
 /** Threads that the machine runs at once; 1 where they cannot share memory. */

@@ -15,10 +15,10 @@ export const startWorker: StartWorker = ({ onAnswer, onFailure }) => {
   worker.on("error", onFailure);
   worker.on("exit", (code) => onFailure(new Error(`exit code ${code}`)));
   return {
-    send: (task) => {
+    send: (task, transfer) => {
       tasks += 1;
       worker.ref();
-      worker.postMessage(task);
+      worker.postMessage(task, transfer);
     },
     close: () => void worker.terminate(),
   };

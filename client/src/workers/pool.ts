@@ -3,11 +3,13 @@
  * waiting in order. Without any, tasks run on the calling thread.
  */
 import { type ErrorCode, PpioError } from "@ppio/core/data";
+import { type OpenTask, openingMemory } from "./read-tasks.ts";
 import { createTaskRunner, type ResultOf, type TaskKind, type TaskMessage, type TaskOf, type TaskRunner } from "./tasks.ts";
 
 /** A thread that answers every task in order; `#worker` starts one on this platform. */
 export interface WorkerThread {
-  send(message: TaskMessage): void;
+  /** @param transfer memory that changes hands with it */
+  send(message: TaskMessage, transfer: ArrayBuffer[]): void;
   close(): void;
 }
 
@@ -22,8 +24,9 @@ export type WorkerAnswer = { readonly result: unknown } | { readonly error: { re
 export type StartWorker = (events: WorkerEvents) => WorkerThread;
 
 export interface WorkerPool {
-  /** Threads besides the caller's; above 0 all memory of tasks is shared memory. */
+  /** Threads besides the caller's; above 0 a put's memory is shared memory. */
   readonly size: number;
+  /** A read's memory (`openingMemory`) goes with its task and comes back with the result. */
   run<K extends TaskKind>(kind: K, task: TaskOf<K>): Promise<ResultOf<K>>;
   /** Ends the threads; tasks under way fail with CANCELLED. */
   close(): void;
@@ -57,6 +60,8 @@ interface Member {
   readonly thread: WorkerThread;
   /** The one that is computed, and the next one, so that the thread never waits for us. */
   readonly tasks: Waiting[];
+  /** Until then it gets copies: what it was sent may have to be computed elsewhere. */
+  hasAnswered: boolean;
 }
 
 const TASKS_PER_THREAD = 2;
@@ -74,12 +79,12 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
 
   const hire = (): Member => {
     const tasks: Waiting[] = [];
-    let hasAnswered = false;
     const member: Member = {
       tasks,
+      hasAnswered: false,
       thread: start({
         onAnswer: (answer) => {
-          hasAnswered = true;
+          member.hasAnswered = true;
           const done = tasks.shift();
           assign();
           if ("result" in answer) done?.resolve(answer.result);
@@ -87,7 +92,7 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
         },
         onFailure: (cause) => {
           if (!members.delete(member)) return;
-          if (hasAnswered) {
+          if (member.hasAnswered) {
             for (const { reject } of tasks) reject(new PpioError("INTERNAL", "A worker thread ended; try again.", { cause }));
           } else {
             here ??= createTaskRunner();
@@ -119,7 +124,8 @@ export function createWorkerPool(start: StartWorker, size: number): WorkerPool {
       if (member.tasks.length === TASKS_PER_THREAD) return;
       queue.shift();
       member.tasks.push(waiting);
-      member.thread.send({ kind: waiting.kind, task: waiting.task });
+      const { kind, task } = waiting;
+      member.thread.send({ kind, task }, kind === "open" && member.hasAnswered ? openingMemory(task as OpenTask) : []);
     }
   };
 

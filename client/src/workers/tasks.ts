@@ -2,20 +2,11 @@
  * What is computed for an object, on whichever thread. For a batch of rows of a put: every frame sealed into its data cell, the other
  * cells coded, and all cells hashed while they are in the cache. All memory is the caller's.
  */
-import {
-  cellLength,
-  cellRoots,
-  createErasureCoder,
-  type ErasureCoder,
-  type ObjectPlan,
-  type PlanOptions,
-  PpioError,
-  planObject,
-} from "@ppio/core/data";
+import { cellLength, cellRoots, createErasureCoder, type PlanOptions, PpioError, planObject } from "@ppio/core/data";
 import { type Awaitable, all, then } from "../aes/aes.ts";
 import { lazy } from "../lazy.ts";
-import { createSealer, frameOfCell, type SealContext, type Sealer } from "../seal/sealer.ts";
-import { type CheckTask, checkCells, type OpenTask, openFrames } from "./read-tasks.ts";
+import { createSealer, frameOfCell, type SealContext } from "../seal/sealer.ts";
+import { type CheckTask, checkCells, type ObjectKeys, type OpenResult, type OpenTask, openFrames } from "./read-tasks.ts";
 
 /** Of a part of an object. */
 export interface ObjectTask {
@@ -37,12 +28,6 @@ export interface SealTask extends ObjectTask {
 /** Objects whose keys are kept between tasks. */
 const OBJECTS_MAX = 8;
 
-interface Prepared {
-  readonly plan: ObjectPlan;
-  readonly sealer: Sealer;
-  readonly coder: () => ErasureCoder;
-}
-
 let objects = 0;
 
 /** A name that no object of this process has had. */
@@ -57,8 +42,8 @@ export interface TaskRunner {
   seal(task: SealTask): Awaitable<readonly Uint8Array[]>;
   /** @returns whether the cells have the roots */
   check(task: CheckTask): boolean;
-  /** @returns the frames' plaintext, each in memory of its own @throws CORRUPT */
-  open(task: OpenTask): Promise<readonly Uint8Array[]>;
+  /** @throws CORRUPT */
+  open(task: OpenTask): Promise<OpenResult>;
 }
 
 export type TaskKind = keyof TaskRunner;
@@ -72,9 +57,9 @@ export interface TaskMessage {
 }
 
 export function createTaskRunner(): TaskRunner {
-  const objects = new Map<number, Prepared>();
+  const objects = new Map<number, ObjectKeys>();
 
-  const prepare = (task: ObjectTask): Prepared => {
+  const prepare = (task: ObjectTask): ObjectKeys => {
     const known = objects.get(task.object);
     if (known !== undefined) return known;
     const plan = planObject(task.plan);
@@ -95,14 +80,13 @@ export function createTaskRunner(): TaskRunner {
     },
     check: checkCells,
     open(task) {
-      const { plan, sealer } = prepare(task);
-      return openFrames(plan, sealer, task);
+      return openFrames(prepare(task), task);
     },
   };
 }
 
 /** Seals row by row, so that a cell is written while the one before it is still in the cache. */
-function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, slots }: SealTask): Awaitable<void> {
+function sealRows({ plan, sealer }: ObjectKeys, { firstRow, rowCount, slots }: SealTask): Awaitable<void> {
   const { header } = plan;
   const sealing: Awaitable<void>[] = [];
   for (let row = firstRow; row < firstRow + rowCount; row += 1) {
@@ -118,7 +102,7 @@ function sealRows({ plan, sealer }: Prepared, { firstRow, rowCount, slots }: Sea
   return all(sealing);
 }
 
-function finishRows({ plan, coder }: Prepared, { firstRow, slots }: SealTask): readonly Uint8Array[] {
+function finishRows({ plan, coder }: ObjectKeys, { firstRow, slots }: SealTask): readonly Uint8Array[] {
   const { k } = plan.header;
   coder().encode(slots.slice(0, k), slots.slice(k));
   return slots.map((slot) => cellRoots(plan.header, firstRow, slot));

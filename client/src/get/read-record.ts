@@ -1,5 +1,5 @@
 /** The bytes of a record that lies in a deal's data cells as it is; verified against the chain, not yet opened. */
-import { cellLength, PpioError } from "@ppio/core";
+import { cellLength, createErasureCoder, type DealHeader, PpioError } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { type DealReader, openReader } from "./deal-reader.ts";
 
@@ -37,7 +37,7 @@ async function readSealed(
   const lastRow = Math.min(rows - 1, Math.floor((place.offset + place.length - 1) / (k * cellBytes)));
   for (let first = Math.floor(place.offset / (k * cellBytes)); first <= lastRow; first += rowsPerBatch) {
     const count = Math.min(rowsPerBatch, lastRow + 1 - first);
-    const slots = await readRows(first, count, columns, signal);
+    const slots = withRebuilt(header, await readRows(first, count, columns, signal), columns);
     for (let row = first; row < first + count; row += 1) {
       const length = cellLength(header, row);
       for (const column of columns) {
@@ -48,6 +48,15 @@ async function readSealed(
     }
   }
   return out;
+}
+
+function withRebuilt(header: DealHeader, have: ReadonlyMap<number, Uint8Array>, want: readonly number[]): ReadonlyMap<number, Uint8Array> {
+  const missing = want.filter((slot) => !have.has(slot));
+  if (missing.length === 0) return have;
+  const [{ length } = new Uint8Array()] = have.values();
+  const rebuilt = new Map(missing.map((slot) => [slot, new Uint8Array(length)]));
+  createErasureCoder(header).reconstruct(have, rebuilt);
+  return new Map([...have, ...rebuilt]);
 }
 
 /** Copies what of `cell`, which lies at `cellOffset`, belongs into `out`, which begins at `outOffset`. */

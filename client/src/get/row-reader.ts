@@ -113,6 +113,16 @@ interface RowRequest {
   readonly want: readonly number[];
 }
 
+interface RunningRead {
+  late: boolean;
+}
+
+/** What wakes a batch that waits: a read that ended, or reads that count as late. */
+interface Waiting {
+  lastEndMs: number;
+  wake: () => void;
+}
+
 /** One batch: resolves with enough slots, or with nothing when too few are left. */
 async function race(
   context: RaceContext,
@@ -123,22 +133,24 @@ async function race(
   const { want } = request;
   const length = batchLength(header, request);
   const have = new Map<number, Uint8Array>();
-  const running = new Map<number, { readonly finished: Promise<void>; late: boolean }>();
+  const running = new Map<number, RunningRead>();
   const stop = new AbortController();
+  const waiting: Waiting = { lastEndMs: clock.nowMs(), wake: () => {} };
   const onAbort = (): void => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
 
   const start = (state: SlotState): void => {
     const startedMs = clock.nowMs();
-    const entry = { finished: Promise.resolve(), late: false };
-    entry.finished = readOne(context, state, request, length, stop.signal)
-      .then((bytes) => {
-        if (bytes === undefined) return;
+    running.set(state.slotIndex, { late: false });
+    void readOne(context, state, request, length, stop.signal).then((bytes) => {
+      waiting.lastEndMs = clock.nowMs();
+      running.delete(state.slotIndex);
+      if (bytes !== undefined) {
         have.set(state.slotIndex, bytes);
-        context.recordTiming(clock.nowMs() - startedMs);
-      })
-      .finally(() => running.delete(state.slotIndex));
-    running.set(state.slotIndex, entry);
+        context.recordTiming(waiting.lastEndMs - startedMs);
+      }
+      waiting.wake();
+    });
   };
   const usable = (state: SlotState): boolean => state.failure === undefined && !have.has(state.slotIndex) && !running.has(state.slotIndex);
   /** Wanted slots alone, while they are well; otherwise enough that k slots can arrive. */
@@ -155,19 +167,23 @@ async function race(
     for (const spare of spares.slice(0, Math.max(0, header.k - have.size - coming))) start(spare);
   };
 
+  watchLateness(context, running, waiting, stop.signal).catch(() => {});
   try {
     for (;;) {
       throwIfAborted(signal);
       if (want.every((slot) => have.has(slot))) return only(want, have, context.room);
       if (have.size >= header.k) return have;
+      const woken = new Promise<void>((resolve) => {
+        waiting.wake = resolve;
+      });
       fillUp();
       if (running.size === 0) return undefined;
-      await waitForChange(context, running, stop.signal);
+      await woken;
     }
   } finally {
     signal?.removeEventListener("abort", onAbort);
     for (const [slotIndex, entry] of running) if (entry.late) noteLate(context, slotIndex);
-    if (running.size > 0) stop.abort(NOT_NEEDED);
+    stop.abort(NOT_NEEDED);
   }
 }
 
@@ -178,25 +194,21 @@ function noteLate({ states, onLate }: RaceContext, slotIndex: number): void {
   if (state.lateCount === LATE_MAX) onLate?.(slotIndex);
 }
 
-/** Waits until a read ends or, when some are still on time, until they count as late. */
-async function waitForChange(
-  context: RaceContext,
-  running: ReadonlyMap<number, { readonly finished: Promise<void>; late: boolean }>,
+/** Counts reads as late that are still running when none has ended for `hedgeMs`. Ends with the signal. */
+async function watchLateness(
+  { clock, hedgeMs }: RaceContext,
+  running: ReadonlyMap<number, RunningRead>,
+  waiting: Waiting,
   signal: AbortSignal,
 ): Promise<void> {
-  const ended = Promise.race([...running.values()].map((entry) => entry.finished));
-  const onTime = [...running.values()].filter((entry) => !entry.late);
-  if (onTime.length === 0) return ended;
-  const timer = new AbortController();
-  const late = context.clock.sleep(context.hedgeMs(), timer.signal).then(
-    () => {
-      for (const entry of onTime) entry.late = true;
-    },
-    () => {},
-  );
-  await Promise.race([ended, late]);
-  timer.abort(NOT_NEEDED);
-  throwIfAborted(signal);
+  for (;;) {
+    const dueMs = waiting.lastEndMs + hedgeMs();
+    await clock.sleep(Math.max(1, dueMs - clock.nowMs()), signal);
+    if (clock.nowMs() < waiting.lastEndMs + hedgeMs()) continue;
+    for (const entry of running.values()) entry.late = true;
+    waiting.lastEndMs = clock.nowMs();
+    waiting.wake();
+  }
 }
 
 /** Bytes of one slot; nothing when it failed, which is noted in its state, or when it was no longer needed. */

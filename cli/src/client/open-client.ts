@@ -3,12 +3,12 @@ import { createHash } from "node:crypto";
 import { type Client, createClient, deriveApplicationSecret, keysFromMnemonic, type Log } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
 import { readAddressBookFile } from "@ppio/daemon/address-book-file";
+import { createNodeTransport } from "@ppio/daemon/http-client/transport";
 import { createLogger, type LogLevel } from "@ppio/daemon/log";
 import { createRpc } from "@ppio/daemon/rpc";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
-import { createNodeTransport } from "./http-transport.ts";
 import { createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
 
 export interface OpenedClient {

@@ -1,6 +1,7 @@
 /** Reading an answer's body: exact lengths, or all of it within a bound. */
 import { PpioError } from "../errors.ts";
 import type { ReadExactly } from "../wire/answer.ts";
+import type { ResponseBody } from "./transport.ts";
 
 export interface AnswerReader {
   readonly readExactly: ReadExactly;
@@ -12,7 +13,27 @@ export interface AnswerReader {
   close(): Promise<void>;
 }
 
-export function answerReader(body: AsyncIterable<Uint8Array>): AnswerReader {
+export function answerReader(body: ResponseBody): AnswerReader {
+  const { fill } = body;
+  return fill === undefined ? readerOfPieces(body) : readerOf(fill, async () => body.close?.());
+}
+
+function readerOf(fill: (target: Uint8Array) => Promise<number>, close: () => Promise<void>): AnswerReader {
+  const readInto = async (target: Uint8Array): Promise<void> => {
+    const count = await fill(target);
+    if (count < target.length) throw endedEarly(target.length - count);
+  };
+  return {
+    readInto,
+    readExactly: (length) => exactly(readInto, length),
+    async end() {
+      if ((await fill(new Uint8Array(1))) > 0) throw tooLong();
+    },
+    close,
+  };
+}
+
+function readerOfPieces(body: AsyncIterable<Uint8Array>): AnswerReader {
   const iterator = body[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
   const fill = async (): Promise<boolean> => {
@@ -24,7 +45,7 @@ export function answerReader(body: AsyncIterable<Uint8Array>): AnswerReader {
   const readInto = async (target: Uint8Array): Promise<void> => {
     for (let at = 0; at < target.length; ) {
       if (rest.length === 0 && !(await fill())) {
-        throw new PpioError("TRUNCATED", `The answer ended ${target.length - at} bytes early.`);
+        throw endedEarly(target.length - at);
       }
       const take = Math.min(rest.length, target.length - at);
       target.set(rest.subarray(0, take), at);
@@ -34,19 +55,29 @@ export function answerReader(body: AsyncIterable<Uint8Array>): AnswerReader {
   };
   return {
     readInto,
-    async readExactly(length) {
-      const out = new Uint8Array(length);
-      await readInto(out);
-      return out;
-    },
+    readExactly: (length) => exactly(readInto, length),
     async end() {
       while (rest.length === 0) if (!(await fill())) return;
-      throw new PpioError("BAD_FORMAT", "The answer is longer than what was asked for.");
+      throw tooLong();
     },
     async close() {
       await iterator.return?.();
     },
   };
+}
+
+async function exactly(readInto: (target: Uint8Array) => Promise<void>, length: number): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  await readInto(out);
+  return out;
+}
+
+function endedEarly(missing: number): PpioError {
+  return new PpioError("TRUNCATED", `The answer ended ${missing} bytes early.`);
+}
+
+function tooLong(): PpioError {
+  return new PpioError("BAD_FORMAT", "The answer is longer than what was asked for.");
 }
 
 /** The whole body; more than `bytesMax` is `TOO_LARGE`. */

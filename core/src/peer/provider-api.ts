@@ -11,7 +11,7 @@ import type {
   UploadState,
 } from "../wire/api.ts";
 import { type AnswerReader, answerReader, readAll } from "./body.ts";
-import type { Transport, TransportRequest } from "./transport.ts";
+import type { ResponseBody, Transport, TransportRequest } from "./transport.ts";
 
 const JSON_BYTES_MAX = 64 * 1024;
 
@@ -62,7 +62,7 @@ async function errorOf(status: number, body: AsyncIterable<Uint8Array>, origin: 
 export function createProviderApi(endpoint: string, transport: Transport): ProviderApi {
   const base = endpoint.replace(/\/+$/, "");
 
-  const send = async (request: Omit<TransportRequest, "url">, path: string): Promise<AsyncIterable<Uint8Array>> => {
+  const send = async (request: Omit<TransportRequest, "url">, path: string): Promise<ResponseBody> => {
     const { status, body } = await transport.request({ ...request, url: `${base}${path}` });
     if (status >= 200 && status < 300) return body;
     throw await errorOf(status, body, base);

@@ -13,10 +13,20 @@ export interface TransportRequest {
   readonly signal?: AbortSignal;
 }
 
+/** A body as it arrives, each piece lent until the next one is asked for. Ending the iteration early closes the connection. */
+export interface ResponseBody extends AsyncIterable<Uint8Array> {
+  /**
+   * Takes the next bytes without pieces in between, where the transport can; not beside an iteration.
+   * @returns bytes that were put into `target`, fewer than it holds only at the body's end
+   */
+  fill?(target: Uint8Array): Promise<number>;
+  /** Gives up what was not taken by `fill`. */
+  close?(): Promise<void>;
+}
+
 export interface TransportResponse {
   readonly status: number;
-  /** The body as it arrives, each piece lent until the next one is asked for. Ending the iteration early closes the connection. */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: ResponseBody;
 }
 
 /** Rejects with `NETWORK` when there is no answer, `details.refused` saying that nothing listens there. */

@@ -1,0 +1,158 @@
+/**
+ * One kept connection. What arrives lies in one piece of memory for the connection's life and is copied from there to where it is wanted,
+ * which costs a third of what node:http needs (docs/adr/0027-http-client.md). Nothing is read from the socket before somebody takes it.
+ */
+import { connect as connectPlain, type OnReadOpts, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { PpioError } from "@ppio/core";
+
+const RECEIVED_BYTES = 64 << 10;
+
+/** Node's types leave `onread` out, its manual does not. */
+type TlsOptions = ConnectionOptions & { readonly onread: OnReadOpts };
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #received: Uint8Array;
+  /** Of `#received`, what nobody has taken yet. */
+  #start = 0;
+  #end = 0;
+  #isEnded = false;
+  #failure: Error | undefined;
+  /** Whoever waits for more. */
+  #wake: (() => void) | undefined;
+  #onGone: (() => void) | undefined;
+
+  private constructor(open: (onread: OnReadOpts) => Socket) {
+    this.#received = new Uint8Array(RECEIVED_BYTES);
+    this.#socket = open({ buffer: this.#received, callback: (count) => this.#onBytes(count) });
+    this.#socket.setNoDelay(true);
+    this.#socket.on("end", () => {
+      this.#isEnded = true;
+      this.#changed();
+    });
+    this.#socket.on("error", (error) => {
+      this.#failure ??= error;
+    });
+    this.#socket.on("close", () => {
+      this.#failure ??= new Error("the connection broke off");
+      this.#changed();
+      this.#onGone?.();
+    });
+  }
+
+  /** @throws whatever the system says, or the signal's reason */
+  static open(url: URL, signal?: AbortSignal): Promise<Connection> {
+    const isTls = url.protocol === "https:";
+    const host = url.hostname.replace(/^\[|\]$/g, "");
+    const port = url.port === "" ? (isTls ? 443 : 80) : Number(url.port);
+    const connection = new Connection((onread) => {
+      const plain = { host, port, onread };
+      return isTls
+        ? connectTls({ ...plain, servername: serverName(host), ALPNProtocols: ["http/1.1"] } as TlsOptions)
+        : connectPlain(plain);
+    });
+    const socket = connection.#socket;
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => connection.destroy(signal?.reason);
+      const done = (): void => {
+        signal?.removeEventListener("abort", onAbort);
+        if (connection.#failure === undefined) resolve(connection);
+        else reject(connection.#failure);
+      };
+      socket.once(isTls ? "secureConnect" : "connect", done);
+      socket.once("close", done);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      if (signal?.aborted) onAbort();
+    });
+  }
+
+  /** Whether all that was written has left, so that another request may follow. */
+  get isIdle(): boolean {
+    return this.#failure === undefined && !this.#isEnded && this.#socket.writableLength === 0 && this.#start === this.#end;
+  }
+
+  /** @param body not changed before an answer is there */
+  write(head: string, body: Uint8Array | undefined): void {
+    this.#socket.cork();
+    this.#socket.write(head, "latin1");
+    if (body !== undefined) this.#socket.write(body);
+    this.#socket.uncork();
+  }
+
+  /** What has come and was not taken, at least a byte; nothing at the end. Lent until the next call. @throws whatever broke it */
+  async some(): Promise<Uint8Array | undefined> {
+    while (this.#start === this.#end) if (!(await this.#more())) return undefined;
+    return this.#received.subarray(this.#start, this.#end);
+  }
+
+  /** Takes `count` bytes of what `some` gave. */
+  skip(count: number): void {
+    this.#start += count;
+  }
+
+  /** @returns bytes that were put into `target`, fewer than it holds only at the end @throws whatever broke it */
+  async fill(target: Uint8Array): Promise<number> {
+    let filled = 0;
+    for (;;) {
+      const count = Math.min(target.length - filled, this.#end - this.#start);
+      target.set(this.#received.subarray(this.#start, this.#start + count), filled);
+      this.#start += count;
+      filled += count;
+      if (filled === target.length || !(await this.#more())) return filled;
+    }
+  }
+
+  /** Waits for nothing more, without keeping the process alive, until it is used again or `onGone` is called. */
+  rest(onGone: () => void): void {
+    this.#onGone = onGone;
+    this.#socket.unref();
+    this.#socket.resume();
+  }
+
+  /** The end of a rest. */
+  use(): void {
+    this.#onGone = undefined;
+    this.#socket.ref();
+  }
+
+  destroy(reason?: unknown): void {
+    this.#failure ??= reason instanceof Error ? reason : new PpioError("CANCELLED", "The connection was given up.");
+    this.#socket.destroy();
+    this.#changed();
+  }
+
+  /** Once all is taken. @returns whether more came */
+  async #more(): Promise<boolean> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isEnded) return false;
+    this.#socket.resume();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    if (this.#start < this.#end) return true;
+    if (this.#failure !== undefined) throw this.#failure;
+    return false;
+  }
+
+  /** @returns false to be sent nothing more for now */
+  #onBytes(count: number): boolean {
+    // Bytes that nobody has asked for: whatever comes next on this connection cannot be trusted.
+    if (this.#onGone !== undefined) this.destroy();
+    this.#start = 0;
+    this.#end = count;
+    this.#changed();
+    return false;
+  }
+
+  #changed(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** TLS names hosts, not addresses. */
+function serverName(host: string): string {
+  return /^[\d.]+$|:/.test(host) ? "" : host;
+}

@@ -1,8 +1,8 @@
 /** Our side of the end-to-end questions: the client of `ppio`, in a process of its own, its orders those of a user. */
-import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import type { ObjectSource } from "@ppio/client";
 import { freeLent } from "@ppio/core";
+import { openSource } from "../../cli/src/client/files.ts";
 import { openClient } from "../../cli/src/client/open-client.ts";
 import { openHome } from "../../cli/src/home.ts";
 import { GeneratedBytes } from "./generated.ts";
@@ -33,11 +33,18 @@ interface GetOrder {
 
 async function put(order: PutOrder) {
   const { key, k, n, cellBytes, file, sizeBytes = 0 } = order;
-  const source = file === undefined ? generatedSource(sizeBytes) : fileSource(file);
+  const opened = file === undefined ? undefined : await openSource(file);
+  const source = opened?.source ?? generatedSource(sizeBytes);
   const since = performance.now();
   const code = { k, n, periods: PERIODS, ...(cellBytes === undefined ? {} : { cellBytes }) };
-  await client.put({ bucket: "bench", key, source, ...code });
-  return { ms: performance.now() - since };
+  const marks: Record<string, number> = {};
+  const onProgress = ({ stage, sentBytes, totalBytes }: { stage: string; sentBytes: number; totalBytes: number }): void => {
+    const name = stage === "sending" ? (sentBytes === totalBytes ? "sent" : "first") : stage;
+    marks[name] ??= performance.now() - since;
+  };
+  await client.put({ bucket: "bench", key, source, ...code, onProgress });
+  await opened?.close();
+  return { ms: performance.now() - since, marks };
 }
 
 /** All bytes, to nowhere. Every byte was verified and opened on its way. */
@@ -60,19 +67,6 @@ async function get({ key, range, isGenerated = false }: GetOrder) {
 function generatedSource(sizeBytes: number): ObjectSource {
   const generated = new GeneratedBytes();
   return { sizeBytes, read: async (offset, length) => generated.at(offset, length) };
-}
-
-function fileSource(path: string): ObjectSource {
-  return {
-    sizeBytes: statSync(path).size,
-    async read(offset, length) {
-      const bytes = new Uint8Array(length);
-      const file = openSync(path, "r");
-      const count = readSync(file, bytes, 0, length, offset);
-      closeSync(file);
-      return bytes.subarray(0, count);
-    },
-  };
 }
 
 answerOrders({

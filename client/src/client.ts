@@ -144,7 +144,7 @@ export function createClient(options: ClientOptions): Client {
     listDeals: (owner, signal) => listDeals(context, owner, signal),
     verifyDeal: (verify) => verifyDeal(context, verify),
     repairDeal: (repair) => repairDeal(context, repair),
-    terminateDeal: (dealId, signal) => terminateDeal(context, dealId, signal),
+    terminateDeal: (dealId, signal) => terminateDeal(context, dealId, { signal }),
     listProviders: (signal) => listProviders(context, signal),
     lies: () => context.lies.list(),
     convict: (lie, signal) => convictLiar(context, lie, signal),

@@ -59,22 +59,35 @@ function answerErrors(log: Logger): ErrorRequestHandler {
 
 /** Answers with what went wrong, by the family's table; cuts the connection when an answer is under way. */
 export function answerFailure(log: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
-  const failure = toPpioError(error, codeOfParserError(error));
-  const status = ERROR_CODES[failure.code].http;
-  if (status >= 500) {
-    const [path] = (request.url ?? "").split("?");
-    log.error("request failed", { path, code: failure.code, error: failure, cause: failure.cause });
-  }
+  const { failure, status, text } = explainFailure(log, request, error);
   if (response.headersSent || response.destroyed) {
     response.destroy();
     return;
   }
   // A sender that stalled keeps its connection no longer.
   if (failure.code === "TIMEOUT") response.setHeader("connection", "close");
-  const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
-  const text = JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
   response.writeHead(status, { "content-type": "application/json; charset=utf-8", "content-length": Buffer.byteLength(text) });
   response.end(text);
+}
+
+/** Ends an answer of lines with one that says what went wrong. */
+export function endWithFailure(log: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  const { text } = explainFailure(log, request, error);
+  if (response.destroyed) return;
+  response.end(`${text}\n`);
+}
+
+/** What a stranger is told, as JSON; the log is told all. */
+function explainFailure(log: Logger, request: IncomingMessage, error: unknown) {
+  const failure = toPpioError(error, codeOfParserError(error));
+  const status = ERROR_CODES[failure.code].http;
+  if (status >= 500) {
+    const [path] = (request.url ?? "").split("?");
+    log.error("request failed", { path, code: failure.code, error: failure, cause: failure.cause });
+  }
+  const body: ErrorBody = { error: { code: failure.code, message: publicMessage(failure), details: failure.details } };
+  const text = JSON.stringify(body, (_key, value) => (typeof value === "bigint" ? value.toString() : value));
+  return { failure, status, text };
 }
 
 /** What Express and its parsers throw carries a status. */

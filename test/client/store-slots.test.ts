@@ -95,6 +95,13 @@ describe("storing slots", function () {
     expectStored(stored, providers);
   });
 
+  it("sends a slot as one body where the provider tells how far it is", async () => {
+    const providers = providersWith(N).map((provider) => provider.streamInSteps());
+    const stored = await store(providers);
+    expectStored(stored, providers);
+    expect(providers.map(({ bodies }) => bodies)).to.deep.equal([1, 1, 1, 1]);
+  });
+
   it("counts what a slot has for the first time, and nothing twice", async () => {
     let sent = 0;
     const vanish: Illness = {
@@ -133,6 +140,12 @@ describe("the long tail of a put", function () {
   };
 
   for (const [what, illness] of Object.entries(ILLNESSES)) {
+    it(`a provider that ${what} keeps nothing from being stored, where bodies are told of in steps`, async () => {
+      const providers = providersWith(N + 1, { 2: illness }).map((provider) => provider.streamInSteps());
+      const stored = await store(providers, {}, { requestMs: 600_000 });
+      expectStored(stored, providers);
+    });
+
     it(`a provider that ${what} keeps nothing from being stored`, async () => {
       const providers = providersWith(N + 1, { 2: illness });
       // Deadlines that nobody waits for: only a spare ends this in time.

@@ -231,6 +231,76 @@ describe("the HTTP client", () => {
     expect(sockets.size).to.be.at.most(8);
   });
 
+  it("sends a body bit by bit while its answer comes, and uses the connection again", async () => {
+    const ports = new Set<number | undefined>();
+    const url = await http((request, response) => {
+      ports.add(request.socket.remotePort);
+      request.on("data", (bytes: Uint8Array) => response.write(`${bytes.length} `));
+      request.on("end", () => response.end("all"));
+    });
+    for (let run = 0; run < 2; run += 1) {
+      const { response, write, end } = transport.stream?.({ method: "PUT", url }) ?? expect.fail("it can");
+      await write(BODY.subarray(0, 10));
+      const { body } = await response;
+      const reader = answerReader(body);
+      expect(new TextDecoder().decode(await reader.readExactly(3))).to.equal("10 ");
+      await write(BODY.subarray(0, 7));
+      expect(new TextDecoder().decode(await reader.readExactly(2))).to.equal("7 ");
+      end();
+      expect(new TextDecoder().decode(await reader.readExactly(3))).to.equal("all");
+      await reader.end();
+    }
+    expect(ports.size).to.equal(1);
+  });
+
+  it("answers who is refused amidst a body, and gives that connection up", async () => {
+    const ports = new Set<number | undefined>();
+    const url = await http((request, response) => {
+      ports.add(request.socket.remotePort);
+      response.writeHead(413).end("too much");
+    });
+    const { response, write } = transport.stream?.({ method: "PUT", url }) ?? expect.fail("it can");
+    await write(BODY);
+    const answer = await response;
+    expect([answer.status, await text(answer)]).to.deep.equal([413, "too much"]);
+    expect((await get(url)).status).to.equal(413);
+    expect(ports.size).to.equal(2);
+  });
+
+  it("says what keeps a body from being sent", async () => {
+    const url = await http(() => {});
+    servers[0]?.close();
+    const { response } = transport.stream?.({ method: "PUT", url }) ?? expect.fail("it can");
+    expect(await codeOf(() => response)).to.equal("NETWORK");
+    const stop = new AbortController();
+    const silent = await http(() => {});
+    const stopped = transport.stream?.({ method: "PUT", url: silent, signal: stop.signal });
+    await stopped?.write(BODY);
+    stop.abort();
+    expect(await codeOf(() => stopped?.response ?? expect.fail("it can"))).to.equal("NETWORK");
+  });
+
+  it("says that there is an answer when the body has left, and no sooner", async () => {
+    let socket: Socket | undefined;
+    const url = await listening(
+      createTcpServer((found) => {
+        socket = found;
+        found.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        found.pause();
+      }),
+    );
+    let isAnswered = false;
+    const answered = transport.request({ method: "PUT", url, body: new Uint8Array(32 << 20) }).then((response) => {
+      isAnswered = true;
+      return response;
+    });
+    while (socket === undefined) await new Promise((resolve) => setImmediate(resolve));
+    await readAll((await get(await http((_, response) => response.end("later")))).body, 100);
+    expect(isAnswered).to.equal(false);
+    socket.resume();
+    expect(await text(await answered)).to.equal("ok");
+  });
+
   it("speaks TLS with whom an authority vouches for, and with nobody else", async () => {
     const authority = await TestAuthority.create();
     const before = getCACertificates("default");

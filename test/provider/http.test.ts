@@ -44,7 +44,12 @@ describe("a provider over HTTP", () => {
 
     it("takes it in pieces, says where to resume, and signs an offer that the contract's own types verify", async () => {
       const upload = await makeUpload(world);
-      expect((await openUpload(upload)).body).to.deep.equal({ uploadId: upload.id, receivedBytes: 0, slotBytes: TOTAL });
+      expect((await openUpload(upload)).body).to.deep.equal({
+        uploadId: upload.id,
+        receivedBytes: 0,
+        slotBytes: TOTAL,
+        stepBytesMax: 1 << 20,
+      });
       expect((await put(world, upload.id, 0, upload.data.subarray(0, 5_000))).body["receivedBytes"]).to.equal(5_000);
       expect((await openUpload(upload)).body["receivedBytes"], "opening again finds it").to.equal(5_000);
       expect((await call(world, "GET", `/v1/uploads/${upload.id}`)).body["receivedBytes"]).to.equal(5_000);

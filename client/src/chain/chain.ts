@@ -33,7 +33,7 @@ export interface Chain {
   address(): Promise<string>;
   /** A read, repeated while the chain is unreachable; reverts come back as the family's errors. */
   read<T>(what: string, call: () => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Sends a transaction and waits for its receipt. */
+  /** Sends a transaction and waits for its receipt, unless it is let go. */
   send(options: SendOptions): Promise<TransactionReceipt | undefined>;
 }
 
@@ -45,6 +45,8 @@ export interface SendOptions {
   readonly isDone: () => Promise<boolean>;
   /** Whether a refusal means that another process of the same wallet was faster, so that it is worth another try. */
   readonly isOvertaken?: (refusal: PpioError) => boolean;
+  /** Nobody depends on it: it is left to the chain once a node has taken it, and there is no receipt. */
+  readonly isLetGo?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -94,12 +96,13 @@ export function createChain(options: ChainOptions): Chain {
     }
   };
 
-  const sendNow: Chain["send"] = async ({ what, submit, isDone, isOvertaken: isLate = () => false, signal }) => {
+  const sendNow: Chain["send"] = async ({ what, submit, isDone, isOvertaken: isLate = () => false, isLetGo = false, signal }) => {
     for (let attempt = 1; ; attempt += 1) {
       throwIfAborted(signal);
       try {
         const response = await submit();
         log.info("transaction sent", { what, hash: response.hash });
+        if (isLetGo) return undefined;
         const receipt = await receiptOf(what, response.hash, signal);
         if (receipt.status !== 1) {
           throw new PpioError("CHAIN_REVERT", `The transaction ${response.hash} (${what}) was reverted.`, {

@@ -94,7 +94,7 @@ export async function deleteObject(context: Context, name: ObjectName, signal?: 
   const dealId = dealIdOfEntry(entry);
   const superseded = loaded.dealId === undefined ? [] : [loaded.dealId];
   await commit(context, { bucket, key, entry: undefined, code, deals: [stored.deal], raw: loaded.raw, head, superseded }, { signal });
-  if (dealId !== undefined) await terminateDeals(context, [dealId], signal);
+  if (dealId !== undefined) await terminateDeals(context, [dealId], { signal });
   return { bucket, key, dealId };
 }
 

@@ -64,7 +64,8 @@ export async function indexPending(context: Context, pending: PendingPut, signal
     ({ raw, head, listing } = await mergeIndex(context, pending, newest, signal));
   }
   await context.journal.done(pendingId(pending));
-  await terminateDeals(context, superseded, signal);
+  // Who stores waits for what is stored; who deletes, for what is gone.
+  await terminateDeals(context, superseded, { isLetGo: pending.entry !== undefined, signal });
 }
 
 function isListedIn({ index }: LoadedBucket, { key, entry }: PendingPut): boolean {

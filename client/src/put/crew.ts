@@ -30,10 +30,12 @@ export interface Runner {
   readonly candidate: Candidate;
   readonly upload: SlotUpload;
   state: "opening" | "open" | "sending" | "sent" | "signing";
-  /** When the step began that it is at; nothing while it waits for us. */
+  /** When the step began that it is at, the oldest of those it has; nothing while it waits for us. */
   sinceMs: number | undefined;
   /** Batches that it has taken, and how long that took it. */
   batchesDone: number;
+  /** Batches that it was given and has not taken yet. */
+  batchesDue: number;
   busyMs: number;
 }
 
@@ -72,12 +74,14 @@ export interface CrewOptions {
   readonly terms: UploadTerms;
   readonly slotIndices: readonly number[];
   readonly candidates: readonly Candidate[];
+  /** Of a batch. */
+  readonly stepBytes: number;
   /** Providers that were sent a part of a slot before, by the slot's index. */
   readonly begun?: ReadonlyMap<number, number>;
 }
 
 export function createCrew(context: Context, options: CrewOptions): Crew {
-  const { terms, candidates, begun = new Map<number, number>() } = options;
+  const { terms, candidates, stepBytes, begun = new Map<number, number>() } = options;
   const { log, limits, clock, chain, service } = context;
   const slots: Slot[] = options.slotIndices.map((slotIndex, at) => {
     return { at, slotIndex, runners: new Set(), isStuck: false, acknowledgedBytes: 0 };
@@ -157,13 +161,23 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
         signer: chain.signer(),
         request: { providerId, owner, payer, dealSalt, slotIndex, k: header.k, n: header.n, headerHash: dealHeaderHash(header), expiry },
         header,
+        stepBytes,
         isFresh,
         limits,
         clock,
         log,
         signal: controller.signal,
       });
-      const runner: Runner = { slot, candidate, upload, state: "opening", sinceMs: clock.nowMs(), batchesDone: 0, busyMs: 0 };
+      const runner: Runner = {
+        slot,
+        candidate,
+        upload,
+        state: "opening",
+        sinceMs: clock.nowMs(),
+        batchesDone: 0,
+        batchesDue: 0,
+        busyMs: 0,
+      };
       controllers.set(runner, controller);
       slot.runners.add(runner);
       return runner;

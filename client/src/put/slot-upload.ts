@@ -22,6 +22,7 @@ import {
 import { concat, hexlify, keccak256, type Signer, toBeHex } from "ethers";
 import { type Clock, type Log, withDeadline } from "../deps.ts";
 import { type ClientLimits, transferMs } from "../limits.ts";
+import { createSlotSender, type SlotSender } from "./slot-sender.ts";
 
 /** A provider that lets a deadline pass is asked once more only: the others wait for it. */
 const STALLED_TRIES_MAX = 2;
@@ -32,6 +33,8 @@ export interface SlotUploadOptions {
   readonly signer: Signer;
   readonly request: UploadRequest;
   readonly header: DealHeader;
+  /** Of a batch. */
+  readonly stepBytes: number;
   /** Nobody was sent anything of this slot yet: a provider that claims to have some lies. */
   readonly isFresh: boolean;
   readonly limits: ClientLimits;
@@ -47,7 +50,10 @@ export interface SlotUpload {
   open(): Promise<void>;
   /** Bytes that the provider has, by its last answer. */
   readonly receivedBytes: number;
-  /** Sends the slot's bytes [offset, offset + bytes.length); what the provider has already is left out. */
+  /**
+   * Sends the slot's bytes [offset, offset + bytes.length); what the provider has already is left out. The next call need not wait for
+   * this one; the bytes must not change before this resolves or the upload's signal is aborted.
+   */
   put(offset: number, bytes: Uint8Array): Promise<void>;
   /** Asks for the offer once all bytes are there. */
   finish(body: FinishUploadBody): Promise<OfferBody>;
@@ -61,11 +67,14 @@ export function uploadIdOf(dealId: string, slotIndex: number): string {
 }
 
 export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
-  const { api, domain, request, header, isFresh, limits, clock, log, signal } = options;
+  const { api, domain, request, header, stepBytes, isFresh, limits, clock, log, signal } = options;
   const uploadId = uploadIdOf(dealIdOf(domain, request.owner, request.dealSalt), request.slotIndex);
   const total = slotBytes(header);
   let signature: string | undefined;
   let received = 0;
+  let stepBytesMax = 0;
+  let sender: SlotSender | undefined;
+  let alone: Promise<void> = Promise.resolve();
   /** It cannot have more. */
   let sent = isFresh ? 0 : total;
 
@@ -96,6 +105,64 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
       throw new PpioError("CORRUPT", `Provider ${request.providerId} claims bytes that it was not sent; another provider is used.`);
     }
     received = state.receivedBytes;
+    stepBytesMax = state.stepBytesMax ?? stepBytesMax;
+  };
+
+  /** Tries of one body: those after which something has arrived begin anew. */
+  const persistBody = async (converse: () => Promise<void>): Promise<void> => {
+    const what = "sending slot bytes";
+    for (let attempt = 1, pauseMs = limits.pauseMs, isCut = false; ; attempt += 1, pauseMs *= 2) {
+      const before = received;
+      try {
+        if (isCut) take(await withDeadline(clock, limits.requestMs, signal, what, (inner) => api.uploadState(uploadId, inner)));
+        return await converse();
+      } catch (error) {
+        isCut = true;
+        if (received > before) [attempt, pauseMs] = [1, limits.pauseMs];
+        const stalled = isPpioError(error, "TIMEOUT");
+        if (attempt >= (stalled ? STALLED_TRIES_MAX : limits.triesMax) || !isTransient(error)) throw error;
+        log.debug("a provider did not answer; trying again", { what, providerId: request.providerId, attempt });
+        await clock.sleep(pauseMs, signal);
+      }
+    }
+  };
+
+  const createSender = (): SlotSender | undefined => {
+    const { streamBytes } = api;
+    if (streamBytes === undefined || stepBytes > stepBytesMax) return undefined;
+    return createSlotSender({
+      uploadId,
+      totalBytes: total,
+      stepBytes,
+      streamBytes: (...call) => streamBytes(...call),
+      clock,
+      signal,
+      deadlineMs: (bytes) => transferMs(limits, bytes),
+      timeout: (ms) => new PpioError("TIMEOUT", `sending slot bytes at provider ${request.providerId} took longer than ${ms} ms.`),
+      received: () => received,
+      take,
+      sending: (end) => {
+        sent = Math.max(sent, end);
+      },
+      persist: persistBody,
+    });
+  };
+
+  /** Where bodies cannot be told of while they come, every batch is a request. */
+  const putAlone = async (offset: number, bytes: Uint8Array): Promise<void> => {
+    const end = offset + bytes.length;
+    let cut = false;
+    await persist("sending slot bytes", transferMs(limits, bytes.length), async (inner) => {
+      if (cut) take(await api.uploadState(uploadId, inner));
+      cut = true;
+      if (received < offset) {
+        throw new PpioError("IO", `Provider ${request.providerId} lost bytes that it had acknowledged; another provider is used.`);
+      }
+      if (received >= end) return;
+      sent = Math.max(sent, end);
+      take(await api.putBytes(uploadId, received, bytes.subarray(received - offset), inner));
+      if (received < end) throw new PpioError("TRUNCATED", `Provider ${request.providerId} took fewer bytes than were sent.`);
+    });
   };
 
   return {
@@ -108,20 +175,14 @@ export function createSlotUpload(options: SlotUploadOptions): SlotUpload {
       const body = await openBody();
       take(await persist("opening an upload", limits.requestMs, (inner) => api.openUpload(body, inner)));
     },
-    async put(offset, bytes) {
-      const end = offset + bytes.length;
-      let cut = false;
-      await persist("sending slot bytes", transferMs(limits, bytes.length), async (inner) => {
-        if (cut) take(await api.uploadState(uploadId, inner));
-        cut = true;
-        if (received < offset) {
-          throw new PpioError("IO", `Provider ${request.providerId} lost bytes that it had acknowledged; another provider is used.`);
-        }
-        if (received >= end) return;
-        sent = Math.max(sent, end);
-        take(await api.putBytes(uploadId, received, bytes.subarray(received - offset), inner));
-        if (received < end) throw new PpioError("TRUNCATED", `Provider ${request.providerId} took fewer bytes than were sent.`);
-      });
+    put(offset, bytes) {
+      sender ??= createSender();
+      if (sender !== undefined) return sender.put(offset, bytes);
+      const done = alone.then(() => putAlone(offset, bytes));
+      alone = done;
+      // Whoever puts is told.
+      done.catch(() => {});
+      return done;
     },
     finish: (body) => persist("asking for an offer", transferMs(limits, total), (inner) => api.finishUpload(uploadId, body, inner)),
     async drop() {

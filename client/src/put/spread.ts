@@ -11,7 +11,7 @@ import { type Batch, batchesOf, type Fill } from "./batch.ts";
 export interface Lane {
   /** The slot's place in an arena. */
   readonly at: number;
-  /** Rejects for good. */
+  /** Called in the slot's order; resolves when the bytes may be changed. Rejects for good. */
   put(offset: number, bytes: Uint8Array): Promise<void>;
   /** All rows are there. */
   done(): void;
@@ -35,7 +35,8 @@ export interface SpreadOptions {
 
 interface Run {
   readonly options: SpreadOptions;
-  readonly tails: Map<Lane, Promise<void>>;
+  /** Batches so far are handed to the lanes. */
+  readonly tails: Map<Lane, Promise<unknown>>;
   readonly gone: Set<Lane>;
   /** Batches whose memory is not given back yet, oldest first. */
   readonly held: Set<Promise<void>>;
@@ -47,7 +48,7 @@ interface Run {
 /** Runs one pass over all rows; ends early when no lane is left. Rejects only when `fill` does or the signal is aborted. */
 export async function spread(options: SpreadOptions): Promise<void> {
   const { header, lanes, signal } = options;
-  const tails = new Map(lanes.map((lane) => [lane, Promise.resolve()]));
+  const tails = new Map(lanes.map((lane) => [lane, Promise.resolve()] as const));
   const run: Run = { options, tails, gone: new Set(), held: new Set(), filled: Promise.resolve(), isBroken: false };
   try {
     for (const batch of batchesOf(header, options.rowsPerBatch)) {
@@ -78,11 +79,15 @@ async function startBatch(run: Run, batch: Batch): Promise<void> {
       return false;
     },
   );
-  for (const [lane, tail] of tails) {
-    const sent = tail.then(() => send(run, lane, batch, part, isFilled));
-    tails.set(lane, sent);
-  }
-  const released = Promise.all([isFilled, ...tails.values()]).then(() => {
+  const sent = [...tails].map(async ([lane, tail]) => {
+    const handed = tail.then(async () => {
+      const isThere = await isFilled;
+      return { taken: send(run, lane, batch, part, isThere) };
+    });
+    tails.set(lane, handed);
+    await (await handed).taken;
+  });
+  const released = Promise.all([isFilled, ...sent]).then(() => {
     held.delete(released);
     pool.release(arena);
   });
@@ -90,13 +95,14 @@ async function startBatch(run: Run, batch: Batch): Promise<void> {
 }
 
 /** Never rejects: a lane that fails is left behind. */
-async function send({ options, gone }: Run, lane: Lane, batch: Batch, { slots }: Arena, isFilled: Promise<boolean>): Promise<void> {
+async function send({ options, gone }: Run, lane: Lane, batch: Batch, { slots }: Arena, isFilled: boolean): Promise<void> {
   const part = slots[lane.at];
-  if (part === undefined || !(await isFilled) || gone.has(lane)) return;
+  if (part === undefined || !isFilled || gone.has(lane)) return;
   try {
     await lane.put(batch.offset, part);
     if (batch.offset + part.length === slotBytes(options.header)) lane.done();
   } catch (error) {
+    if (gone.has(lane)) return;
     gone.add(lane);
     lane.failed(error);
   }

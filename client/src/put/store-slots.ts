@@ -125,7 +125,7 @@ function createRun(context: Context, options: StoreSlotsOptions): Run {
   const plan = planBatches(header, rowBytes, bufferBytes, context.limits.requestBytesMax, workers);
   const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
   const shape = { slotCount, bytesPerSlot, isShared: workers > 0 };
-  const crew = createCrew(context, options);
+  const crew = createCrew(context, { ...options, stepBytes: plan.rowsPerBatch * header.cellBytes });
   const run: Run = {
     context,
     options,
@@ -273,14 +273,16 @@ function laneOf(run: Run, runner: Runner): Lane {
     at: slot.at,
     async put(offset, bytes) {
       const isNew = upload.receivedBytes < offset + bytes.length;
-      const sinceMs = context.clock.nowMs();
-      runner.sinceMs = sinceMs;
+      if (runner.batchesDue === 0) runner.sinceMs = context.clock.nowMs();
+      runner.batchesDue += 1;
       await upload.put(offset, bytes);
-      runner.sinceMs = undefined;
+      const nowMs = context.clock.nowMs();
+      const tookMs = nowMs - (runner.sinceMs ?? nowMs);
+      runner.batchesDue -= 1;
       runner.batchesDone += 1;
+      runner.sinceMs = runner.batchesDue > 0 ? nowMs : undefined;
       acknowledge(run, runner, offset + bytes.length, false);
       if (!isNew) return;
-      const tookMs = context.clock.nowMs() - sinceMs;
       runner.busyMs += tookMs;
       pace.note(tookMs);
       context.service.sent(candidate.providerId, bytes.length, tookMs);

@@ -1,4 +1,4 @@
-/** Reading an answer's body: exact lengths, or all of it within a bound. */
+/** Reading an answer's body: exact lengths, lines, or all of it within a bound. */
 import { PpioError } from "../errors.ts";
 import type { ReadExactly } from "../wire/answer.ts";
 import type { ResponseBody } from "./transport.ts";
@@ -96,4 +96,17 @@ export async function readAll(body: AsyncIterable<Uint8Array>, bytesMax: number)
     at += chunk.length;
   }
   return out;
+}
+
+/** Lines as they come, each ended by a line feed; one of more than `bytesMax` is `TOO_LARGE`, an unfinished one `TRUNCATED`. */
+export async function* linesOf(body: AsyncIterable<Uint8Array>, bytesMax: number): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+    if (rest.length > bytesMax) throw new PpioError("TOO_LARGE", `A line of the answer has more than ${bytesMax} bytes.`);
+  }
+  if (rest !== "") throw new PpioError("TRUNCATED", "The answer ended within a line.");
 }

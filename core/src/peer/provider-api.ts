@@ -10,8 +10,8 @@ import type {
   ProviderInfo,
   UploadState,
 } from "../wire/api.ts";
-import { type AnswerReader, answerReader, readAll } from "./body.ts";
-import type { ResponseBody, Transport, TransportRequest } from "./transport.ts";
+import { type AnswerReader, answerReader, linesOf, readAll } from "./body.ts";
+import type { ResponseBody, Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
 const JSON_BYTES_MAX = 64 * 1024;
 
@@ -24,11 +24,22 @@ export interface ReadRequest {
   readonly authorization: string;
 }
 
+/** A body on its way, and what the provider tells of it meanwhile. */
+export interface UploadStream {
+  /** After every step, and at the end. Fails as a request does. */
+  readonly states: AsyncIterable<UploadState>;
+  /** Resolves once the bytes have left this process, and may be changed; never when the request fails before. */
+  write(bytes: Uint8Array): Promise<void>;
+  end(): void;
+}
+
 export interface ProviderApi {
   info(signal?: AbortSignal): Promise<ProviderInfo>;
   openUpload(body: OpenUploadBody, signal?: AbortSignal): Promise<UploadState>;
   uploadState(uploadId: string, signal?: AbortSignal): Promise<UploadState>;
   putBytes(uploadId: string, offset: number, bytes: Uint8Array, signal?: AbortSignal): Promise<UploadState>;
+  /** Bytes from `offset` on that come bit by bit, told of whenever `stepBytes` of the slot are full. Left out where the transport cannot. */
+  streamBytes?(uploadId: string, offset: number, stepBytes: number, signal: AbortSignal): UploadStream;
   finishUpload(uploadId: string, body: FinishUploadBody, signal?: AbortSignal): Promise<OfferBody>;
   /** Forgets an upload that is not dealt. */
   dropUpload(uploadId: string, body: OpenUploadBody, signal?: AbortSignal): Promise<void>;
@@ -52,10 +63,14 @@ async function errorOf(status: number, body: AsyncIterable<Uint8Array>, origin: 
   } catch {
     parsed = {};
   }
-  const code = parsed.error?.code;
-  const message = parsed.error?.message;
+  return errorIn(parsed, status, origin);
+}
+
+function errorIn({ error }: Partial<ErrorBody>, status: number, origin: string): PpioError {
+  const code = error?.code;
+  const message = error?.message;
   return new PpioError(isErrorCode(code) ? code : "NETWORK", `${origin} answered ${status}: ${message ?? "no reason given"}`, {
-    details: { ...parsed.error?.details, status, ...(message === undefined ? {} : { said: message }) },
+    details: { ...error?.details, status, ...(message === undefined ? {} : { said: message }) },
   });
 }
 
@@ -67,6 +82,33 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
     if (status >= 200 && status < 300) return body;
     throw await errorOf(status, body, base);
   };
+
+  /** Lines of an answer, as they come. */
+  async function* statesOf(answer: Promise<TransportResponse>): AsyncGenerator<UploadState> {
+    const { status, body } = await answer;
+    if (status < 200 || status >= 300) throw await errorOf(status, body, base);
+    for await (const line of linesOf(body, JSON_BYTES_MAX)) {
+      let told: UploadState & Partial<ErrorBody>;
+      try {
+        told = JSON.parse(line) as UploadState & Partial<ErrorBody>;
+      } catch (cause) {
+        throw new PpioError("BAD_FORMAT", `${base} answered with something that is not JSON.`, { cause });
+      }
+      const code = told.error?.code;
+      if (told.error !== undefined) throw errorIn(told, isErrorCode(code) ? ERROR_CODES[code].http : status, base);
+      yield told;
+    }
+  }
+
+  const { stream } = transport;
+  const streamBytes: ProviderApi["streamBytes"] =
+    stream === undefined
+      ? undefined
+      : (uploadId, offset, stepBytes, signal) => {
+          const url = `${base}/v1/uploads/${uploadId}?offset=${offset}&step=${stepBytes}`;
+          const { response, write, end } = stream({ method: "PUT", url, headers: { "content-type": "application/octet-stream" }, signal });
+          return { states: statesOf(response), write, end };
+        };
 
   const json = async <T>(
     method: TransportRequest["method"],
@@ -93,6 +135,7 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
   };
 
   return {
+    ...(streamBytes === undefined ? {} : { streamBytes }),
     info: (signal) => json("GET", "/v1/info", undefined, signal),
     openUpload: (body, signal) => json("POST", "/v1/uploads", body, signal),
     uploadState: (uploadId, signal) => json("GET", `/v1/uploads/${uploadId}`, undefined, signal),

@@ -29,9 +29,21 @@ export interface TransportResponse {
   readonly body: ResponseBody;
 }
 
+/** A request whose body goes on while its answer comes. */
+export interface RequestStream {
+  /** Rejects as `Transport.request` does; the signal ends it at any time. */
+  readonly response: Promise<TransportResponse>;
+  /** Resolves once the bytes have left this process, and may be changed; never when the request fails before. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The body is whole. */
+  end(): void;
+}
+
 /** Rejects with `NETWORK` when there is no answer, `details.refused` saying that nothing listens there. */
 export interface Transport {
   request(request: TransportRequest): Promise<TransportResponse>;
+  /** Left out where answers come after bodies only, as with `fetch`. */
+  stream?(request: Omit<TransportRequest, "body">): RequestStream;
 }
 
 async function* streamChunks(body: ReadableStream<Uint8Array> | null, url: string): AsyncGenerator<Uint8Array> {

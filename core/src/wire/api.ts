@@ -41,12 +41,16 @@ export interface OpenUploadBody {
   readonly header: string;
 }
 
-/** Answer to POST /v1/uploads and GET /v1/uploads/:id. */
+/** Answer to POST /v1/uploads and GET /v1/uploads/:id; a line of it for every step of a body that is told of in steps. */
 export interface UploadState {
   readonly uploadId: string;
   readonly receivedBytes: number;
   readonly slotBytes: number;
+  /** Longest step (`UPLOAD_STEP_BYTES_MIN` is the shortest); older providers do not tell of steps, and do not say. */
+  readonly stepBytesMax?: number;
 }
+
+export const UPLOAD_STEP_BYTES_MIN = 4096;
 
 /** POST /v1/uploads/:id/finish: asks for the signed offer. */
 export interface FinishUploadBody {

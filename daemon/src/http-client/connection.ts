@@ -21,6 +21,8 @@ export class Connection {
   #failure: Error | undefined;
   /** Whoever waits for more. */
   #wake: (() => void) | undefined;
+  /** Resolves when it is closed, by whoever. */
+  readonly gone: Promise<void>;
   #onGone: (() => void) | undefined;
 
   private constructor(open: (onread: OnReadOpts) => Socket) {
@@ -34,10 +36,13 @@ export class Connection {
     this.#socket.on("error", (error) => {
       this.#failure ??= error;
     });
-    this.#socket.on("close", () => {
-      this.#failure ??= new Error("the connection broke off");
-      this.#changed();
-      this.#onGone?.();
+    this.gone = new Promise((resolve) => {
+      this.#socket.on("close", () => {
+        this.#failure ??= new Error("the connection broke off");
+        this.#changed();
+        this.#onGone?.();
+        resolve();
+      });
     });
   }
 
@@ -72,12 +77,20 @@ export class Connection {
     return this.#failure === undefined && !this.#isEnded && this.#socket.writableLength === 0 && this.#start === this.#end;
   }
 
-  /** @param body not changed before an answer is there */
-  write(head: string, body: Uint8Array | undefined): void {
-    this.#socket.cork();
-    this.#socket.write(head, "latin1");
-    if (body !== undefined) this.#socket.write(body);
-    this.#socket.uncork();
+  /** Resolves once the system has taken all of it, and its memory may be changed; never when the connection breaks before. */
+  write(...pieces: readonly (string | Uint8Array)[]): Promise<void> {
+    return new Promise((resolve) => {
+      const left = (error?: Error | null): void => {
+        if (!error) resolve();
+      };
+      this.#socket.cork();
+      for (const [at, piece] of pieces.entries()) {
+        const done = at === pieces.length - 1 ? left : undefined;
+        if (typeof piece === "string") this.#socket.write(piece, "latin1", done);
+        else this.#socket.write(piece, done);
+      }
+      this.#socket.uncork();
+    });
   }
 
   /** What has come and was not taken, at least a byte; nothing at the end. Lent until the next call. @throws whatever broke it */

@@ -23,6 +23,11 @@ export class Gate {
     return this.#free / this.#budget;
   }
 
+  /** Somebody waits for a place. */
+  get isWaitedFor(): boolean {
+    return this.#line.length > 0;
+  }
+
   /** Runs `work` once its cost fits; one above the whole budget runs alone. @throws REFUSED when too many wait already */
   async run<T>(cost: number, work: () => Promise<T>): Promise<T> {
     const share = Math.min(cost, this.#budget);

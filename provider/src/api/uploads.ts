@@ -9,9 +9,10 @@ import {
   PpioError,
   payForSlot,
   slotBytes,
+  UPLOAD_STEP_BYTES_MIN,
   type UploadState,
 } from "@ppio/core";
-import { STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
+import { endWithFailure, STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
@@ -25,6 +26,7 @@ import { Gate } from "./gate.ts";
 import type { ProviderLimits } from "./limits.ts";
 import { checkBalance, type OfferDesk } from "./offers.ts";
 import { parseFinishUpload, parseNumber, parseOpenUpload } from "./parse.ts";
+import { SteppedBody } from "./stepped-body.ts";
 import { checkUploadRequest } from "./upload-authority.ts";
 
 /** What one body that comes in holds in memory at most, however long it is. */
@@ -55,10 +57,17 @@ export function addUploadRoutes(app: Express, context: ProviderContext, offers: 
 /** Takes bytes in. */
 export function appendRoute(context: ProviderContext, limits: ProviderLimits): BulkRoute {
   const uploads = new Gate(limits.uploadBufferBytes, limits.waitingMax);
-  const handle = async ({ request, response, params: [id = ""], query }: BulkRequest): Promise<void> => {
+  const handle = async (bulk: BulkRequest): Promise<void> => {
+    const {
+      request,
+      response,
+      params: [id = ""],
+      query,
+    } = bulk;
     const offset = parseNumber(query("offset"), "offset");
     // An unknown upload must not wait for a place.
     const before = stateOf(context, id).receivedBytes;
+    if (query("step") !== undefined) return appendInSteps(context, limits, uploads, bulk, id, offset);
     const told = request.headers["content-length"];
     const announced = Number(told ?? 0);
     const heldBytes = Math.min(Number(told ?? BODY_BYTES_MAX), BODY_BYTES_MAX) + STREAM_WAITING_BYTES_MAX;
@@ -76,10 +85,56 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
   return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
 }
 
+/** A body of any length, told of while it comes; a line for every step. */
+async function appendInSteps(
+  context: ProviderContext,
+  limits: ProviderLimits,
+  gate: Gate,
+  { request, response, query }: BulkRequest,
+  id: string,
+  offset: number,
+): Promise<void> {
+  const { store, bandwidth, metrics } = context;
+  const stepBytes = parseNumber(query("step"), "step");
+  if (stepBytes < UPLOAD_STEP_BYTES_MIN || stepBytes > WRITE_BATCH_BYTES) {
+    throw new PpioError("BAD_FORMAT", `A step has ${UPLOAD_STEP_BYTES_MIN} to ${WRITE_BATCH_BYTES} bytes.`);
+  }
+  const tell = (): void => {
+    if (!response.headersSent) response.writeHead(200, { "content-type": "application/x-ndjson" });
+    response.write(`${JSON.stringify(stateOf(context, id))}\n`);
+  };
+  let taken = 0;
+  const onWritten = (receivedBytes: number): void => {
+    metrics.add("ppio_uploaded_bytes_total", receivedBytes - offset - taken);
+    taken = receivedBytes - offset;
+    tell();
+  };
+  const heldBytes = BATCHES_HELD * stepBytes + STREAM_WAITING_BYTES_MAX;
+  const incoming = streamBody(request, limits.stallMs);
+  const body = new SteppedBody(incoming, {
+    offset,
+    stepBytes,
+    beforeStep: (bytes) => bandwidth.download.take(bytes),
+    isEnough: () => gate.isWaitedFor,
+  });
+  try {
+    let at = offset;
+    do at = await gate.run(heldBytes, () => store.append(id, at, body.steps(), { stepBytes, onWritten }));
+    while (!body.isOver);
+    if (taken === 0) tell();
+    response.end();
+  } catch (error) {
+    if (!response.headersSent) throw error;
+    endWithFailure(context.log, request, response, error);
+  } finally {
+    await incoming.return(undefined);
+  }
+}
+
 export function stateOf(context: ProviderContext, uploadId: string): UploadState {
   const found = context.store.find(uploadId);
   if (found === undefined) throw new PpioError("NOT_FOUND", "There is no such upload here; open it first.");
-  return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header) };
+  return { uploadId, receivedBytes: found.receivedBytes, slotBytes: slotBytes(found.header), stepBytesMax: WRITE_BATCH_BYTES };
 }
 
 async function openUpload(context: ProviderContext, reservations: ReservationBook, body: OpenUploadBody): Promise<UploadState> {

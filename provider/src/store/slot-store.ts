@@ -18,7 +18,7 @@ import { type Entry, notHeld, type StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
 import { SlotTrees } from "./slot-trees.ts";
-import { BATCHES_HELD, WRITE_BATCH_BYTES, writeBody } from "./slot-writer.ts";
+import { BATCHES_HELD, WRITE_BATCH_BYTES, type WriteSteps, writeBody } from "./slot-writer.ts";
 
 /** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
 const HASHED_BYTES_MAX = 16 << 20;
@@ -269,7 +269,7 @@ export class SlotStore {
   }
 
   /** Appends a body at `offset`; what arrived before a cut stays. @throws CONFLICT, TOO_LARGE, NO_SPACE, IO, and what the body throws */
-  async append(uploadId: string, offset: number, body: AsyncIterable<Uint8Array>): Promise<number> {
+  async append(uploadId: string, offset: number, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<number> {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       if (entry.meta.state !== "receiving" || offset !== entry.receivedBytes) {
@@ -277,12 +277,12 @@ export class SlotStore {
           details: { receivedBytes: entry.receivedBytes },
         });
       }
-      await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#writeFlushing(entry, file, body));
+      await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#writeFlushing(entry, file, body, steps));
       return entry.receivedBytes;
     });
   }
 
-  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>): Promise<void> {
+  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<void> {
     const { uploadId } = entry.meta;
     const flush = this.#flushOf(entry);
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(entry.header);
@@ -296,7 +296,7 @@ export class SlotStore {
     // What failed since the last body, before anything is built upon it.
     await this.#orStartOver(entry, file, isSound());
     try {
-      await this.#buffers.lend((buffer) => writeBody(body, { entry, file, buffer, hashed, wrote }));
+      await this.#buffers.lend((buffer) => writeBody(body, { entry, file, buffer, hashed, wrote, steps }));
     } finally {
       await this.#orStartOver(entry, file, isSound());
     }

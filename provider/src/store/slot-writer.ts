@@ -21,6 +21,15 @@ export interface WriteOptions {
   readonly buffer: Uint8Array;
   readonly hashed: HashedCells;
   readonly wrote: (bytes: number) => void;
+  readonly steps?: WriteSteps | undefined;
+}
+
+/** For a sender that is told how far its body is while it comes. */
+export interface WriteSteps {
+  /** Whatever is in memory is written where so many bytes of the slot are full; at most WRITE_BATCH_BYTES. */
+  readonly stepBytes: number;
+  /** Told after every write. */
+  readonly onWritten: (receivedBytes: number) => void;
 }
 
 /** What arrived before a cut is kept, so that a resume starts there. @throws TOO_LARGE, NO_SPACE, and what disk and body throw */
@@ -70,9 +79,11 @@ class BatchWriter {
     return this.#filled === this.#room;
   }
 
-  /** A batch ends where a cell ends, so that only the cell in which a body begins or breaks off has to be read back. */
+  /** A batch ends where a step or a cell ends, so that only the cell in which a body begins or breaks off has to be read back. */
   get #room(): number {
-    return this.#batchBytes - (this.#start % this.#options.entry.header.cellBytes);
+    const { entry, steps } = this.#options;
+    const room = this.#batchBytes - (this.#start % entry.header.cellBytes);
+    return steps === undefined ? room : Math.min(room, steps.stepBytes - (this.#start % steps.stepBytes));
   }
 
   /** Bytes taken of `piece`: as many as the batch has room for. */
@@ -130,11 +141,12 @@ class BatchWriter {
   }
 
   async #write(batch: Uint8Array, runs: readonly CellRun[]): Promise<void> {
-    const { entry, file, hashed, wrote } = this.#options;
+    const { entry, file, hashed, wrote, steps } = this.#options;
     const bytesWritten = await file.writev([batch], entry.receivedBytes);
     entry.receivedBytes += bytesWritten;
     wrote(bytesWritten);
     if (bytesWritten !== batch.length) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
     for (const run of runs) hashed.set(run);
+    steps?.onWritten(entry.receivedBytes);
   }
 }

@@ -8,6 +8,7 @@ import {
   type OpenUploadBody,
   offerMessage,
   PpioError,
+  type ProviderApi,
   SlotTreeBuilder,
   slotBytes,
 } from "@ppio/core";
@@ -59,7 +60,10 @@ export class SimulatedProvider {
   #upload: { readonly slotIndex: number; readonly bytes: Uint8Array; received: number } | undefined;
   /** Bytes that came, those that came again included. */
   takenBytes = 0;
+  /** Bodies that it was sent in steps. */
+  bodies = 0;
   drops = 0;
+  streamBytes: ProviderApi["streamBytes"];
   signatures = 0;
 
   constructor(providerId: number, header: DealHeader, illness: Illness = {}) {
@@ -79,7 +83,7 @@ export class SimulatedProvider {
 
   #state() {
     const receivedBytes = this.#illness.claimedBytes ?? this.receivedBytes;
-    return { uploadId: "", receivedBytes, slotBytes: slotBytes(this.#header) };
+    return { uploadId: "", receivedBytes, slotBytes: slotBytes(this.#header), stepBytesMax: 1 << 20 };
   }
 
   async openUpload({ request }: OpenUploadBody, signal?: AbortSignal) {
@@ -104,6 +108,46 @@ export class SimulatedProvider {
       this.#upload.received = offset + piece.length;
     }
     return this.#state();
+  }
+
+  /** Bodies that are told of while they come, as `putBytes` takes each of their steps; for those that shall have it. */
+  streamInSteps(): this {
+    this.streamBytes = (id, offset, _step, signal) => {
+      this.bodies += 1;
+      const pieces: Uint8Array[] = [];
+      let isEnded = false;
+      let wake = (): void => {};
+      const broken = standStill(signal);
+      broken.catch(() => {});
+      const taken: (() => void)[] = [];
+      const states = async function* (this: SimulatedProvider) {
+        for (let at = offset; ; ) {
+          const piece = pieces.shift();
+          if (piece === undefined && isEnded) return;
+          if (piece === undefined) {
+            await Promise.race([new Promise<void>((resolve) => (wake = resolve)), broken]);
+            continue;
+          }
+          const state = await this.putBytes(id, at, piece, signal);
+          at += piece.length;
+          taken.shift()?.();
+          yield state;
+        }
+      };
+      return {
+        states: states.call(this),
+        write: (bytes) => {
+          pieces.push(bytes);
+          wake();
+          return new Promise((resolve) => taken.push(resolve));
+        },
+        end: () => {
+          isEnded = true;
+          wake();
+        },
+      };
+    };
+    return this;
   }
 
   async dropUpload() {

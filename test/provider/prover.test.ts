@@ -2,7 +2,8 @@ import { open, rename } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { drandRandomness, drandSecretKey, PpioError, signDrandRound } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { drandRandomness, drandSecretKey, signDrandRound } from "@ppio/core/drand";
 import { createLogger } from "@ppio/daemon";
 import {
   Admission,

@@ -6,7 +6,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createFetchTransport, PpioError } from "@ppio/core";
-import { VerifierCommittee__factory } from "@ppio/core/contracts";
+import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import { acquireLock, connectChain, type Lifecycle, type Logger, readAddressBookFile, repeat, TxSender } from "@ppio/daemon";
 import { serveTurns, turnMsOf } from "../serve.ts";
 import { Turns } from "../turns.ts";

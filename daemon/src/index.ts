@@ -4,6 +4,7 @@ export * from "./config.ts";
 export * from "./event-follower.ts";
 export * from "./files.ts";
 export * from "./http.ts";
+export * from "./lie-desk.ts";
 export * from "./lifecycle.ts";
 export * from "./listen.ts";
 export * from "./lock.ts";

@@ -15,6 +15,7 @@ import {
   type ProverState,
   type ProviderContext,
   proveDuePeriod,
+  ReservedUploads,
   SlotStore,
 } from "@ppio/provider";
 import { expect } from "chai";
@@ -83,6 +84,7 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     damage,
     alerts: quietAlerts(alerts),
     admission: new Admission(),
+    reserved: new ReservedUploads(() => 0),
     bandwidth: createBandwidth({ config: CONFIG, now: () => 0 }),
     pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),

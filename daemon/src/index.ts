@@ -13,4 +13,5 @@ export * from "./metrics.ts";
 export * from "./processes.ts";
 export * from "./rpc.ts";
 export * from "./stop-signals.ts";
+export * from "./turn-share.ts";
 export * from "./tx-sender.ts";

@@ -53,6 +53,11 @@ describe("launcher", () => {
     expect(second?.args).to.deep.equal(["provider", "start", "--help"]);
   });
 
+  it("gives it to what moves objects too", async function () {
+    if (process.platform !== "linux") this.skip();
+    expect((await startsOf(["put", "--help"])).map(({ arenas }) => arenas)).to.deep.equal([undefined, "1"]);
+  });
+
   it("leaves settings alone that are there, and commands that end soon", async () => {
     expect((await startsOf(["provider", "start", "--help"], { MALLOC_ARENA_MAX: "4" })).map(({ arenas }) => arenas)).to.deep.equal(["4"]);
     expect(await startsOf(["provider", "--help"])).to.have.length(1);

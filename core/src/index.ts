@@ -2,7 +2,6 @@ export * from "./chain/address-book.ts";
 export * from "./chain/bucket-messages.ts";
 export * from "./chain/challenge.ts";
 export * from "./chain/committee-messages.ts";
-export * from "./chain/drand.ts";
 export * from "./chain/gas-margin.ts";
 export * from "./chain/revert.ts";
 export * from "./chain/sponsor-messages.ts";

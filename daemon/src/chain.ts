@@ -48,7 +48,7 @@ export interface ConnectOptions {
 export async function connectChain(options: ConnectOptions): Promise<ChainConnection> {
   const { book } = options;
   const key = options.privateKey === undefined ? undefined : parsePrivateKey(options.privateKey);
-  const rpc = createRpc(book.rpcUrl, book.chainId);
+  const rpc = createRpc(book.rpcUrl, book.chainId, { sharesNewestBlock: true });
   let chainId: number;
   try {
     chainId = Number(await rpc.send("eth_chainId", []));

@@ -57,8 +57,8 @@ export async function runUntilStopped(log: Logger, start: (lifecycle: Lifecycle)
 }
 
 /**
- * Repeats `work` every `intervalMs` until the signal is aborted; a failure is logged and does not end the loop.
- * Resolves once the last run has ended.
+ * Repeats `work` every `intervalMs` until the signal is aborted; a failure is logged and does not end the loop. Loops of one process keep
+ * step, so that what they ask the chain goes out together. Resolves once the last run has ended.
  */
 export async function repeat(options: {
   readonly name: string;
@@ -82,8 +82,15 @@ export async function repeat(options: {
         told = { message: error.message, at: Date.now() };
       }
     }
-    await pause(intervalMs, signal);
+    await pause(untilNextStep(intervalMs, performance.now()), signal);
   }
+}
+
+/** To the next multiple of the interval since the process began; to the one after when that is less than half of one away. */
+function untilNextStep(intervalMs: number, nowMs: number): number {
+  if (intervalMs <= 0) return 0;
+  const restMs = intervalMs - (nowMs % intervalMs);
+  return restMs < intervalMs / 2 ? restMs + intervalMs : restMs;
 }
 
 /** Resolves after `ms`, or at once when the signal is aborted. */

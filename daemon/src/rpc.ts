@@ -1,11 +1,45 @@
 /** How the chain is asked. */
-import { FetchRequest, type FetchResponse, type JsonRpcPayload, JsonRpcProvider, type JsonRpcResult, makeError } from "ethers";
+import {
+  FetchRequest,
+  type FetchResponse,
+  type JsonRpcPayload,
+  JsonRpcProvider,
+  type JsonRpcResult,
+  makeError,
+  type PerformActionRequest,
+} from "ethers";
+import { NewestBlock, type RawBlock } from "./newest-block.ts";
 
 const RPC_TIMEOUT_MS = 10_000;
 const POLLING_MS = 500;
 
 /** ethers reads an answer's text letter by letter, through lists of many times its length; the system's reader needs none. */
 class LeanRpc extends JsonRpcProvider {
+  #newest: NewestBlock | undefined;
+
+  /** From now on all loops of this process share what one of them was told of the newest block. */
+  shareNewestBlock(): void {
+    const ask = async (): Promise<RawBlock> => {
+      const block: RawBlock | null = await this.send("eth_getBlockByNumber", ["latest", false]);
+      if (block === null) throw makeError("the node has no block yet", "SERVER_ERROR");
+      return block;
+    };
+    this.#newest = new NewestBlock({ ask, now: () => performance.now() });
+  }
+
+  override async _perform(request: PerformActionRequest): Promise<unknown> {
+    const newest = this.#newest;
+    if (newest === undefined) return super._perform(request);
+    if (request.method === "getBlockNumber") return (await newest.block()).number;
+    if (request.method === "getBlock" && "blockTag" in request && request.blockTag === "latest" && !request.includeTransactions) {
+      return newest.block();
+    }
+    const answer = await super._perform(request);
+    // Whoever has seen its transaction in a block must not be told of an older one.
+    if (request.method === "getTransactionReceipt" && answer !== null) newest.isAtLeast(Number(answer.blockNumber));
+    return answer;
+  }
+
   override async _send(payload: JsonRpcPayload | JsonRpcPayload[]): Promise<JsonRpcResult[]> {
     const request = this._getConnection();
     request.body = JSON.stringify(payload);
@@ -25,10 +59,17 @@ function parseAnswer(response: FetchResponse): JsonRpcResult | JsonRpcResult[] {
   }
 }
 
+export interface RpcOptions {
+  /** Several loops ask for the newest block, none of which needs it newer than a fraction of a second. */
+  readonly sharesNewestBlock?: boolean;
+}
+
 /** A provider that asks once and fails with an error instead of retrying for ever. */
-export function createRpc(rpcUrl: string, chainId: number): JsonRpcProvider {
+export function createRpc(rpcUrl: string, chainId: number, { sharesNewestBlock = false }: RpcOptions = {}): JsonRpcProvider {
   const request = new FetchRequest(rpcUrl);
   request.timeout = RPC_TIMEOUT_MS;
   // A fixed network: no detection loop that prints to the console while the node is away.
-  return new LeanRpc(request, chainId, { staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1, batchMaxCount: 20 });
+  const rpc = new LeanRpc(request, chainId, { staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1, batchMaxCount: 20 });
+  if (sharesNewestBlock) rpc.shareNewestBlock();
+  return rpc;
 }

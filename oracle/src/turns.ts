@@ -3,13 +3,13 @@
  * be done, for a share of a bounded time that the duty's name and its own address decide. The first one in that order does it; the others
  * see it done. A dead one costs the others no more than the bound. Nothing is random, so the order can be computed by anybody.
  */
+import { turnShare } from "@ppio/daemon";
 import { solidityPackedKeccak256 } from "ethers";
 
 /** Remembered at once; the least recently seen goes first, and would only wait again. */
 const DUTIES_MAX = 4_096;
 /** A duty that was not due for so long begins anew: it was done, and something undid it. */
 const FORGET_MS = 60_000;
-const UNIT = 2n ** 32n;
 
 export class Turns {
   readonly #address: string;
@@ -36,6 +36,5 @@ export class Turns {
 
 /** From 0 up to `spreadMs`, which it never is. */
 export function turnDelayMs(duty: string, address: string, spreadMs: number): number {
-  const hash = BigInt(solidityPackedKeccak256(["string", "address"], [duty, address]));
-  return Number(((hash % UNIT) * BigInt(spreadMs)) / UNIT);
+  return Math.floor(turnShare(solidityPackedKeccak256(["string", "address"], [duty, address])) * spreadMs);
 }

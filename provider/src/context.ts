@@ -9,6 +9,7 @@ import type { ProviderConfig } from "./options.ts";
 import type { Admission } from "./policy/admission.ts";
 import type { Bandwidth } from "./policy/bandwidth.ts";
 import type { Pricing } from "./policy/pricing.ts";
+import type { ReservedUploads } from "./repair/reserved-uploads.ts";
 import type { SlotStore } from "./store/slot-store.ts";
 
 export interface ProviderContext {
@@ -25,6 +26,7 @@ export interface ProviderContext {
   readonly admission: Admission;
   readonly pricing: Pricing;
   readonly bandwidth: Bandwidth;
+  readonly reserved: ReservedUploads;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */

@@ -3,7 +3,7 @@
  * for that. The bytes are those of ethers: deterministic nonces (RFC 6979), low s.
  */
 import { computeAddress, getBytes, hexlify, keccak256, Signature } from "ethers";
-import { createKeccak } from "hash-wasm";
+import hashWasm from "hash-wasm/dist/keccak.umd.min.js";
 import { recover, signRecoverable } from "tiny-secp256k1";
 
 const SIGNATURE_BYTES = 65;
@@ -11,7 +11,7 @@ const V_AT = 64;
 /** In Ethereum's signatures before the recovery id. */
 const V_BASE = 27;
 
-const keccak = await createKeccak(256);
+const keccak = await hashWasm.createKeccak(256);
 
 /** From now on ethers hashes with it, in the whole process. */
 export function useFastKeccak(): void {

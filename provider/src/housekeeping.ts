@@ -78,7 +78,7 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
 
 /** Drops what nobody pays for, and remembers what has a deal. Looks at `most` of the slots that are known to have one. */
 export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX): Promise<void> {
-  const { chain, store, log, now } = context;
+  const { chain, store, reserved, log, now } = context;
   const block = await chain.rpc.getBlock("latest");
   if (block === null) return;
   // A node that lags does not know the newest deals: its clock counts as well as ours.
@@ -95,6 +95,7 @@ export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX)
       if (due.undealt > LOOKED_AT_MAX) store.postpone(uploadId, current + 1);
     } else {
       store.markDealt(uploadId, true);
+      reserved.forget(uploadId);
       store.postpone(uploadId, Math.min(until + 2, current + LOOK_AGAIN_PERIODS));
     }
     // Readers may come until the end of the last period, proofs until one later.
@@ -102,6 +103,7 @@ export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX)
     if (!isOver || store.find(uploadId)?.isBusy !== false) continue;
     log.info("dropping a slot that nobody pays for", { uploadId, dealId });
     await store.drop(uploadId);
+    reserved.forget(uploadId);
   }
 }
 
@@ -120,9 +122,11 @@ async function liveUntil({ chain, providerId }: ProviderContext, meta: SlotMeta,
 }
 
 /** Until when a slot without a deal of ours is kept, in Unix milliseconds: it is on its way, or an offer that is out binds. */
-function awaitedUntil({ config, store }: ProviderContext, meta: SlotMeta): number {
+function awaitedUntil({ config, store, reserved }: ProviderContext, meta: SlotMeta): number {
   const graceMs = config.undealtSeconds * 1000;
   if (meta.offeredUntil > 0) return meta.offeredUntil * 1000 + graceMs;
+  const reservedUntil = reserved.endsAt(meta.uploadId);
+  if (reservedUntil !== undefined) return reservedUntil * 1000;
   const touchedAt = store.find(meta.uploadId)?.touchedAt ?? meta.createdAt;
   return Math.min(Math.max(meta.createdAt, touchedAt) + graceMs, meta.createdAt + UPLOAD_PATIENCE * graceMs);
 }

@@ -22,6 +22,7 @@ export { type ProverState, proveDuePeriod } from "./prover/prover.ts";
 export { type RunningProvider, startProvider } from "./provider.ts";
 export { checkProvider } from "./reach/check.ts";
 export { FINDING_CODES, type Finding, problemsOf, type ReachReport } from "./reach/findings.ts";
+export { ReservedUploads } from "./repair/reserved-uploads.ts";
 export type { FileLayer, PathStat, StoreFile } from "./store/file-layer.ts";
 export { nodeFileLayer } from "./store/file-layer.ts";
 export { GroupCommit } from "./store/group-commit.ts";

@@ -27,6 +27,7 @@ const HELP = {
   ppio_repair_sent_bytes_total: "Bytes of rebuilt slots sent to others",
   ppio_repaired_slots_total: "Vacant slots that were rebuilt and filled",
   ppio_repairs_given_up_total: "Repairs that ended before all their slots were filled",
+  ppio_lies_proven_total: "Signed lies that own repairs met and the chain took",
   ppio_repairs_running: "Repairs under way",
   ppio_vacant_deals: "Deals with slots that nobody holds",
   ppio_mended_slots_total: "Slots whose record or tree had rotted on disk and was written again by the scrub",

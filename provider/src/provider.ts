@@ -23,6 +23,7 @@ import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
 import { Inventory } from "./prover/inventory.ts";
 import { serveReachably } from "./reach/start.ts";
+import { ReservedUploads } from "./repair/reserved-uploads.ts";
 import { keepHeapSmall } from "./small-heap.ts";
 import { nodeFileLayer } from "./store/file-layer.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
@@ -92,6 +93,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     alerts,
     admission: new Admission(),
     bandwidth: createBandwidth({ config, now: Date.now }),
+    reserved: new ReservedUploads(Date.now),
     pricing: new Pricing({ config, usedBytes: () => store.usedBytes, now: Date.now }),
     metrics,
     log,

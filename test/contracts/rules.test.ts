@@ -1,6 +1,6 @@
 /** PenaltyPolicy, DrandBeacon and PpioToken: the small contracts. */
 import { readFileSync } from "node:fs";
-import { publicKeyForEvm, signatureForEvm } from "@ppio/core";
+import { publicKeyForEvm, signatureForEvm } from "@ppio/core/drand";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import fc from "fast-check";

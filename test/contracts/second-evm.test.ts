@@ -1,7 +1,7 @@
 /** What touches precompiles, on two implementations of the EVM: Hardhat's (Rust) and @ethereumjs/vm (JavaScript). */
 import { readFileSync } from "node:fs";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
-import { publicKeyForEvm, signatureForEvm } from "@ppio/core";
+import { publicKeyForEvm, signatureForEvm } from "@ppio/core/drand";
 import { expect } from "chai";
 import { concat, getBytes, hexlify, type Interface, id, sha256, toBeHex, zeroPadValue } from "ethers";
 import type { DrandBeacon, MerkleHarness } from "../../typechain-types/index.ts";

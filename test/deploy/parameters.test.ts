@@ -1,6 +1,7 @@
 /** Parameters: what is shipped is sound, and every mistake is told in a sentence of its own. */
 import { readFileSync } from "node:fs";
-import { isPpioError, publicKeyForEvm } from "@ppio/core";
+import { isPpioError } from "@ppio/core";
+import { publicKeyForEvm } from "@ppio/core/drand";
 import { expect } from "chai";
 import { hexlify } from "ethers";
 import { checkDeployment } from "../../cli/dist/deploy/check-parameters.js";

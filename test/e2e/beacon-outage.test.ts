@@ -1,7 +1,7 @@
 /** Three oracles, a provider that is away, and a beacon that is away, on real processes. */
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { signatureForEvm } from "@ppio/core";
+import { signatureForEvm } from "@ppio/core/drand";
 import { expect } from "chai";
 import { getBytes, toQuantity, Wallet } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { drandRandomness, signDrandRound, verifyDrandRound } from "@ppio/core";
+import { drandRandomness, signDrandRound, verifyDrandRound } from "@ppio/core/drand";
 import { createLogger, type Listener, listen } from "@ppio/daemon";
 import { type BeaconKey, createBeaconApp, createDrandClient, loadOrCreateBeaconKey, roundAt } from "@ppio/oracle";
 import { expect } from "chai";

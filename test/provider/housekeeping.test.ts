@@ -10,6 +10,7 @@ import {
   dropUnpaid,
   Inventory,
   type ProviderContext,
+  ReservedUploads,
   SlotStore,
   settleSlots,
 } from "@ppio/provider";
@@ -61,6 +62,7 @@ async function openHouse(): Promise<House> {
     damage,
     alerts: quietAlerts(),
     admission: new Admission(),
+    reserved: new ReservedUploads(now),
     bandwidth: createBandwidth({ config: CONFIG, now: now }),
     pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),
@@ -103,6 +105,18 @@ describe("housekeeping", () => {
     await pass(house, 601 + HOUR);
     expect(house.held(slot)).to.equal(false);
     expect(house.context.store.usedBytes).to.equal(0);
+  });
+
+  it("drops what a repairer brought when its reservation ends, unless an offer is out or the slot is here by then", async () => {
+    const house = await openHouse();
+    const [plain, offered, filled] = [await house.take(), await house.take({ offeredUntil: 600 }), await house.take()];
+    for (const { meta } of [plain, offered, filled]) house.context.reserved.note(meta.uploadId, 120);
+    house.line.fill(filled, 5n, { liveUntil: 5_000 });
+    await pass(house, 120);
+    expect([plain, offered, filled].map(house.held)).to.deep.equal([true, true, true]);
+    await pass(house, 121);
+    expect([plain, offered, filled].map(house.held)).to.deep.equal([false, true, true]);
+    expect(house.context.reserved.endsAt(filled.meta.uploadId)).to.equal(undefined);
   });
 
   it("drops nothing because its node lags behind", async () => {

@@ -2,7 +2,8 @@ import { open, rename } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { drandRandomness, drandSecretKey, PpioError, signDrandRound } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { drandRandomness, drandSecretKey, signDrandRound } from "@ppio/core/drand";
 import { createLogger } from "@ppio/daemon";
 import {
   Admission,
@@ -14,6 +15,7 @@ import {
   type ProverState,
   type ProviderContext,
   proveDuePeriod,
+  ReservedUploads,
   SlotStore,
 } from "@ppio/provider";
 import { expect } from "chai";
@@ -82,6 +84,7 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     damage,
     alerts: quietAlerts(alerts),
     admission: new Admission(),
+    reserved: new ReservedUploads(() => 0),
     bandwidth: createBandwidth({ config: CONFIG, now: () => 0 }),
     pricing: pricing(CONFIG, store),
     metrics: createProviderMetrics(),

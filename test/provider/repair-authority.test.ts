@@ -188,6 +188,30 @@ describe("a provider and repairers", () => {
       expect(BigInt(String(body["collateralWei"]))).to.equal(((asked + 999_999_999n) / 1_000_000_000n) * 1_000_000_000n);
     });
 
+    it("bounds it by the reservation, not by what the deal's payer may upload, until the reservation ends", async () => {
+      await world.close();
+      // Room for one slot of the payer's own.
+      world = await startWorld({ config: { undealtBytesPerPayer: TOTAL } });
+      Object.assign(world.chain, { dealStatus: 1n, dealPayer: world.owner.address });
+      const ofPayer = (): Promise<Upload> => makeUpload(world, { slotIndex: 1 });
+      reserve(repairer, 3);
+      expect((await open(repairer)).reply.status).to.equal(200);
+      expect((await call(world, "POST", "/v1/uploads", (await ofPayer()).body)).status, "beside the repairer's").to.equal(200);
+      expect((await call(world, "POST", "/v1/uploads", (await ofPayer()).body)).code, "a second one").to.equal("REFUSED");
+      expect((await open(repairer)).reply.status, "of another deal").to.equal(200);
+    });
+
+    it("counts it as the payer's once the reservation has ended", async () => {
+      await world.close();
+      world = await startWorld({ config: { undealtBytesPerPayer: TOTAL } });
+      Object.assign(world.chain, { dealStatus: 1n, dealPayer: world.owner.address });
+      reserve(repairer, 3);
+      expect((await open(repairer)).reply.status).to.equal(200);
+      world.clock.nowMs += 121_000;
+      const { body } = await makeUpload(world, { slotIndex: 1 });
+      expect((await call(world, "POST", "/v1/uploads", body)).code).to.equal("REFUSED");
+    });
+
     it("takes it from nobody else, nor for another slot, payer or header", async () => {
       expect((await open(repairer)).reply.code).to.equal("UNAUTHORIZED");
       reserve(repairer, 2);

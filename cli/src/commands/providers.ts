@@ -7,7 +7,6 @@ import { formatTokens } from "../output.ts";
 import { ProviderControl } from "../providers/control.ts";
 import { describeReport } from "../providers/describe.ts";
 import { claimPay } from "../providers/leave.ts";
-import { describeProviders, describeStatus, toListed } from "../providers/listing.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { readProviderStatus } from "../providers/status.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
@@ -82,6 +81,7 @@ export function addProviderCommands(program: Command): void {
     .description("list providers")
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ output, signal }, { client }) => {
+        const { describeProviders, toListed } = await import("../providers/listing.ts");
         const providers = (await client.listProviders(signal)).map((view) => toListed(view, Date.now()));
         output.result({ providers }, describeProviders(providers));
       }),
@@ -100,6 +100,7 @@ export function addProviderCommands(program: Command): void {
           })
         : runWithClient(command, async ({ output, signal }, { client, book, rpc }) => {
             const now = await refusals(() => readProviderStatus(connectContracts(book, rpc), book.fromBlock, providerId, signal));
+            const { describeStatus } = await import("../providers/listing.ts");
             const status = { ...now, ...(await client.providerStanding(providerId, signal)) };
             output.result(status, describeStatus(status, Date.now()));
           }),

@@ -3,7 +3,7 @@ import { ERROR_CODES, explainRevert, toPpioError } from "@ppio/core";
 import type { LogLevel } from "@ppio/daemon/log";
 import { onStopSignals } from "@ppio/daemon/stop-signals";
 import type { Command } from "commander";
-import { type OpenedClient, openClient } from "../client/open-client.ts";
+import type { OpenedClient } from "../client/open-client.ts";
 import { type Home, openHome } from "../home.ts";
 import { createOutput, type Output } from "../output.ts";
 import { createProgressBar, type ProgressBar } from "../progress.ts";
@@ -73,6 +73,8 @@ export function fail(error: unknown, output: Output): void {
 export function runWithClient(command: Command, body: (runtime: Runtime, opened: OpenedClient) => Promise<void>): Promise<void> {
   return runCommand(command, async (runtime) => {
     const { home, network, logLevel } = runtime;
+    // Daemons share this file and need no client.
+    const { openClient } = await import("../client/open-client.ts");
     const opened = await openClient({ home, logLevel, ...(network === undefined ? {} : { network }) });
     try {
       await body(runtime, opened);

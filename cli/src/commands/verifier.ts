@@ -1,7 +1,7 @@
 /** `ppio verifier start|status|canary|leave|withdraw`: measure providers for the committee. */
 import { resolve } from "node:path";
 import { PpioError, withGasMargin } from "@ppio/core";
-import { VerifierCommittee__factory } from "@ppio/core/contracts";
+import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import { type ConfigOf, connectChain, connectContracts, defineOptions, readAddressBookFile, resolveConfig } from "@ppio/daemon";
 import { startVerifier, VERIFIER_OPTIONS } from "@ppio/oracle";
 import type { Command } from "commander";

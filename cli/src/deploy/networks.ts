@@ -1,5 +1,6 @@
 /** The public networks that the contracts are prepared for. Nothing secret is here: RPC addresses with keys stay in the environment. */
-import { PpioError, publicKeyForEvm } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { publicKeyForEvm } from "@ppio/core/drand";
 import { getBytes, hexlify } from "ethers";
 import { type Deployment, type DrandParameters, L1_PARAMETERS, L2_PARAMETERS } from "./parameters.ts";
 

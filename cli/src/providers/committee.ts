@@ -1,7 +1,8 @@
 /** The verifier committee as it stands: the terms that are under way, and each provider's latest score. */
 import type { ServiceScore } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
-import { ProviderRegistry__factory, VerifierCommittee__factory } from "@ppio/core/contracts";
+import { ProviderRegistry__factory } from "@ppio/core/contracts/ProviderRegistry";
+import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import type { ContractRunner } from "ethers";
 import { readScores } from "./scores.ts";
 

@@ -1,7 +1,7 @@
 /** Scores of service that the verifier committee gave. */
 import type { ServiceScore } from "@ppio/client";
 import type { AddressBook } from "@ppio/core";
-import { VerifierCommittee__factory } from "@ppio/core/contracts";
+import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import type { ContractRunner } from "ethers";
 
 /** By provider; one that was never scored is missing. */

@@ -1,5 +1,5 @@
 /** Takes a proven lie to the chain: the provider loses all its collateral, the finder gets its part. */
-import { isPpioError, PpioError, withGasMargin } from "@ppio/core";
+import { epochOfSigner, isPpioError, PpioError, SIGNER_EPOCHS_MAX, withGasMargin } from "@ppio/core";
 import { IFraudProofs__factory } from "@ppio/core/interfaces";
 import type { Context } from "../context.ts";
 import type { Lie } from "./lie-store.ts";
@@ -10,9 +10,6 @@ export interface Conviction {
   readonly isNew: boolean;
   readonly transactionHash: string | undefined;
 }
-
-/** Operators' keys that are looked at, the newest first. */
-const EPOCHS_MAX = 64;
 
 /**
  * Proves a lie and forgets it, also one that can prove nothing any more.
@@ -48,12 +45,10 @@ export async function convictLiar(context: Context, lie: Lie, signal?: AbortSign
 /** Epoch in which the signer was the provider's operator. */
 async function epochOf({ chain }: Context, { providerId, evidence }: Lie, signal: AbortSignal | undefined): Promise<number> {
   const { operatorEpoch } = await chain.read("provider", () => chain.registry.getProvider(providerId), signal);
-  const newest = Number(operatorEpoch);
-  for (let epoch = newest; epoch > newest - EPOCHS_MAX && epoch >= 0; epoch -= 1) {
-    const operator = await chain.read("operator", () => chain.registry.operatorAt(providerId, epoch), signal);
-    if (operator === evidence.signer) return epoch;
-  }
-  throw new PpioError("REFUSED", `${evidence.signer} has operated provider ${providerId} in none of its last ${EPOCHS_MAX} epochs.`, {
-    retry: "never",
-  });
+  const epoch = await epochOfSigner(evidence.signer, Number(operatorEpoch), (at) =>
+    chain.read("operator", () => chain.registry.operatorAt(providerId, at), signal),
+  );
+  if (epoch !== undefined) return epoch;
+  const message = `${evidence.signer} has operated provider ${providerId} in none of its last ${SIGNER_EPOCHS_MAX} epochs.`;
+  throw new PpioError("REFUSED", message, { retry: "never" });
 }

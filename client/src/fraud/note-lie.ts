@@ -1,6 +1,5 @@
 /** Keeps what shows that a provider lied, when it signed for it. */
-import { type AnswerHead, type LieSubject, lieEvidence } from "@ppio/core";
-import { keccak256, toUtf8Bytes } from "ethers";
+import { type AnswerHead, type LieSubject, lieEvidence, lieId } from "@ppio/core";
 import type { SlotView } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 
@@ -16,7 +15,7 @@ export async function noteLie(
   const evidence = lieEvidence(chain.domain, subject, head);
   if (evidence === undefined) return;
   if (evidence.signer !== operator && evidence.signer !== (await currentOperator())) return;
-  const id = keccak256(toUtf8Bytes(`${evidence.signature} ${evidence.answer.rootsHash}`));
+  const id = lieId(evidence);
   await lies.save({ id, providerId, evidence });
   log.warn("a provider signed a lie; the proof is kept, and takes all its collateral when it is sent", {
     dealId: subject.dealId,

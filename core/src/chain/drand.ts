@@ -1,6 +1,6 @@
 /**
  * drand's scheme `bls-unchained-g1-rfc9380`: signatures on G1 over sha256(round as 8 big-endian bytes), public key on G2
- * (docs/protocol/beacon.md).
+ * (docs/protocol/beacon.md). Apart from the rest (`@ppio/core/drand`): few need the curve, and it takes megabytes.
  */
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 import { sha256 } from "@noble/hashes/sha2.js";

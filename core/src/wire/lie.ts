@@ -2,7 +2,7 @@
  * A signed lie (docs/protocol/penalties.md): an answer's head whose cell roots do not lead to the slot's root on the chain, with the signature
  * of whoever said so. Anybody may take it to `FraudProofs`, which takes the provider's whole collateral and pays the finder.
  */
-import { hexlify } from "ethers";
+import { hexlify, keccak256, toUtf8Bytes } from "ethers";
 import { answerRootsHash, type ReadAnswer, readAnswerMessage, type SigningDomain } from "../chain/typed-data.ts";
 import { rangeProofLength } from "../tree/range-proof.ts";
 import { type SlotShape, upperHeight } from "../tree/slot-tree.ts";
@@ -18,6 +18,9 @@ export interface LieEvidence {
   /** Cell roots, then siblings, 0x hex. */
   readonly nodes: readonly string[];
 }
+
+/** Operators' keys that are looked at, the newest first. */
+export const SIGNER_EPOCHS_MAX = 64;
 
 export interface LieSubject {
   readonly dealId: string;
@@ -40,4 +43,21 @@ export function lieEvidence(domain: SigningDomain, subject: LieSubject, head: An
   const signer = readAnswerMessage.recover(domain, answer, signature);
   if (signer === undefined) return undefined;
   return { answer, signature, signer, cellCount: cellRoots.length, nodes: [...cellRoots, ...siblings].map((node) => hexlify(node)) };
+}
+
+/** Names a lie: 32 bytes, 0x hex. */
+export function lieId({ signature, answer }: LieEvidence): string {
+  return keccak256(toUtf8Bytes(`${signature} ${answer.rootsHash}`));
+}
+
+/** Epoch in which the signer was the provider's operator; undefined when it was in none of the newest 64. */
+export async function epochOfSigner(
+  signer: string,
+  newestEpoch: number,
+  operatorAt: (epoch: number) => Promise<string>,
+): Promise<number | undefined> {
+  for (let epoch = newestEpoch; epoch > newestEpoch - SIGNER_EPOCHS_MAX && epoch >= 0; epoch -= 1) {
+    if ((await operatorAt(epoch)) === signer) return epoch;
+  }
+  return undefined;
 }

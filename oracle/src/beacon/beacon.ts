@@ -3,7 +3,8 @@
  * network. A round is never signed before it is due.
  */
 import { createHash } from "node:crypto";
-import { drandRandomness, PpioError, signDrandRound } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { drandRandomness, signDrandRound } from "@ppio/core/drand";
 import { createHttpApp, type Lifecycle, type Listener, type Logger, listen } from "@ppio/daemon";
 import { hexlify } from "ethers";
 import type { Express, Request } from "express";

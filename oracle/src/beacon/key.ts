@@ -1,7 +1,8 @@
 /** The local beacon's key: made once, kept in a file that only its user can read. */
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { drandPublicKey, drandSecretKey, PpioError, publicKeyForEvm } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { drandPublicKey, drandSecretKey, publicKeyForEvm } from "@ppio/core/drand";
 import { atomicWriteFile, readJsonFile } from "@ppio/daemon";
 import { getBytes, hexlify, isHexString } from "ethers";
 

@@ -2,7 +2,8 @@
  * One drand endpoint for the official client: its `ChainClient` over requests that end. What it says of its chain must be the beacon of the
  * contract before any round of it is looked at.
  */
-import { PpioError, publicKeyForEvm } from "@ppio/core";
+import { PpioError } from "@ppio/core";
+import { publicKeyForEvm } from "@ppio/core/drand";
 import { type Chain, type ChainClient, type ChainInfo, defaultChainOptions, fetchBeacon, type RandomnessBeacon } from "drand-client";
 import { getBytes, hexlify } from "ethers";
 

@@ -1,7 +1,7 @@
 /** What a verifier's duties share. */
 import type { SigningDomain, Transport } from "@ppio/core";
 import type { VerifierCommittee } from "@ppio/core/contracts";
-import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
+import type { ChainConnection, LieDesk, Logger, TxSender } from "@ppio/daemon";
 import type { Turns } from "../turns.ts";
 import type { VerifierJournal } from "./journal.ts";
 import type { VerifierMetrics } from "./metrics.ts";
@@ -15,6 +15,8 @@ export interface VerifierContext {
   readonly domain: SigningDomain;
   readonly transport: Transport;
   readonly journal: VerifierJournal;
+  /** Signed lies that probes met, on their way to the chain. */
+  readonly lies: Pick<LieDesk, "keep" | "settle">;
   readonly turns: Turns;
   readonly metrics: VerifierMetrics;
   readonly log: Logger;

@@ -4,7 +4,6 @@
  */
 import { isPpioError, measuredProviders } from "@ppio/core";
 import type { VerifierContext } from "./context.ts";
-import { convict } from "./convict.ts";
 import { type CanaryGrant, loadGrants } from "./grants.ts";
 import type { TermPlan } from "./journal.ts";
 import { type ProbeResult, probe } from "./probe.ts";
@@ -97,7 +96,7 @@ export class Measuring {
   }
 
   async #make(term: number, { providerId, index, draw }: PlannedProbe): Promise<void> {
-    const { chain, domain, transport, journal, metrics, log, signal, now, elapsedMs } = this.#context;
+    const { chain, domain, transport, journal, lies, metrics, log, signal, now, elapsedMs } = this.#context;
     const at = now();
     const drop = (reason: string): void => {
       metrics.add("ppio_probes_dropped_total", 1);
@@ -106,10 +105,10 @@ export class Measuring {
     const targets = this.#targets.get(providerId) ?? [];
     const read = this.#drawn(targets, draw, domain, at);
     if (read === undefined) return drop("no canary slot or ticket");
-    const { endpoint, operator, operatorEpoch } = await chain.registry.getProvider(providerId);
+    const { endpoint, operator } = await chain.registry.getProvider(providerId);
     const result = await probe({ read, endpoint, operator, domain, transport, nowMs: elapsedMs, signal });
     const { lie } = result;
-    if (lie !== undefined) await convict(this.#context, { providerId, operatorEpoch: Number(operatorEpoch), evidence: lie });
+    if (lie !== undefined) await lies.keep(providerId, lie);
     if (result.isUnheard && !(await this.#hearsAnybody(providerId))) return drop("no provider is heard; it may be our own network");
     // A slot that changed hands meanwhile is nobody's failure.
     if (result.outcome !== "served" && !(await this.#stillHolds(read.target))) return drop("the slot changed hands");

@@ -6,8 +6,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createFetchTransport, PpioError } from "@ppio/core";
-import { VerifierCommittee__factory } from "@ppio/core/contracts";
-import { acquireLock, connectChain, type Lifecycle, type Logger, readAddressBookFile, repeat, TxSender } from "@ppio/daemon";
+import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
+import { acquireLock, connectChain, LieDesk, type Lifecycle, type Logger, readAddressBookFile, repeat, TxSender } from "@ppio/daemon";
 import { serveTurns, turnMsOf } from "../serve.ts";
 import { Turns } from "../turns.ts";
 import type { VerifierContext } from "./context.ts";
@@ -22,6 +22,8 @@ import { membershipOf, viewTerm } from "./terms.ts";
 
 const TURN = { leastMs: 1_000, mostMs: 15_000 };
 const MEASURE_MS = 500;
+/** Looks at what is kept; mostly nothing. */
+const LIES_MS = 5_000;
 
 export interface RunningVerifier {
   readonly url: string;
@@ -56,6 +58,11 @@ export async function startVerifier(config: VerifierConfig, lifecycle: Lifecycle
     },
   });
   lifecycle.onStop("measuring", () => loop);
+  const proving = repeat({
+    ...{ name: "lies", intervalMs: LIES_MS, signal: lifecycle.signal, log },
+    work: () => context.lies.settle(),
+  });
+  lifecycle.onStop("lies", () => proving);
   log.info("verifier is ready", { url, address, grants });
   return { url, address };
 }
@@ -68,16 +75,20 @@ async function openContext(config: VerifierConfig, lifecycle: Lifecycle, log: Lo
   if (wallet === undefined) throw new PpioError("CONFIG", "The verifier's key is missing.");
   const { address } = wallet;
   const file = join(config.dataDir, "transactions.json");
+  const sender = await TxSender.open({ file, rpc, wallet, log, signal: lifecycle.signal });
+  const metrics = createVerifierMetrics();
+  const onProven = (): void => metrics.add("ppio_lies_proven_total", 1);
   return {
     chain,
     committee: VerifierCommittee__factory.connect(book.committee, wallet),
-    sender: await TxSender.open({ file, rpc, wallet, log, signal: lifecycle.signal }),
+    sender,
     address,
     domain: { chainId: BigInt(book.chainId), market: book.market },
     transport: createFetchTransport(),
     journal: await VerifierJournal.open(join(config.dataDir, "terms"), `${book.chainId}/${book.committee}/${address}`),
     turns: new Turns(address),
-    metrics: createVerifierMetrics(),
+    lies: await LieDesk.open({ dir: join(config.dataDir, "lies"), chain, sender, log, onProven }),
+    metrics,
     log,
     signal: lifecycle.signal,
     now: Date.now,

@@ -1,5 +1,6 @@
 /** Brings the round that seeds the newest closed period to the chain, as early as it can. */
-import { isPpioError, signatureForEvm } from "@ppio/core";
+import { isPpioError } from "@ppio/core";
+import { signatureForEvm } from "@ppio/core/drand";
 import { hexlify } from "ethers";
 import { withPending } from "../chain/pending.ts";
 import type { OracleContext } from "../context.ts";

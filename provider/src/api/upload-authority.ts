@@ -7,10 +7,14 @@ import { getBytes } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { recoverSigner } from "../fast-crypto.ts";
-import type { ReservationBook } from "../repair/reservation-book.ts";
+import type { OpenReservation, ReservationBook } from "../repair/reservation-book.ts";
 
-/** @throws UNAUTHORIZED, CHAIN_UNREACHABLE */
-export async function checkUploadRequest(context: ProviderContext, reservations: ReservationBook, body: OpenUploadBody): Promise<void> {
+/** @returns the reservation whose holder asks; undefined for the owner @throws UNAUTHORIZED, CHAIN_UNREACHABLE */
+export async function checkUploadRequest(
+  context: ProviderContext,
+  reservations: ReservationBook,
+  body: OpenUploadBody,
+): Promise<OpenReservation | undefined> {
   const { request, signature } = body;
   const { domain, providerId, now, chain } = context;
   const signer = recoverSigner(uploadRequestMessage.digest(domain, request), signature);
@@ -18,7 +22,7 @@ export async function checkUploadRequest(context: ProviderContext, reservations:
     throw new PpioError("UNAUTHORIZED", `The upload request is for provider ${request.providerId}, this is ${providerId}.`);
   }
   if (request.expiry * 1000 < now()) throw new PpioError("UNAUTHORIZED", "The upload request has expired; sign a new one.");
-  if (signer === request.owner) return;
+  if (signer === request.owner) return undefined;
   const dealId = dealIdOf(domain, request.owner, request.dealSalt);
   const open = signer === undefined ? undefined : await reservations.find(dealId, request.slotIndex);
   if (open === undefined || open.repairer !== signer) {
@@ -28,4 +32,5 @@ export async function checkUploadRequest(context: ProviderContext, reservations:
   if (deal.payer !== request.payer || dealHeaderHash(decodeDealHeader(getBytes(deal.header))) !== request.headerHash) {
     throw new PpioError("UNAUTHORIZED", "The upload request names another payer or header than the deal on the chain.");
   }
+  return open;
 }

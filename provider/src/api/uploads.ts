@@ -138,7 +138,7 @@ export function stateOf(context: ProviderContext, uploadId: string): UploadState
 }
 
 async function openUpload(context: ProviderContext, reservations: ReservationBook, body: OpenUploadBody): Promise<UploadState> {
-  await checkUploadRequest(context, reservations, body);
+  const reservation = await checkUploadRequest(context, reservations, body);
   const { request } = body;
   const header = decodeDealHeader(getBytes(body.header));
   if (dealHeaderHash(header) !== request.headerHash || header.k !== request.k || header.n !== request.n || request.slotIndex >= header.n) {
@@ -148,12 +148,16 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
   const uploadId = uploadIdOf(dealId, request.slotIndex);
   const known = context.store.find(uploadId);
   if (known !== undefined) {
-    if (dealHeaderHash(known.header) === request.headerHash) return stateOf(context, uploadId);
+    if (dealHeaderHash(known.header) === request.headerHash) {
+      // Reserved anew: what the one before brought is used again.
+      if (reservation !== undefined && context.reserved.endsAt(uploadId) !== undefined) context.reserved.note(uploadId, reservation.until);
+      return stateOf(context, uploadId);
+    }
     throw new PpioError("CONFLICT", "This slot was begun with another deal header; use a new deal salt.", { retry: "never" });
   }
   context.admission.check();
   context.pricing.checkPayer(request.payer);
-  checkQuota(context, request.payer, slotBytes(header));
+  if (reservation === undefined) checkQuota(context, request.payer, slotBytes(header));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
   const { status } = await askChain(() => context.chain.market.deal(dealId));
   if (status !== DEAL_ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
@@ -172,13 +176,16 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
     offeredUntil: 0,
   };
   await context.store.create(meta);
+  context.reserved.forget(uploadId);
+  if (reservation !== undefined) context.reserved.note(uploadId, reservation.until);
   context.log.info("upload opened", { uploadId, dealId, slotIndex: request.slotIndex, bytes: slotBytes(header) });
   return stateOf(context, uploadId);
 }
 
-/** Bytes without a deal are bounded per payer, finished ones included. */
+/** Bytes without a deal are bounded per payer, finished ones included; what repairers bring is bounded by their reservations. */
 export function checkQuota(context: ProviderContext, payer: string, bytes: number): void {
-  if (context.store.undealtBytes(payer) + bytes > context.config.undealtBytesPerPayer) {
+  const undealt = context.store.undealtBytes(payer, (uploadId) => context.reserved.isOpen(uploadId));
+  if (undealt + bytes > context.config.undealtBytesPerPayer) {
     throw new PpioError("REFUSED", "This payer has too many uploads without a deal here; open deals or wait.");
   }
 }
@@ -204,4 +211,5 @@ async function deleteUpload(
   if (found.meta.offeredUntil > 0)
     throw new PpioError("CONFLICT", "An offer for this slot is out; it is dropped by itself when nobody uses it.", { retry: "never" });
   await context.store.drop(uploadId);
+  context.reserved.forget(uploadId);
 }

@@ -1,6 +1,5 @@
 /** A period's seed: from the chain, or from the beacon's HTTP interface when nobody has brought it to the chain yet. */
 
-import { drandRandomness, signatureForEvm } from "@ppio/core";
 import type { ChainConnection } from "@ppio/daemon";
 import { hexlify } from "ethers";
 
@@ -24,6 +23,8 @@ export async function findRound(chain: ChainConnection, round: bigint, mayCarry:
   if (!mayCarry) return undefined;
   const signature = await fetchSignature(chain.book.beaconUrl, round);
   if (signature === undefined) return undefined;
+  // Seldom: the oracle was faster.
+  const { drandRandomness, signatureForEvm } = await import("@ppio/core/drand");
   return { seed: hexlify(drandRandomness(signature)), carry: { round, signature: hexlify(signatureForEvm(signature)) } };
 }
 

@@ -1,5 +1,6 @@
 /** What the parts of repair work with, beyond what every part of a provider does. */
 import type { ProviderApi } from "@ppio/core";
+import type { LieDesk } from "@ppio/daemon";
 import type { OfferDesk } from "../api/offers.ts";
 import type { ProviderContext } from "../context.ts";
 import type { Pace } from "./pace.ts";
@@ -9,6 +10,8 @@ export interface RepairContext extends ProviderContext {
   readonly offers: OfferDesk;
   /** Another provider; what is sent and received is counted. */
   readonly api: (endpoint: string) => ProviderApi;
+  /** Signed answers that contradict a slot's root, on their way to the chain. */
+  readonly lies: Pick<LieDesk, "keep">;
   /** All own repairs share it. */
   readonly pace: Pace;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;

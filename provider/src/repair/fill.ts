@@ -1,5 +1,5 @@
 /** The end of a repair: leaves that the beacon drew, shown for the slot's new provider, and the slot is filled. */
-import { isPpioError, leafCountOf, PpioError, signatureForEvm, verifyLeafProof } from "@ppio/core";
+import { isPpioError, leafCountOf, PpioError, verifyLeafProof } from "@ppio/core";
 import { concat, hexlify } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import { fetchSignature } from "../prover/seed.ts";
@@ -21,6 +21,7 @@ export async function awaitRound(context: RepairContext, round: bigint, signal: 
       await sleep(ROUND_POLL_MS, signal);
       continue;
     }
+    const { signatureForEvm } = await import("@ppio/core/drand");
     const data = beacon.interface.encodeFunctionData("submit", [round, hexlify(signatureForEvm(signature))]);
     try {
       await sender.send(`beacon/${round}`, { to: book.beacon, data });

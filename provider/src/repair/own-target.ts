@@ -6,8 +6,14 @@ import type { RepairContext } from "./context.ts";
 import type { DealSlot, RepairableDeal } from "./deal.ts";
 import type { Target } from "./target.ts";
 
-export function ownTarget(context: RepairContext, deal: RepairableDeal & { readonly dealSalt: string }, slot: DealSlot): Target {
-  const { store, offers, providerId, now } = context;
+/** @param until when the slot's reservation ends, Unix seconds */
+export function ownTarget(
+  context: RepairContext,
+  deal: RepairableDeal & { readonly dealSalt: string },
+  slot: DealSlot,
+  until: number,
+): Target {
+  const { store, offers, reserved, providerId, now } = context;
   const { dealId, dealSalt, owner, payer, header, renewUntil } = deal;
   const { slotIndex } = slot;
   const uploadId = uploadIdOf(dealId, slotIndex);
@@ -28,7 +34,8 @@ export function ownTarget(context: RepairContext, deal: RepairableDeal & { reado
           header: hexlify(encodeDealHeader(header)),
         } as const;
         await store.create({ ...meta, state: "receiving", root: null, createdAt: now(), offeredUntil: 0 });
-      }
+        reserved.note(uploadId, until);
+      } else if (reserved.endsAt(uploadId) !== undefined) reserved.note(uploadId, until);
       return store.find(uploadId)?.receivedBytes ?? 0;
     },
     async put(offset, bytes) {
@@ -50,7 +57,10 @@ export function ownTarget(context: RepairContext, deal: RepairableDeal & { reado
       // An offer that is out binds; housekeeping drops the slot when nobody uses it.
       const found = store.find(uploadId);
       if (found === undefined || found.meta.offeredUntil > 0) return;
-      await store.drop(uploadId).catch(() => undefined);
+      await store.drop(uploadId).then(
+        () => reserved.forget(uploadId),
+        () => undefined,
+      );
     },
   };
 

@@ -1,5 +1,5 @@
 /** A slot of a deal as a source: on this provider's own disk, or at its holder, by ticket. */
-import { cellLength, PpioError, readVerifiedRange } from "@ppio/core";
+import { type AnswerHead, cellLength, lieEvidence, PpioError, readVerifiedRange } from "@ppio/core";
 import { uploadIdOf } from "../store/slot-record.ts";
 import type { Peer, RepairContext } from "./context.ts";
 import type { DealSlot, RepairableDeal } from "./deal.ts";
@@ -11,6 +11,15 @@ export function peerSource(context: RepairContext, deal: RepairableDeal, slot: D
   const { slotIndex } = slot;
   const { providerId } = peer;
   const api = context.api(peer.endpoint);
+  const keepLie = async (head: AnswerHead, offset: number): Promise<void> => {
+    const firstCell = Math.floor(offset / header.cellBytes);
+    const evidence = lieEvidence(context.domain, { dealId, slotIndex, firstCell, shape: header }, head);
+    if (evidence === undefined) return;
+    // The read has failed anyway, and says why.
+    await context.lies.keep(providerId, evidence).catch((error: unknown) => {
+      context.log.error("a provider signed a lie, and the proof could not be kept", { providerId, dealId, slotIndex, error });
+    });
+  };
   return {
     slotIndex,
     providerId,
@@ -18,7 +27,8 @@ export function peerSource(context: RepairContext, deal: RepairableDeal, slot: D
       const answer = await api.readSlot({ dealId, slotIndex, offset, length, authorization }, within(signal, length));
       try {
         const range = { shape: header, root: slot.root, offset, length };
-        return (await readVerifiedRange(answer, range, { who: `Provider ${providerId}` })).bytes;
+        const options = { who: `Provider ${providerId}`, onContradiction: (head: AnswerHead) => keepLie(head, offset) };
+        return (await readVerifiedRange(answer, range, options)).bytes;
       } finally {
         await answer.close();
       }

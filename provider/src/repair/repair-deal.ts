@@ -185,7 +185,7 @@ async function targetsOf(
     const planned = plan.slots.find((slot) => slot.slotIndex === slotIndex);
     const slot = deal.slots[slotIndex];
     if (planned === undefined || slot === undefined) continue;
-    if (planned.providerId === context.providerId) targets.push(ownTarget(context, deal, slot));
+    if (planned.providerId === context.providerId) targets.push(ownTarget(context, deal, slot, until));
     else targets.push(peerTarget(context, { deal, slot, peer: await loadPeer(context.chain, planned.providerId), until }));
   }
   return targets;

@@ -1,6 +1,6 @@
 /** Repair, put together: what it works with, and the loop that looks for work. */
 import { join } from "node:path";
-import { pause, repeat } from "@ppio/daemon";
+import { LieDesk, pause, repeat } from "@ppio/daemon";
 import type { OfferDesk } from "../api/offers.ts";
 import type { ProviderContext } from "../context.ts";
 import { Pace } from "./pace.ts";
@@ -13,6 +13,8 @@ import { Vacancies } from "./vacancies.ts";
 const LOOKS_PER_PERIOD = 20;
 const INTERVAL_MS_MIN = 1_000;
 const INTERVAL_MS_MAX = 30_000;
+/** Looks at what is kept; mostly nothing. */
+const LIES_INTERVAL_MS = 5_000;
 
 export interface RepairLoopOptions {
   readonly context: ProviderContext;
@@ -26,7 +28,12 @@ export async function runRepairs({ context, offers, periodMs, signal }: RepairLo
   const { config, chain, metrics, log } = context;
   const pace = new Pace({ bytesPerSecond: config.repairBytesPerSecond, now: () => performance.now(), wait: pause });
   const plans = await Plans.open(join(config.dataDir, "repairs"));
-  const repair = { ...context, offers, api: countedPeers(metrics), pace, sleep: pause };
+  const lies = await LieDesk.open({
+    ...{ dir: join(config.dataDir, "lies"), chain, sender: context.sender, log },
+    onProven: () => metrics.add("ppio_lies_proven_total", 1),
+  });
+  const proving = repeat({ name: "lies", intervalMs: LIES_INTERVAL_MS, signal, log, work: () => lies.settle() });
+  const repair = { ...context, offers, lies, api: countedPeers(metrics), pace, sleep: pause };
   const repairer = new Repairer(repair, new Vacancies(chain), plans, await plans.all(log));
   const intervalMs = Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, Math.floor(periodMs / LOOKS_PER_PERIOD)));
   const work = async (): Promise<void> => {
@@ -36,4 +43,5 @@ export async function runRepairs({ context, offers, periodMs, signal }: RepairLo
   };
   await repeat({ name: "repair", intervalMs, signal, log, work });
   await repairer.close();
+  await proving;
 }

@@ -2,13 +2,13 @@
  * Whose turn it is. Every provider waits, after it saw a vacancy, for a time of its own that all can compute: what hashes low goes first. So
  * they do not all reserve at once, and one that cannot or will not is followed by the next; who was first, the chain decides.
  */
+import { turnShare } from "@ppio/daemon";
 import { solidityPackedKeccak256 } from "ethers";
 
 /** What a turn takes: a transaction and some lag between nodes. */
 const TURN_MS = 1_000;
 /** However many providers there are, all have had their turn within this share of a period. */
 const PERIOD_SHARE_MAX = 0.25;
-const HASH_BITS = 48n;
 
 export interface Turn {
   readonly dealId: string;
@@ -21,7 +21,6 @@ export interface Turn {
 /** Milliseconds to wait. */
 export function turnDelayMs(turn: Turn, providers: number, periodSeconds: number): number {
   const types = ["bytes32", "uint8", "uint32", "uint32"];
-  const hash = BigInt(solidityPackedKeccak256(types, [turn.dealId, turn.slotIndex, turn.providerId, turn.period]));
-  const fraction = Number(hash >> (256n - HASH_BITS)) / 2 ** Number(HASH_BITS);
-  return fraction * Math.min(TURN_MS * providers, periodSeconds * 1000 * PERIOD_SHARE_MAX);
+  const share = turnShare(solidityPackedKeccak256(types, [turn.dealId, turn.slotIndex, turn.providerId, turn.period]));
+  return share * Math.min(TURN_MS * providers, periodSeconds * 1000 * PERIOD_SHARE_MAX);
 }

@@ -207,12 +207,15 @@ export class SlotStore {
     if (place >= 0) table.setFlag(place, "dealt", isDealt);
   }
 
-  /** Space of a payer's slots without a deal, finished ones included. */
-  undealtBytes(payer: string): number {
+  /** Space of a payer's slots without a deal, finished ones included, but for those that are others'. */
+  undealtBytes(payer: string, isOthers: (uploadId: string) => boolean = () => false): number {
     const { table } = this.#entries;
     const isPayers = table.payerFilter(payer);
     let bytes = 0;
-    for (const place of table.places()) if (isPayers(place) && !table.has(place, "dealt")) bytes += slotBytes(table.header(place));
+    for (const place of table.places()) {
+      if (!isPayers(place) || table.has(place, "dealt") || isOthers(table.uploadId(place))) continue;
+      bytes += slotBytes(table.header(place));
+    }
     return bytes;
   }
 

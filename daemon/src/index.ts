@@ -9,6 +9,8 @@ export * from "./listen.ts";
 export * from "./lock.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
+export * from "./pay-account.ts";
+export * from "./pay-store-file.ts";
 export * from "./processes.ts";
 export * from "./rpc.ts";
 export * from "./stop-signals.ts";

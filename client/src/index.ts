@@ -13,6 +13,7 @@ export * from "./keys/index.ts";
 export type { ClientLimits } from "./limits.ts";
 export type { ObjectInfo, ObjectPart } from "./objects/object-info.ts";
 export type { DeletedObject, ObjectName, ObjectReader } from "./objects/objects.ts";
+export type { PayOptions } from "./pay/client-payer.ts";
 export { reasonAgainst } from "./providers/fit.ts";
 export type { ProviderStanding, Slash, SlashReason } from "./providers/history.ts";
 export type { ProviderView } from "./providers/list.ts";

@@ -223,6 +223,7 @@ class VoucherPayer {
     throw new PpioError(
       "REFUSED",
       `Provider ${seller.providerId} says that ${owedWei} wei are owed to it and ${open.stream.state.owedWei} are; another provider is asked.`,
+      { details: { status: 402 } },
     );
   }
 

@@ -39,8 +39,8 @@ export async function openPayments(
       now,
     },
   });
+  const delaySeconds = Number(await chain.escrow.delaySeconds());
   const run = async ({ signal }: Lifecycle): Promise<void> => {
-    const delaySeconds = Number(await chain.escrow.delaySeconds());
     const watch = new PayerWatch(chain);
     const redeemAtWei = config.redeemAtWei;
     const redeemer = new Redeemer({ chain, sender, ledger, desk, promises, watch, delaySeconds, redeemAtWei, metrics, log, now });

@@ -1,0 +1,123 @@
+/** Reads that cost money, on real processes: nobody reads unpaid, nobody pays for nothing, and the money adds up to the wei. */
+import { randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { ERROR_CODES } from "@ppio/core";
+import { expect } from "chai";
+import { Wallet } from "ethers";
+import { readEscrowBooks } from "../support/e2e/books.ts";
+import { Devnet } from "../support/e2e/devnet.ts";
+
+const PRICE_WEI = 50_000_000_000_000_000n;
+const TOKEN = 10n ** 18n;
+
+interface Status {
+  readonly payer: string;
+  readonly reserveWei: string;
+  readonly openWei: string;
+  readonly streams: readonly { readonly payee: string; readonly owedWei: string; readonly redeemedWei: string; readonly lostWei: string }[];
+}
+
+interface Line {
+  readonly payee: string;
+  readonly cumulativeWei: string;
+}
+
+describe("Paid reads", function () {
+  this.timeout(300_000);
+  let devnet: Devnet;
+  const bytes = randomBytes(5_000_000);
+
+  before(async () => {
+    devnet = await Devnet.start(5, { PPIO_READ_PRICE_PER_GIB_WEI: String(PRICE_WEI) });
+    await writeFile(devnet.path("in"), bytes);
+    await devnet.ok("put", devnet.path("in"), "ppio://paid/x", "--code", "2/4", "--periods", "360");
+  });
+  after(() => devnet.stop());
+
+  const status = () => devnet.ok<Status>("bandwidth", "status");
+  const owedOf = ({ streams }: Status): bigint => streams.reduce((sum, { owedWei }) => sum + BigInt(owedWei), 0n);
+  const readBack = async (): Promise<void> => {
+    await devnet.ok("get", "ppio://paid/x", devnet.path("out"), "--force");
+    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
+  };
+  /** The highest voucher that each provider has on its disk. */
+  const held = async (): Promise<Map<string, bigint>> => {
+    const found = new Map<string, bigint>();
+    for (const { name } of (await devnet.json()).providers) {
+      const text = await readFile(devnet.path("devnet", name, "vouchers", "vouchers.jsonl"), "utf8").catch(() => "");
+      for (const line of text.split("\n").filter((one) => one !== "")) {
+        const { payee, cumulativeWei } = JSON.parse(line) as Line;
+        const known = found.get(payee) ?? 0n;
+        found.set(payee, BigInt(cumulativeWei) > known ? BigInt(cumulativeWei) : known);
+      }
+    }
+    return found;
+  };
+
+  it("refuse a reader without a reserve, and say what to do", async () => {
+    const refused = await devnet.run("get", "ppio://paid/x", devnet.path("none"));
+    expect(refused.status).to.equal(ERROR_CODES.PAYMENT_REQUIRED.exit);
+    expect(refused.stderr).to.match(/wants to be paid for reads: it asks 50000000000000000 wei per GiB, and there is no reserve/);
+    expect(refused.stderr).to.include('"ppio bandwidth deposit"');
+    expect((await held()).size).to.equal(0);
+  });
+
+  it("are paid ahead by vouchers that reader and provider count alike", async () => {
+    await devnet.ok("bandwidth", "deposit", "10");
+    await readBack();
+    const paid = await status();
+    const vouchers = await held();
+    expect(paid.streams.length).to.be.greaterThan(1);
+    for (const { payee, owedWei, lostWei } of paid.streams) {
+      expect(lostWei).to.equal("0");
+      expect(vouchers.get(payee), payee).to.equal(BigInt(owedWei));
+    }
+    // The object's data cells at least.
+    expect(owedOf(paid) >= (PRICE_WEI * BigInt(bytes.length)) / 2n ** 30n).to.equal(true);
+    expect(BigInt(paid.openWei)).to.equal(owedOf(paid));
+  });
+
+  it("lose no voucher when a provider is killed after it was paid", async () => {
+    const before = await held();
+    const { providers } = await devnet.json();
+    const [payee = "", wei = 0n] = [...before][0] ?? [];
+    const paid = providers.find(({ ownerKey }) => new Wallet(ownerKey).address === payee);
+    if (paid === undefined) throw new Error("nobody was paid");
+    process.kill(await devnet.pidOf(paid.name), "SIGKILL");
+    await devnet.ok("devnet", "restart", paid.name);
+    expect((await held()).get(payee)).to.equal(wei);
+    await readBack();
+    const after = await status();
+    for (const { payee: of, owedWei, lostWei } of after.streams) {
+      expect(lostWei).to.equal("0");
+      expect((await held()).get(of)).to.equal(BigInt(owedWei));
+    }
+  });
+
+  it("are redeemed when the payer takes its money back, to the wei", async () => {
+    const { escrow, token } = devnet.contracts;
+    const owed = await status();
+    const totalWei = owedOf(owed);
+    await devnet.ok("bandwidth", "withdraw");
+    for (const { payee, owedWei } of owed.streams) {
+      await devnet.until(async () => (await escrow.creditOf(payee)) === BigInt(owedWei));
+    }
+    const account = await escrow.accountOf(owed.payer);
+    expect(account.reserveWei).to.equal(10n * TOKEN - totalWei);
+    expect(account.bondWei).to.equal(TOKEN);
+    await devnet.until(async () => (await escrow.burnableWei({ blockTag: (await devnet.rpc.getBlockNumber()) - 1 })) === 0n);
+    await devnet.until(async () => {
+      const { holds, owes } = await readEscrowBooks(devnet);
+      return holds === owes;
+    });
+    // Nobody serves for the key that has ended.
+    const refused = await devnet.run("get", "ppio://paid/x", devnet.path("none"));
+    expect(refused.status).to.equal(ERROR_CODES.PAYMENT_REQUIRED.exit);
+    // The owner takes what its provider has earned.
+    const earner = (await devnet.json()).providers.find(({ ownerKey }) => new Wallet(ownerKey).address === owed.streams[0]?.payee);
+    const owner = new Wallet(earner?.ownerKey ?? "", devnet.rpc);
+    const before = await token.balanceOf(owner.address);
+    await (await escrow.connect(owner).withdraw(owner.address)).wait();
+    expect((await token.balanceOf(owner.address)) - before).to.equal(BigInt(owed.streams[0]?.owedWei ?? 0));
+  });
+});

@@ -10,6 +10,7 @@ export * from "./lock.ts";
 export * from "./log.ts";
 export * from "./metrics.ts";
 export * from "./pay-account.ts";
+export * from "./pay-budget.ts";
 export * from "./pay-store-file.ts";
 export * from "./processes.ts";
 export * from "./rpc.ts";

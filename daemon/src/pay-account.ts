@@ -27,6 +27,8 @@ export interface PayAccountTerms {
   /** What reserve and bond are topped up to. */
   readonly reserveWei: bigint;
   readonly bondWei: bigint;
+  /** While the reserve holds so much it is left alone; all of `reserveWei` without this. */
+  readonly reserveLeastWei?: bigint;
   readonly maxPricePerGibWei: bigint;
   readonly keySeconds?: number;
 }
@@ -42,7 +44,8 @@ export async function ensurePayAccount(options: PayAccountOptions, terms: PayAcc
 async function topUp({ contracts, book, payer, send }: PayAccountOptions, terms: PayAccountTerms): Promise<void> {
   const { token, escrow } = contracts;
   const account = await escrow.accountOf(payer);
-  const reserveWei = above(terms.reserveWei, account.reserveWei);
+  const isLow = account.reserveWei < (terms.reserveLeastWei ?? terms.reserveWei);
+  const reserveWei = isLow ? above(terms.reserveWei, account.reserveWei) : 0n;
   const bondWei = above(terms.bondWei, account.bondWei);
   const sumWei = reserveWei + bondWei;
   if (sumWei === 0n) return;

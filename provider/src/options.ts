@@ -46,6 +46,13 @@ export const PROVIDER_OPTIONS = defineOptions({
     min: 65_536,
   },
   repairMinGainWei: { type: "wei", help: "least that a repair must earn, for the gas it costs", default: "0" },
+  repairReserveWei: {
+    type: "wei",
+    help: "reserve, and bond, for reads of own repairs, from the operator's tokens when a source wants money; 0 to pay none",
+    default: "1000000000000000000",
+  },
+  repairReadsWeiPerDay: { type: "wei", help: "most that reads of own repairs may cost in a day", default: "1000000000000000000" },
+  repairMaxReadPriceWei: { type: "wei", help: "dearest GiB that own repairs read", default: "100000000000000000" },
   ...REACH_OPTIONS,
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });

@@ -124,7 +124,7 @@ describe("a probe", () => {
       return clock;
     };
     const read = { target: targetOf(grant), ticket, firstRow: 1, rowCount: 3 };
-    const options = { read, endpoint: "http://provider", operator: operator.address, domain: DOMAIN, transport, nowMs };
+    const options = { read, endpoint: "http://provider", operator: operator.address, owner: "", domain: DOMAIN, transport, nowMs };
     return { asked, result: probe({ ...options, signal: new AbortController().signal }) };
   };
 

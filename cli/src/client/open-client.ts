@@ -9,7 +9,7 @@ import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
 import { createNodeTransport } from "./http-transport.ts";
-import { payStoreOf } from "./pay-account.ts";
+import { payStoreOf } from "./pay-store.ts";
 import { createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
 
 export interface OpenedClient {

@@ -1,12 +1,44 @@
-/** The user's account that pays for reads: its record in the home folder, and what the chain says of it. */
-import { join } from "node:path";
-import { type AddressBook, type PayRecord, type PayStore, PpioError } from "@ppio/core";
-import type { ChainContracts } from "@ppio/daemon";
-import { createFilePayStore } from "@ppio/daemon/pay-store-file";
+/** The user's account that pays for reads: put in, looked at, taken out. */
+import { type AddressBook, type PayRecord, PpioError, withGasMargin } from "@ppio/core";
+import { type ChainContracts, connectContracts } from "@ppio/daemon/chain";
+import { ensurePayAccount } from "@ppio/daemon/pay-account";
+import type { Signer } from "ethers";
 import type { Home } from "../home.ts";
+import { payStoreOf } from "./pay-store.ts";
 
-export function payStoreOf({ payDir }: Home, { chainId, escrow }: Pick<AddressBook, "chainId" | "escrow">): PayStore {
-  return createFilePayStore(join(payDir, `${chainId}-${escrow.toLowerCase()}`));
+export interface BandwidthDeposit {
+  readonly home: Home;
+  readonly book: AddressBook;
+  /** Connected; pays, and owns the reserve. */
+  readonly wallet: Signer & { readonly address: string };
+  /** Added to the reserve. */
+  readonly amountWei: bigint;
+  /** To have at least. */
+  readonly bondWei: bigint;
+  readonly maxPricePerGibWei: bigint;
+  readonly keySeconds?: number;
+}
+
+/** Adds to the reserve, lets a session key of this machine sign on it, and takes a withdrawal back. @throws NO_FUNDS, CHAIN_REVERT */
+export async function depositBandwidth(options: BandwidthDeposit): Promise<void> {
+  const { home, book, wallet, amountWei, maxPricePerGibWei, keySeconds } = options;
+  const sender = withGasMargin(wallet);
+  const contracts = connectContracts(book, sender);
+  const { escrow } = contracts;
+  const before = await escrow.accountOf(wallet.address);
+  await ensurePayAccount(
+    {
+      ...{ contracts, book, payer: wallet.address, store: payStoreOf(home, book), nowSeconds: () => Date.now() / 1000 },
+      send: async (_id, call) => (await sender.sendTransaction?.(call))?.wait(),
+    },
+    {
+      reserveWei: before.reserveWei + amountWei,
+      bondWei: before.bondWei > options.bondWei ? before.bondWei : options.bondWei,
+      maxPricePerGibWei,
+      ...(keySeconds === undefined ? {} : { keySeconds }),
+    },
+  );
+  if (before.ripeAt !== 0n) await (await escrow.cancelWithdrawal()).wait();
 }
 
 export interface PaidStream {

@@ -1,8 +1,9 @@
 /** `ppio bandwidth deposit|status|max-price|withdraw`: the reserve that pays for reads. */
 import { PpioError, withGasMargin } from "@ppio/core";
-import { connectContracts, ensurePayAccount } from "@ppio/daemon";
+import { connectContracts } from "@ppio/daemon";
 import type { Command } from "commander";
-import { type BandwidthStatus, payStoreOf, readBandwidthStatus, withdrawBandwidth } from "../client/pay-account.ts";
+import { type BandwidthStatus, depositBandwidth, readBandwidthStatus, withdrawBandwidth } from "../client/pay-account.ts";
+import { payStoreOf } from "../client/pay-store.ts";
 import { formatTokens, table } from "../output.ts";
 import { parseTokens, parseWhole, tokensOption } from "./numbers.ts";
 import { refusals, runWithClient } from "./runtime.ts";
@@ -74,26 +75,12 @@ export function addBandwidthCommands(program: Command): void {
 
 function deposit(command: Command, amountWei: bigint, flags: DepositFlags): Promise<void> {
   return runWithClient(command, async ({ home, output }, { wallet, book }) => {
-    const contracts = connectContracts(book, withGasMargin(wallet));
-    const sender = withGasMargin(wallet);
+    const keySeconds = flags.keyDays * DAY_SECONDS;
+    await refusals(() =>
+      depositBandwidth({ home, book, wallet, amountWei, bondWei: flags.bond, maxPricePerGibWei: flags.maxPrice, keySeconds }),
+    );
+    const contracts = connectContracts(book, wallet);
     const store = payStoreOf(home, book);
-    await refusals(async () => {
-      const { reserveWei, bondWei } = await contracts.escrow.accountOf(wallet.address);
-      await ensurePayAccount(
-        {
-          ...{ contracts, book, payer: wallet.address, store, nowSeconds: () => Date.now() / 1000 },
-          send: async (_id, call) => (await sender.sendTransaction?.(call))?.wait(),
-        },
-        {
-          reserveWei: reserveWei + amountWei,
-          bondWei: bondWei > flags.bond ? bondWei : flags.bond,
-          maxPricePerGibWei: flags.maxPrice,
-          keySeconds: flags.keyDays * DAY_SECONDS,
-        },
-      );
-      const account = await contracts.escrow.accountOf(wallet.address);
-      if (account.ripeAt !== 0n) await (await contracts.escrow.cancelWithdrawal()).wait();
-    });
     const status = await refusals(async () => readBandwidthStatus(contracts, wallet.address, await store.read()));
     output.result(status, describeStatus(status));
   });

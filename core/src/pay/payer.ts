@@ -66,7 +66,7 @@ export interface Payer {
 export type UnpaidReason = "no-account" | "price" | "key" | "reserve" | "budget" | "account";
 
 /** Whether a read was not served because we did not pay, not because the provider failed. */
-export function isUnpaid(error: unknown): boolean {
+export function isUnpaid(error: unknown): error is PpioError {
   return isPpioError(error, "PAYMENT_REQUIRED") && typeof error.details["unpaid"] === "string";
 }
 

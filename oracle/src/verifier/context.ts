@@ -5,6 +5,7 @@ import type { ChainConnection, Logger, TxSender } from "@ppio/daemon";
 import type { Turns } from "../turns.ts";
 import type { VerifierJournal } from "./journal.ts";
 import type { VerifierMetrics } from "./metrics.ts";
+import type { ProbePayers } from "./pay.ts";
 
 export interface VerifierContext {
   readonly chain: ChainConnection;
@@ -15,6 +16,8 @@ export interface VerifierContext {
   readonly domain: SigningDomain;
   readonly transport: Transport;
   readonly journal: VerifierJournal;
+  /** Who pays for probes; nobody without it. */
+  readonly payers?: ProbePayers;
   readonly turns: Turns;
   readonly metrics: VerifierMetrics;
   readonly log: Logger;

@@ -46,16 +46,16 @@ export function readRoute(context: ProviderContext, limits: ProviderLimits, paym
     const range = parseRange(context, params, query);
     const { header, cellCount } = range;
     const audienceSignature = request.headers["ppio-audience-signature"];
-    await tickets.check(
+    const voucher = request.headers[VOUCHER_HEADER];
+    const shown = { voucher: typeof voucher === "string" ? voucher : undefined, from: request.socket.remoteAddress ?? "" };
+    const charge = await tickets.check(
       {
         authorization: request.headers.authorization,
         audienceSignature: typeof audienceSignature === "string" ? audienceSignature : undefined,
       },
       range,
+      () => payments?.charge(shown, range.length),
     );
-    const voucher = request.headers[VOUCHER_HEADER];
-    const shown = { voucher: typeof voucher === "string" ? voucher : undefined, from: request.socket.remoteAddress ?? "" };
-    const charge = await payments?.charge(shown, range.length);
     try {
       await context.bandwidth.upload.take(range.length);
       await buffers.lend(header.cellBytes, cellCount, (buffer, cellsMax) =>

@@ -3,12 +3,15 @@ import type { ProviderApi } from "@ppio/core";
 import type { OfferDesk } from "../api/offers.ts";
 import type { ProviderContext } from "../context.ts";
 import type { Pace } from "./pace.ts";
+import type { RepairPayer } from "./pay.ts";
 
 export interface RepairContext extends ProviderContext {
   /** The desk of the provider's HTTP interface: two would count on the same collateral. */
   readonly offers: OfferDesk;
   /** Another provider; what is sent and received is counted. */
   readonly api: (endpoint: string) => ProviderApi;
+  /** Pays for what is read of others; nothing is paid without it. */
+  readonly payer?: RepairPayer;
   /** All own repairs share it. */
   readonly pace: Pace;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;

@@ -15,6 +15,7 @@ export { createProviderMetrics } from "./metrics.ts";
 export { PROVIDER_OPTIONS, type ProviderConfig } from "./options.ts";
 export { FORGIVE_MS, PaymentDesk } from "./pay/desk.ts";
 export { type HeldVoucher, VoucherLedger } from "./pay/ledger.ts";
+export { PayerWatch } from "./pay/payer-watch.ts";
 export { Promises } from "./pay/promises.ts";
 export { Redeemer, type RedeemerOptions } from "./pay/redeemer.ts";
 export { Strikes } from "./pay/strikes.ts";

@@ -157,7 +157,7 @@ export function createClient(options: ClientOptions): Client {
     close: () => {
       context.workers.close();
       void context.service.flush();
-      context.payer.flush().catch((error) => log.warn("what is owed for reads could not be written", { error: String(error) }));
+      context.payer?.flush().catch((error) => log.warn("what is owed for reads could not be written", { error: String(error) }));
       ownProvider?.destroy();
     },
   };

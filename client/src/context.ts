@@ -21,8 +21,8 @@ export interface Context {
   readonly limits: ClientLimits;
   readonly sha256: () => Hasher;
   readonly api: (endpoint: string) => ProviderApi;
-  /** Pays for reads. */
-  readonly payer: Payer;
+  /** Pays for reads; without one, providers that want money are left out. */
+  readonly payer: Payer | undefined;
   readonly headStore: HeadStore;
   readonly journal: PutJournal;
   /** Without one, a put that was cut begins anew. */

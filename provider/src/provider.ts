@@ -105,7 +105,7 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers, payments.desk), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
   startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, periodMs, lifecycle });
-  const redeeming = payments.run(lifecycle);
+  const redeeming = payments.run(lifecycle, () => exit.progress.since !== null);
   lifecycle.onStop("redeeming", () => redeeming);
   const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {

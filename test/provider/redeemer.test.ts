@@ -84,6 +84,7 @@ describe("redeeming vouchers", () => {
   let redeemer: Redeemer;
   let nowMs: number;
   let redeemAtWei: bigint;
+  let isLeaving: boolean;
 
   const start = (): void => {
     const now = (): number => nowMs;
@@ -93,7 +94,14 @@ describe("redeeming vouchers", () => {
     const desk = new PaymentDesk({ pricePerGibWei: PRICE_WEI, payee: PAYEE, domain: PAY_DOMAIN, ledger, promises, strikes, metrics, now });
     redeemer = new Redeemer({
       ...{ chain: escrow.chain, sender: { send: escrow.send }, ledger, desk, promises, watch: new PayerWatch(escrow.chain) },
-      ...{ delaySeconds: DELAY_SECONDS, redeemAtWei, metrics, log: createLogger({ component: "test", write: () => undefined }), now },
+      ...{
+        delaySeconds: DELAY_SECONDS,
+        redeemAtWei,
+        isLeaving: () => isLeaving,
+        metrics,
+        log: createLogger({ component: "test", write: () => undefined }),
+        now,
+      },
     });
   };
   beforeEach(async () => {
@@ -101,6 +109,7 @@ describe("redeeming vouchers", () => {
     ledger = await VoucherLedger.open(await temporaryFolder());
     nowMs = 1_750_000_000_000;
     redeemAtWei = 10n ** 18n;
+    isLeaving = false;
     start();
   });
   afterEach(() => ledger.close());
@@ -137,6 +146,16 @@ describe("redeeming vouchers", () => {
     await hold(near, 1n);
     await redeemer.round();
     expect(escrow.batches[1]).to.deep.equal([near.payer]);
+  });
+
+  it("does not wait when the provider leaves", async () => {
+    const stream = newStream();
+    await hold(stream, 1n);
+    await redeemer.round();
+    expect(escrow.batches).to.deep.equal([]);
+    isLeaving = true;
+    await redeemer.round();
+    expect(escrow.batches).to.deep.equal([[stream.payer]]);
   });
 
   it("does not wait when the payer ends a key, nor for a withdrawal that was asked for before the start", async () => {

@@ -30,7 +30,7 @@ const LIMIT_STEP_WINDOWS = 16n;
 /** Refusals of one read that are answered with another voucher: for the terms, for what was lost, and for what another process paid. */
 const TRIES_MAX = 4;
 /** The reserve on the chain is looked at again after so long, when it does not reach. */
-const FUNDS_KEPT_MS = 5_000;
+const FUNDS_KEPT_MS = 1_000;
 /** A key that ends so soon is not used: clocks differ. */
 const KEY_MARGIN_SECONDS = 30;
 
@@ -191,6 +191,7 @@ class VoucherPayer {
       this.#terms.delete(seller.providerId);
       return;
     }
+    const record = await this.#account(seller, terms);
     if (terms.payee.toLowerCase() !== seller.owner.toLowerCase() || terms.escrow.toLowerCase() !== domain.escrow.toLowerCase()) {
       throw new PpioError(
         "REFUSED",
@@ -200,7 +201,6 @@ class VoucherPayer {
     this.#terms.set(seller.providerId, terms);
     const isNew = before === undefined || before.pricePerGibWei !== terms.pricePerGibWei || before.payee !== terms.payee;
     if (isNew || reason === "terms" || reason === "missing") return;
-    const record = await this.#account(seller, terms);
     if (reason === "short") {
       await this.#reconcile(seller, details, record);
       return;
@@ -212,6 +212,8 @@ class VoucherPayer {
     const openWei = neededWei > promise.redeemedWei ? neededWei - promise.redeemedWei : 0n;
     const isGood = openWei <= promise.payableWei && openWei <= promise.capLeftWei && openWei <= openMaxForBond(promise.bondWei);
     if (isGood) throw refusesRightPayment(seller, details, error);
+    // Somebody may be mending it, with another key.
+    this.#isRead = false;
     throw this.#unpaid(seller, "account", `${ACCOUNT_FAULTS[reason] ?? "the account does not carry it"}; ${hint}`, error);
   }
 

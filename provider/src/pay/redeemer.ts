@@ -31,6 +31,8 @@ export interface RedeemerOptions {
   readonly delaySeconds: number;
   /** So much open in all is worth a transaction. */
   readonly redeemAtWei: bigint;
+  /** The provider leaves: nothing waits any more. */
+  readonly isLeaving: () => boolean;
   readonly metrics: ProviderMetrics;
   readonly log: Logger;
   /** Unix milliseconds. */
@@ -96,10 +98,10 @@ export class Redeemer {
   }
 
   #due(open: readonly Open[]): Open[] {
-    const { delaySeconds, redeemAtWei, now } = this.#options;
+    const { delaySeconds, redeemAtWei, isLeaving, now } = this.#options;
     const fresh = open.filter((one) => this.#stuck.get(one.held.signature) !== stateOf(one));
     const totalWei = fresh.reduce((sum, { openWei }) => sum + openWei, 0n);
-    if (totalWei >= redeemAtWei) return fresh;
+    if (totalWei >= redeemAtWei || isLeaving()) return fresh;
     const isDue = ({ held, promise, openWei }: Open): boolean =>
       this.#alarmed.has(held.payer) ||
       now() - held.openSinceMs >= (delaySeconds * 1000) / 2 ||

@@ -21,7 +21,7 @@ const OWNER_MS = 60_000;
 /** @throws IO, CHAIN_UNREACHABLE */
 export async function openPayments(
   context: ProviderContext,
-): Promise<{ readonly desk: PaymentDesk; run(lifecycle: Lifecycle): Promise<void> }> {
+): Promise<{ readonly desk: PaymentDesk; run(lifecycle: Lifecycle, isLeaving: () => boolean): Promise<void> }> {
   const { config, chain, providerId, sender, metrics, log, now } = context;
   const dir = join(config.dataDir, "vouchers");
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -40,10 +40,23 @@ export async function openPayments(
     },
   });
   const delaySeconds = Number(await chain.escrow.delaySeconds());
-  const run = async ({ signal }: Lifecycle): Promise<void> => {
+  const run = async ({ signal }: Lifecycle, isLeaving: () => boolean): Promise<void> => {
     const watch = new PayerWatch(chain);
     const redeemAtWei = config.redeemAtWei;
-    const redeemer = new Redeemer({ chain, sender, ledger, desk, promises, watch, delaySeconds, redeemAtWei, metrics, log, now });
+    const redeemer = new Redeemer({
+      chain,
+      sender,
+      ledger,
+      desk,
+      promises,
+      watch,
+      delaySeconds,
+      redeemAtWei,
+      isLeaving,
+      metrics,
+      log,
+      now,
+    });
     const intervalMs = Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, Math.floor((delaySeconds * 1000) / LOOKS_PER_DELAY)));
     let ownerAtMs = now();
     const work = async (): Promise<void> => {

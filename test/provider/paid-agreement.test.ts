@@ -56,7 +56,7 @@ class Wire {
   cameWei = 0n;
   crashes = 0;
   #fate: Fate = "well";
-  #payer = this.#newPayer();
+  #payer = this.newPayer();
   #provider: Awaited<ReturnType<typeof openDesk>>;
   readonly #dir: string;
 
@@ -105,16 +105,21 @@ class Wire {
     }
     if (fate === "reader dies") {
       this.crashes += 1;
-      this.#payer = this.#newPayer();
+      this.#payer = this.newPayer();
     }
     return failure;
+  }
+
+  /** Another process of the same reader goes on. */
+  actAs(payer = this.newPayer()): void {
+    this.#payer = payer;
   }
 
   flush(): Promise<void> {
     return this.#payer.flush();
   }
 
-  #newPayer() {
+  newPayer() {
     return createPayer({ domain: PAY_DOMAIN, store: this.#store, funds: fundsOf(this.chain), nowMs: () => this.nowMs, hint: "pay" });
   }
 
@@ -198,6 +203,35 @@ describe("reader and provider of a paid stream", function () {
         }),
       ),
       { numRuns: 40 },
+    );
+  });
+
+  it("count each read once when two processes of a reader take turns, and the next one goes on from there", async () => {
+    const order = fc.array(
+      fc.record({ who: fc.nat(1), bytes: fc.integer({ min: 1, max: WINDOW_BYTES / 128 }).map((units) => units * 128) }),
+      {
+        minLength: 2,
+        maxLength: 60,
+      },
+    );
+    await fc.assert(
+      fc.asyncProperty(order, (turns) =>
+        Wire.use(async (wire) => {
+          const others = [wire.newPayer(), wire.newPayer()];
+          for (const { who, bytes } of turns) {
+            wire.actAs(others[who]);
+            expect((await wire.step({ fate: "well", bytes }))?.message).to.equal(undefined);
+          }
+          for (const other of others) await other.flush();
+          expect(wire.paidWei <= wire.servedWei, "nothing twice").to.equal(true);
+          expect(wire.servedWei <= wire.paidWei + WINDOW_WEI, "nothing unpaid").to.equal(true);
+          wire.actAs(wire.newPayer());
+          for (let read = 0; read < 3; read += 1)
+            expect((await wire.step({ fate: "well", bytes: WINDOW_BYTES }))?.message).to.equal(undefined);
+          expect(wire.paidWei <= wire.servedWei, "nothing twice after it").to.equal(true);
+        }),
+      ),
+      { numRuns: 60 },
     );
   });
 

@@ -1,10 +1,13 @@
 /** The user's account that pays for reads: put in, looked at, taken out. */
-import { type AddressBook, type PayRecord, PpioError, withGasMargin } from "@ppio/core";
+import { type AddressBook, explainRevert, type PayRecord, PpioError, withGasMargin } from "@ppio/core";
 import { type ChainContracts, connectContracts } from "@ppio/daemon/chain";
 import { ensurePayAccount } from "@ppio/daemon/pay-account";
-import type { Signer } from "ethers";
+import { isError, type Signer } from "ethers";
 import type { Home } from "../home.ts";
 import { payStoreOf } from "./pay-store.ts";
+
+/** A withdrawal that payees were faster than is asked for again so often. */
+const REQUESTS_MAX = 10;
 
 export interface BandwidthDeposit {
   readonly home: Home;
@@ -131,6 +134,19 @@ export async function withdrawBandwidth(
   if (record !== undefined && Number((await escrow.keyOf(payer, record.key.address)).expiry) > nowSeconds) {
     await (await escrow.revokeKey(record.key.address)).wait();
   }
-  await (await escrow.requestWithdrawal(reserveWei, bondWei)).wait();
-  return { reserveWei, bondWei, ripeAt: Number((await escrow.accountOf(payer)).ripeAt) };
+  return requestAll(escrow, payer);
+}
+
+/** Asks for all that is there; payees that redeem just then make it less. */
+async function requestAll(escrow: ChainContracts["escrow"], payer: string): Promise<BandwidthWithdrawal> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { reserveWei, bondWei } = await escrow.accountOf(payer);
+    try {
+      await (await escrow.requestWithdrawal(reserveWei, bondWei)).wait();
+      return { reserveWei, bondWei, ripeAt: Number((await escrow.accountOf(payer)).ripeAt) };
+    } catch (error) {
+      const hasShrunk = explainRevert(error)?.details["contractError"] === "RequestTooLarge" || isError(error, "CALL_EXCEPTION");
+      if (!hasShrunk || attempt >= REQUESTS_MAX) throw error;
+    }
+  }
 }

@@ -82,8 +82,10 @@ interface OpenStream {
   readonly key: string;
   readonly payee: string;
   readonly stream: ReaderStream;
-  /** What this process wrote last. */
-  writtenLimitWei: bigint;
+  /** What this process wrote last; nothing before it did. */
+  writtenLimitWei: bigint | undefined;
+  /** Another process signs in it as well, or died doing so. */
+  hasOthers: boolean;
   underWay: number;
   readonly waiting: (() => void)[];
 }
@@ -121,7 +123,7 @@ class VoucherPayer {
   /** Tells the disk what is owed in every stream, and that no more was signed. */
   flush(): Promise<void> {
     return this.#exclusively(async () => {
-      for (const open of this.#streams.values()) await this.#write(open, 0n, true);
+      for (const open of this.#streams.values()) if (open.writtenLimitWei !== undefined) await this.#write(open, 0n, true);
     });
   }
 
@@ -161,7 +163,8 @@ class VoucherPayer {
     const { stream } = open;
     const cumulativeWei = stream.begin(costWei);
     try {
-      if (cumulativeWei > stream.state.limitWei) await this.#raise(seller, terms, open);
+      // The first time in any case, so that other processes see this one.
+      if (open.writtenLimitWei === undefined || cumulativeWei > stream.state.limitWei) await this.#raise(seller, terms, open);
       const voucher = encodeVoucher({
         ...{ payer: record.payer, payee: terms.payee, cumulativeWei, pricePerGibWei: terms.pricePerGibWei },
         signature: this.#sign(record, terms.payee, cumulativeWei),
@@ -259,7 +262,15 @@ class VoucherPayer {
     const known = this.#streams.get(id);
     if (known !== undefined) return known;
     const stored = streams.find((stream) => stream.key === key.address && stream.payee === payee);
-    const open = { key: key.address, payee, stream: new ReaderStream(stored), writtenLimitWei: -1n, underWay: 0, waiting: [] };
+    const open: OpenStream = {
+      key: key.address,
+      payee,
+      stream: new ReaderStream(stored),
+      writtenLimitWei: undefined,
+      hasOthers: false,
+      underWay: 0,
+      waiting: [],
+    };
     this.#streams.set(id, open);
     return open;
   }
@@ -268,17 +279,19 @@ class VoucherPayer {
   #raise(seller: Seller, terms: ReadTerms, open: OpenStream): Promise<void> {
     return this.#exclusively(async () => {
       const needed = open.stream.state.owedWei;
-      if (needed <= open.stream.state.limitWei) return;
+      if (open.writtenLimitWei !== undefined && needed <= open.stream.state.limitWei) return;
       const step = LIMIT_STEP_WINDOWS * this.#windowWei(terms);
       const stored = await this.#options.store.read();
       const others = (stored?.streams ?? []).reduce((sum, stream) => sum + (isOf(open, stream) ? 0n : stream.limitWei), 0n);
       const own = stored?.streams.find((stream) => isOf(open, stream));
-      const lowest = open.stream.merged(own).owedWei;
+      const lowest = open.stream.merged(own).owedWei + open.stream.underWayWei;
       const roomFor = (spendable: bigint): bigint => spendable - others;
       let room = roomFor(await this.#spendableWei(stored, false));
       if (room < lowest) room = roomFor(await this.#spendableWei(stored, true));
       if (room < lowest) throw this.#unpaid(seller, "reserve", `the reserve does not carry ${lowest} wei for it; ${this.#options.hint}`);
-      await this.#write(open, lowest + step < room ? lowest + step : room);
+      // Another limit than the one before: whoever wrote that one shall see it.
+      const wanted = lowest + step > (own?.limitWei ?? 0n) ? lowest + step : (own?.limitWei ?? 0n) + 1n;
+      await this.#write(open, wanted < room ? wanted : room);
     });
   }
 
@@ -287,21 +300,24 @@ class VoucherPayer {
     const { store } = this.#options;
     let others = 0n;
     let merged = open.stream.state;
-    const at = open.stream.state;
+    let mark = open.stream.mark();
     const record = await store.change((known) => {
       if (known === undefined) throw new PpioError("NOT_FOUND", "The account that pays for reads was removed.");
       const stored = known.streams.find((stream) => isOf(open, stream));
-      const isShared = stored !== undefined && stored.limitWei !== open.writtenLimitWei;
+      // Nobody signs in a stream whose limit is what it owes.
+      const isShared = stored !== undefined && stored.limitWei !== (open.writtenLimitWei ?? stored.owedWei);
+      open.hasOthers ||= isShared;
       others = isShared ? stored.limitWei : 0n;
       merged = open.stream.merged(stored, limitWei);
+      mark = open.stream.mark();
       // Nobody else signs in it and nothing is under way: no more was signed than is owed.
-      if (isLast && !isShared && open.stream.underWayWei === 0n) merged = { ...merged, limitWei: merged.owedWei };
+      if (isLast && !open.hasOthers && open.stream.underWayWei === 0n) merged = { ...merged, limitWei: merged.owedWei };
       const streams = known.streams.filter((stream) => !isOf(open, stream));
       return { ...known, streams: [...streams, { key: open.key, payee: open.payee, ...merged }] };
     });
     this.#record = record;
     open.writtenLimitWei = merged.limitWei;
-    open.stream.synced(merged, at, others);
+    open.stream.synced(merged, mark, others);
   }
 
   async #spendableWei(record: PayRecord | undefined, isFresh: boolean): Promise<bigint> {

@@ -24,19 +24,22 @@ export interface StreamState {
   readonly lostWei: bigint;
 }
 
+/** A stream as it was when its state was put together for the disk. */
+export interface StreamMark {
+  readonly settledWei: bigint;
+  readonly lostWei: bigint;
+}
+
 export const NEW_STREAM: StreamState = { limitWei: 0n, owedWei: 0n, lostWei: 0n };
 
 export class ReaderStream {
   #state: StreamState;
-  /** As it was when disk and memory were last the same. */
-  #saved: StreamState;
   /** Up to where an earlier process, or another one, may have signed without telling what it owes. */
   #trustedWei: bigint;
   #underWayWei = 0n;
 
   constructor(state: StreamState = NEW_STREAM) {
     this.#state = state;
-    this.#saved = state;
     this.#trustedWei = state.limitWei;
   }
 
@@ -83,23 +86,34 @@ export class ReaderStream {
     return true;
   }
 
-  /** What the disk shall say: onto what others have written there meanwhile. @param limitWei at least this */
+  /**
+   * What the disk shall say, by what it says now: without the reads under way. Of two processes that read in one stream the higher count
+   * stays: the provider tells each of them what the other one owes, so a sum would count it twice.
+   * @param limitWei at least this
+   */
   merged(stored: StreamState = NEW_STREAM, limitWei = 0n): StreamState {
-    const owedWei = max(stored.owedWei + this.#state.owedWei - this.#saved.owedWei, 0n);
-    const lostWei = min(max(stored.lostWei + this.#state.lostWei - this.#saved.lostWei, 0n), owedWei);
-    return { limitWei: max(stored.limitWei, limitWei), owedWei, lostWei };
+    const owedWei = max(stored.owedWei, this.#settledWei);
+    return { limitWei: max(stored.limitWei, limitWei), owedWei, lostWei: min(max(stored.lostWei, this.#state.lostWei), owedWei) };
+  }
+
+  /** Remembers how it is, for `synced`. */
+  mark(): StreamMark {
+    return { settledWei: this.#settledWei, lostWei: this.#state.lostWei };
   }
 
   /**
-   * The disk says `merged` now, which was made when this stream was `at`.
+   * The disk says `merged` now, which was made at `mark`.
    * @param trustedWei up to where others may have signed
    */
-  synced(merged: StreamState, at: StreamState, trustedWei: bigint): void {
-    const since = this.#state;
-    const owedWei = merged.owedWei + since.owedWei - at.owedWei;
-    this.#saved = merged;
-    this.#state = { limitWei: merged.limitWei, owedWei, lostWei: min(merged.lostWei + since.lostWei - at.lostWei, owedWei) };
+  synced(merged: StreamState, mark: StreamMark, trustedWei: bigint): void {
+    const owedWei = this.#state.owedWei + max(merged.owedWei - mark.settledWei, 0n);
+    const lostWei = this.#state.lostWei + max(merged.lostWei - mark.lostWei, 0n);
+    this.#state = { limitWei: merged.limitWei, owedWei, lostWei: min(lostWei, owedWei) };
     this.#trustedWei = max(this.#trustedWei, trustedWei);
+  }
+
+  get #settledWei(): bigint {
+    return max(this.#state.owedWei - this.#underWayWei, 0n);
   }
 
   #owe(wei: bigint): void {

@@ -1,6 +1,14 @@
 /** @ppio/client: store, read, check and repair on the network; runs in Node and in browsers. */
 
-export { createFetchTransport, type Transport, type TransportRequest, type TransportResponse } from "@ppio/core";
+export {
+  createFetchTransport,
+  createMemoryPayStore,
+  type PayRecord,
+  type PayStore,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from "@ppio/core";
 export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from "./chain/deal-view.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
 export type { DealSummary } from "./deals/list-deals.ts";

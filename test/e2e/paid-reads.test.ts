@@ -169,4 +169,20 @@ describe("Paid reads", function () {
     // Verifiers pay it as well, perhaps just now.
     expect(gotWei >= creditWei && creditWei >= BigInt(owed.streams[0]?.owedWei ?? 0)).to.equal(true);
   });
+
+  it("give the payer what is left, reserve and bond, when the delay is over", async () => {
+    const { escrow, token } = devnet.contracts;
+    const { ripeAt, reserveWei, bondWei } = await escrow.accountOf(reader);
+    const early = await devnet.ok<{ ripeAt?: number }>("bandwidth", "withdraw");
+    expect(early.ripeAt).to.equal(Number(ripeAt));
+    await devnet.until(async () => BigInt((await devnet.rpc.getBlock("latest"))?.timestamp ?? 0) >= ripeAt);
+    const before = await token.balanceOf(reader);
+    await devnet.ok("bandwidth", "withdraw");
+    expect((await token.balanceOf(reader)) - before).to.equal(reserveWei + bondWei);
+    expect((await devnet.run("bandwidth", "withdraw")).status).to.equal(ERROR_CODES.NOT_FOUND.exit);
+    // A new deposit has a key of its own.
+    await devnet.ok("bandwidth", "deposit", "1");
+    await readBack();
+    expect((await status()).reserveWei).to.equal(String(TOKEN));
+  });
 });

@@ -1,7 +1,7 @@
 /**
  * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets, and puts
- * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies, and how providers served. Everything
- * in it that is secret has mode 0600.
+ * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies, how providers served, and what pays
+ * for reads. Everything in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -18,6 +18,8 @@ export interface Home {
   readonly liesDir: string;
   /** How providers served this user. */
   readonly serviceDir: string;
+  /** What pays for reads, a folder for each network. */
+  readonly payDir: string;
   readonly devnetDir: string;
 }
 
@@ -43,6 +45,7 @@ export function openHome(dir: string | undefined): Home {
     attemptsDir: join(path, "attempts"),
     liesDir: join(path, "lies"),
     serviceDir: join(path, "service"),
+    payDir: join(path, "pay"),
     devnetDir: join(path, "devnet"),
   };
 }

@@ -22,6 +22,7 @@ const GROUPS: readonly CommandGroup[] = [
     add: async (program) => (await import("./commands/objects.ts")).addObjectCommands(program),
   },
   { words: ["deal"], add: async (program) => (await import("./commands/deals.ts")).addDealCommands(program) },
+  { words: ["bandwidth"], add: async (program) => (await import("./commands/bandwidth.ts")).addBandwidthCommands(program) },
   { words: ["provider"], add: async (program) => (await import("./commands/providers.ts")).addProviderCommands(program) },
   { words: ["repair"], add: async (program) => (await import("./commands/repair.ts")).addRepairCommands(program) },
   { words: ["fraud"], add: async (program) => (await import("./commands/fraud.ts")).addFraudCommands(program) },

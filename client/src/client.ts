@@ -25,6 +25,7 @@ import {
   openObject,
   statObject,
 } from "./objects/objects.ts";
+import { createClientPayer, type PayOptions } from "./pay/client-payer.ts";
 import { type ProviderStanding, providerStanding } from "./providers/history.ts";
 import { listProviders, type ProviderView } from "./providers/list.ts";
 import { createServiceLog } from "./providers/service-log.ts";
@@ -61,6 +62,8 @@ export interface ClientOptions {
   readonly lies?: LieStore;
   /** Where it is kept how providers served: who was fast, who failed. Without one it is forgotten with the client. */
   readonly service?: ServiceStore;
+  /** Pays providers that want money for reads. Without it they are left out. */
+  readonly pay?: PayOptions;
   readonly transport?: Transport;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -113,14 +116,16 @@ export function createClient(options: ClientOptions): Client {
   const transport = options.transport ?? createFetchTransport();
   const threads = options.workers ?? Math.min(WORKERS_MAX, parallelism() - 1);
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
+  const chain = createChain({ addressBook, provider, signer: options.signer, clock, log });
   const context: Context = {
-    chain: createChain({ addressBook, provider, signer: options.signer, clock, log }),
+    chain,
     clock,
     random: options.random ?? systemRandom,
     log,
     limits,
     sha256: options.sha256 ?? (() => sha256.create()),
     api: (endpoint) => createProviderApi(endpoint, transport),
+    payer: createClientPayer(chain, clock, options.pay),
     headStore: options.headStore ?? createMemoryHeadStore(),
     journal: options.journal ?? createMemoryJournal(),
     attempts: options.attempts,
@@ -152,6 +157,7 @@ export function createClient(options: ClientOptions): Client {
     close: () => {
       context.workers.close();
       void context.service.flush();
+      context.payer?.flush().catch((error) => log.warn("what is owed for reads could not be written", { error: String(error) }));
       ownProvider?.destroy();
     },
   };

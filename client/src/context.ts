@@ -1,6 +1,6 @@
 /** Everything the library's parts share: what was passed in, and handles made from it. */
 
-import type { BucketIndex, ProviderApi } from "@ppio/core";
+import type { BucketIndex, Payer, ProviderApi } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { LieStore } from "./fraud/lie-store.ts";
@@ -21,6 +21,8 @@ export interface Context {
   readonly limits: ClientLimits;
   readonly sha256: () => Hasher;
   readonly api: (endpoint: string) => ProviderApi;
+  /** Pays for reads; without one, providers that want money are left out. */
+  readonly payer: Payer | undefined;
   readonly headStore: HeadStore;
   readonly journal: PutJournal;
   /** Without one, a put that was cut begins anew. */

@@ -1,6 +1,15 @@
 /** @ppio/client: store, read, check and repair on the network; runs in Node and in browsers. */
 
-export { createFetchTransport, type RequestStream, type Transport, type TransportRequest, type TransportResponse } from "@ppio/core";
+export {
+  createFetchTransport,
+  createMemoryPayStore,
+  type PayRecord,
+  type PayStore,
+  type RequestStream,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+} from "@ppio/core";
 export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from "./chain/deal-view.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
 export type { DealSummary } from "./deals/list-deals.ts";
@@ -13,6 +22,7 @@ export * from "./keys/index.ts";
 export type { ClientLimits } from "./limits.ts";
 export type { ObjectInfo, ObjectPart } from "./objects/object-info.ts";
 export type { DeletedObject, ObjectName, ObjectReader } from "./objects/objects.ts";
+export type { PayOptions } from "./pay/client-payer.ts";
 export { reasonAgainst } from "./providers/fit.ts";
 export type { ProviderStanding, Slash, SlashReason } from "./providers/history.ts";
 export type { ProviderView } from "./providers/list.ts";

@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   TIMEOUT: { exit: 20, http: 504, retry: "later" },
   TRUNCATED: { exit: 21, http: 400, retry: "now" },
   BAD_FORMAT: { exit: 22, http: 400, retry: "never" },
+  PAYMENT_REQUIRED: { exit: 23, http: 402, retry: "later" },
   CANCELLED: { exit: 130, http: 499, retry: "never" },
 } as const satisfies Record<string, CodeInfo>;
 

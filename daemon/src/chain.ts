@@ -18,6 +18,7 @@ import { ProviderRegistry__factory } from "@ppio/core/contracts/ProviderRegistry
 import { SlotChallenges__factory } from "@ppio/core/contracts/SlotChallenges";
 import { SlotRepair__factory } from "@ppio/core/contracts/SlotRepair";
 import { StorageMarket__factory } from "@ppio/core/contracts/StorageMarket";
+import { type IBandwidthEscrow, IBandwidthEscrow__factory } from "@ppio/core/interfaces";
 import { type ContractRunner, type JsonRpcProvider, NonceManager, SigningKey, Wallet } from "ethers";
 import { createRpc } from "./rpc.ts";
 
@@ -30,6 +31,7 @@ export interface ChainContracts {
   readonly beacon: DrandBeacon;
   readonly challenges: SlotChallenges;
   readonly repair: SlotRepair;
+  readonly escrow: IBandwidthEscrow;
 }
 
 export interface ChainConnection extends ChainContracts {
@@ -85,6 +87,7 @@ export function connectContracts(book: AddressBook, runner: ContractRunner): Cha
     beacon: DrandBeacon__factory.connect(book.beacon, runner),
     challenges: SlotChallenges__factory.connect(book.challenges, runner),
     repair: SlotRepair__factory.connect(book.repair, runner),
+    escrow: IBandwidthEscrow__factory.connect(book.escrow, runner),
   };
 }
 

@@ -2,8 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { PpioError } from "@ppio/core";
+import { isPpioError, PpioError } from "@ppio/core";
 import { diskError, isErrno, readIfThere } from "./files.ts";
+import { pause } from "./lifecycle.ts";
 import { isAlive, startTimeOf } from "./processes.ts";
 
 const LOCK_TRIES_MAX = 4;
@@ -118,4 +119,20 @@ async function describeProcess(pid: number): Promise<string> {
   const start = await startTimeOf(pid);
   const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
   return start === "" || boot === "" ? String(pid) : `${pid} ${start} ${boot.trim()}`;
+}
+
+const WAITS_MAX = 100;
+const WAIT_MS = 50;
+
+/** For what is held for a moment only. @throws CONFLICT when it is not */
+export async function waitForLock(folder: string): Promise<Lock> {
+  const never = new AbortController().signal;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await acquireLock(folder);
+    } catch (error) {
+      if (!isPpioError(error, "CONFLICT") || attempt >= WAITS_MAX) throw error;
+      await pause(WAIT_MS, never);
+    }
+  }
 }

@@ -12,6 +12,9 @@ export const PROVIDER_OPTIONS = defineOptions({
   capacityBytes: { type: "integer", help: "space to rent out", default: "107374182400", min: 1 },
   pricePerGibPeriodWei: { type: "wei", help: "price of a GiB per period", default: "100000000000000" },
   priceRisePercent: { type: "integer", help: "how much dearer a full disk is than an empty one", default: "0", max: 10_000 },
+  readPricePerGibWei: { type: "wei", help: "price of reads per GiB, paid by vouchers; 0 for free reads", default: "0" },
+  readCreditBytes: { type: "integer", help: "how much is served before it is paid", default: "1048576", min: 65_536, max: 67_108_864 },
+  redeemAtWei: { type: "wei", help: "redeem vouchers early when so much is open, for the gas it costs", default: "1000000000000000000" },
   collateralPeriods: { type: "integer", help: "collateral per slot, in periods of its pay", default: "200" },
   minCollateralWei: { type: "wei", help: "least collateral per slot", default: "1000000000000000" },
   maxCollateralWei: { type: "wei", help: "most collateral that one slot may lock; 0 for no bound", default: "0" },
@@ -43,6 +46,13 @@ export const PROVIDER_OPTIONS = defineOptions({
     min: 65_536,
   },
   repairMinGainWei: { type: "wei", help: "least that a repair must earn, for the gas it costs", default: "0" },
+  repairReserveWei: {
+    type: "wei",
+    help: "reserve, and bond, for reads of own repairs, from the operator's tokens when a source wants money; 0 to pay none",
+    default: "1000000000000000000",
+  },
+  repairReadsWeiPerDay: { type: "wei", help: "most that reads of own repairs may cost in a day", default: "1000000000000000000" },
+  repairMaxReadPriceWei: { type: "wei", help: "dearest GiB that own repairs read", default: "100000000000000000" },
   ...REACH_OPTIONS,
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });

@@ -18,6 +18,7 @@ import { checkIdentity } from "./identity.ts";
 import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";
 import type { ProviderConfig } from "./options.ts";
+import { openPayments } from "./pay/start.ts";
 import { Admission } from "./policy/admission.ts";
 import { createBandwidth } from "./policy/bandwidth.ts";
 import { Pricing } from "./policy/pricing.ts";
@@ -100,9 +101,14 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
     now: Date.now,
   };
   const offers = new OfferDesk(context);
-  const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers), lifecycle);
+  const payments = await openPayments(context);
+  // Stopped in the reverse order: after the last read.
+  lifecycle.onStop("vouchers", () => payments.desk.close());
+  const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers, payments.desk), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
   startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, periodMs, lifecycle });
+  const redeeming = payments.run(lifecycle, () => exit.progress.since !== null);
+  lifecycle.onStop("redeeming", () => redeeming);
   const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {
     providerId,

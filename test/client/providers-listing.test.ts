@@ -46,6 +46,7 @@ describe("a list of providers", () => {
         collateralWei: 10n ** 18n,
         lockedWei: 0n,
         creditWei: 0n,
+        readsCreditWei: 0n,
         incidentMisses: 2,
         evictedAtPeriod: 0,
         repairedSlots: 1,

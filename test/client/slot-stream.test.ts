@@ -149,4 +149,21 @@ describe("a slot's stream", () => {
     expect(closed).to.deep.equal([2]);
     expect(await codeOf(() => stream.read(2, 1, signal))).to.equal("CANCELLED");
   });
+
+  it("asks for less at a time of a provider that is paid ahead, and of no other", async () => {
+    const { options, asked } = provider();
+    const paid = {
+      ...options,
+      open: (...request: Parameters<typeof options.open>) => {
+        if (request[1] > 3) throw new PpioError("TOO_LARGE", "paid ahead", { details: { bytesMax: 3 * header.cellBytes } });
+        return options.open(...request);
+      },
+    };
+    const stream = createSlotStream({ ...paid, open: async (...request) => paid.open(...request) });
+    for (let row = 0; row < 20; row += 5) expect((await stream.read(row, 5, signal)).length).to.equal(5 * header.cellBytes);
+    expect(Math.max(...asked.map(([, rowCount]) => rowCount))).to.equal(3);
+    expect(asked.reduce((sum, [, rowCount]) => sum + rowCount, 0)).to.be.within(20, 22);
+    const refusing = createSlotStream({ ...options, open: async () => Promise.reject(new PpioError("TOO_LARGE", "too much")) });
+    expect(await codeOf(refusing.read(0, 1, signal))).to.equal("TOO_LARGE");
+  });
 });

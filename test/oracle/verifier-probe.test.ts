@@ -4,10 +4,21 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { PpioError, type ReadTicket, type TicketEnvelope, type Transport, ticketAuthorization } from "@ppio/core";
+import {
+  createMemoryPayStore,
+  createPayer,
+  type Payer,
+  type PaymentReason,
+  PpioError,
+  paymentDetailsBody,
+  type ReadTicket,
+  type TicketEnvelope,
+  type Transport,
+  ticketAuthorization,
+} from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import { expect } from "chai";
-import { concat, getBytes, hexlify } from "ethers";
+import { concat, getAddress, getBytes, hexlify, Wallet } from "ethers";
 import { type CanaryGrant, loadGrants, parseGrant } from "../../oracle/dist/verifier/grants.js";
 import { probe } from "../../oracle/dist/verifier/probe.js";
 import { drawRead, type Target } from "../../oracle/dist/verifier/targets.js";
@@ -18,6 +29,7 @@ import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts
 const canary = new Canary();
 const { domain: DOMAIN, dealId: DEAL, header: HEADER, owner, operator } = canary;
 const NOW = 1_800_000_000;
+const ESCROW = getAddress(`0x${"e5".repeat(20)}`);
 
 const ticketOf = (change: Partial<ReadTicket> = {}, by = owner) => canary.ticket(NOW, change, by);
 const grantJson = (tickets: readonly TicketEnvelope[], change: object = {}) => canary.grant(tickets, change);
@@ -107,7 +119,7 @@ describe("a probe", () => {
 
   const honest = (change: Parameters<Canary["answer"]>[2] = {}) => canary.answer(1, 3, change);
 
-  const run = (answer: () => Promise<Answer>) => {
+  const run = (answer: () => Promise<Answer>, paying: { readonly payer?: Payer; readonly owner?: string } = {}) => {
     const asked: string[] = [];
     const transport: Transport = {
       async request({ url, headers }) {
@@ -124,8 +136,8 @@ describe("a probe", () => {
       return clock;
     };
     const read = { target: targetOf(grant), ticket, firstRow: 1, rowCount: 3 };
-    const options = { read, endpoint: "http://provider", operator: operator.address, domain: DOMAIN, transport, nowMs };
-    return { asked, result: probe({ ...options, signal: new AbortController().signal }) };
+    const options = { read, endpoint: "http://provider", operator: operator.address, owner: "", domain: DOMAIN, transport, nowMs };
+    return { asked, result: probe({ ...options, ...paying, signal: new AbortController().signal }) };
   };
 
   it("is served when every byte holds, and is timed until the head and after it", async () => {
@@ -169,5 +181,59 @@ describe("a probe", () => {
     expect((await run(async () => ({ body: (await honest()).subarray(0, 3000) })).result).outcome).to.equal("failed");
     const away = await run(() => Promise.reject(new PpioError("NETWORK", "nothing listens there"))).result;
     expect([away.outcome, away.isUnheard]).to.deep.equal(["failed", true]);
+  });
+
+  describe("of a provider that wants to be paid", () => {
+    const SELLER = Wallet.createRandom().address;
+    const terms = { pricePerGibWei: 1n << 30n, payee: SELLER, escrow: ESCROW, creditBytes: 0 };
+    const refusal = (reason: PaymentReason) => {
+      const details = paymentDetailsBody({ reason, terms, owedWei: 0n, paidWei: 0n, neededWei: 0n });
+      return {
+        status: 402,
+        body: new TextEncoder().encode(JSON.stringify({ error: { code: "PAYMENT_REQUIRED", message: "pay", details } })),
+      };
+    };
+    const account = () => {
+      const [payer, key] = [Wallet.createRandom(), Wallet.createRandom()];
+      const signs = { privateKey: key.privateKey, address: key.address, expiry: 4_000_000_000 };
+      return { payer: payer.address, key: signs, maxPricePerGibWei: 1n << 30n, streams: [] };
+    };
+    const payerWith = (bondWei: bigint, mayPay: () => Promise<boolean> = async () => true) => {
+      const promise = { payableWei: 10n ** 9n, capLeftWei: 10n ** 9n, redeemedWei: 0n, bondWei, serveUntil: 4_000_000_000 };
+      return createPayer({
+        ...{ domain: { chainId: 1n, escrow: ESCROW }, store: createMemoryPayStore(account()), nowMs: () => 0, hint: "pay", mayPay },
+        funds: { spendableWei: async () => 10n ** 9n, promiseOf: async () => promise },
+      });
+    };
+    const unpaidThenServed = () => {
+      let asked = 0;
+      return async () => (asked++ === 0 ? refusal("missing") : { body: await honest() });
+    };
+
+    it("is served like any other once it is paid", async () => {
+      const { outcome } = await run(unpaidThenServed(), { payer: payerWith(10n ** 9n), owner: SELLER }).result;
+      expect(outcome).to.equal("served");
+    });
+
+    it("does not count when we could not pay: without an account, over the budget, with a bond that is too small", async () => {
+      const none = await run(unpaidThenServed(), { owner: SELLER }).result;
+      expect(none.isUnpaid).to.equal(true);
+      expect(none.reason).to.include("there is no reserve to pay it from");
+      const broke = { payer: payerWith(10n ** 9n, async () => false), owner: SELLER };
+      expect((await run(unpaidThenServed(), broke).result).isUnpaid).to.equal(true);
+      expect((await run(async () => refusal("bond"), { payer: payerWith(1n), owner: SELLER }).result).isUnpaid).to.equal(true);
+    });
+
+    it("fails when it refuses a payment that is right, or wants another to be paid", async () => {
+      for (const [reason, owner] of [
+        ["bond", SELLER],
+        ["unknown-key", SELLER],
+        ["terms", SELLER],
+        ["missing", Wallet.createRandom().address],
+      ] as const) {
+        const { outcome, isUnpaid } = await run(async () => refusal(reason), { payer: payerWith(10n ** 9n), owner }).result;
+        expect([outcome, isUnpaid], reason).to.deep.equal(["failed", false]);
+      }
+    });
   });
 });

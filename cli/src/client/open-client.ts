@@ -9,6 +9,7 @@ import { createRpc } from "@ppio/daemon/rpc";
 import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
+import { payStoreOf } from "./pay-store.ts";
 import { createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
 
 export interface OpenedClient {
@@ -48,6 +49,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     attempts: createFileAttemptStore(home.attemptsDir),
     lies: createFileLieStore(home.liesDir),
     service: createFileServiceStore(home.serviceDir, book),
+    pay: { store: payStoreOf(home, book), hint: 'deposit a reserve with "ppio bandwidth deposit", or look at "ppio bandwidth status"' },
     log,
     sha256: () => {
       const hash = createHash("sha256");

@@ -2,27 +2,11 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
-import { type AddressBook, equalBytes, isPpioError, PpioError } from "@ppio/core";
+import { type AddressBook, equalBytes, PpioError } from "@ppio/core";
 import { atomicWriteFile, isErrno, readIfThere, readJsonFile, syncFolder } from "@ppio/daemon/files";
-import { pause } from "@ppio/daemon/lifecycle";
-import { acquireLock, type Lock } from "@ppio/daemon/lock";
+import { waitForLock } from "@ppio/daemon/lock";
 
-const LOCK_TRIES_MAX = 100;
-const LOCK_PAUSE_MS = 50;
 const RECORD_ID = /^(?:0x)?[0-9a-f]{64}$/;
-
-/** Another process of the same user holds it for a moment only. */
-async function waitForLock(folder: string): Promise<Lock> {
-  const never = new AbortController().signal;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await acquireLock(folder);
-    } catch (error) {
-      if (!isPpioError(error, "CONFLICT") || attempt >= LOCK_TRIES_MAX) throw error;
-      await pause(LOCK_PAUSE_MS, never);
-    }
-  }
-}
 
 function checkedId(id: string): string {
   if (!RECORD_ID.test(id)) throw new PpioError("INTERNAL", `"${id}" is no record id.`);

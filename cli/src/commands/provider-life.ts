@@ -108,7 +108,7 @@ export function addExit(provider: Command): void {
             },
           }),
         );
-        const text = `provider ${providerId} has left: ${formatTokens(result.collateralWei)} of collateral and ${formatTokens(result.payWei + result.bondsWei)} of pay are in ${owner}`;
+        const text = `provider ${providerId} has left: ${formatTokens(result.collateralWei)} of collateral and ${formatTokens(result.payWei + result.bondsWei + result.readsWei)} of pay are in ${owner}`;
         output.result(result, text);
       }),
     );

@@ -121,11 +121,14 @@ export function addProviderCommands(program: Command): void {
     );
   provider
     .command("claim")
-    .description("pay out what the market and answered challenges owe to this wallet")
+    .description("pay out what the market, answered challenges and paid reads owe to this wallet")
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
         const claimed = await refusals(() => claimPay(connectContracts(book, withGasMargin(wallet)), wallet.address));
-        output.result(claimed, `paid out ${formatTokens(claimed.payWei)} of pay and ${formatTokens(claimed.bondsWei)} of bonds`);
+        output.result(
+          claimed,
+          `paid out ${formatTokens(claimed.payWei)} of pay, ${formatTokens(claimed.bondsWei)} of bonds and ${formatTokens(claimed.readsWei)} for reads`,
+        );
       }),
     );
   addExit(provider);

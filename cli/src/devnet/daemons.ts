@@ -46,10 +46,10 @@ export function startProvider(paths: DevnetPaths, provider: DevnetProvider, capa
 const PROBES_PER_PROVIDER = 6;
 
 export function startVerifier(paths: DevnetPaths, verifier: DevnetVerifier): Promise<DevnetProcess> {
-  const { name, port, key } = verifier;
+  const { name, port, key, payerKey } = verifier;
   const args = [
     ...["verifier", "start", "--network", paths.addressBook, "--data-dir", paths.dataDir(name), "--port", String(port)],
     ...["--grants", paths.grants(name), "--probes-per-provider", String(PROBES_PER_PROVIDER)],
   ];
-  return startDaemon(paths, name, args, { PPIO_PRIVATE_KEY: key }, `http://127.0.0.1:${port}/health`);
+  return startDaemon(paths, name, args, { PPIO_PRIVATE_KEY: key, PPIO_PAYER_PRIVATE_KEYS: payerKey }, `http://127.0.0.1:${port}/health`);
 }

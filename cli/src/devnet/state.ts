@@ -25,6 +25,8 @@ export interface DevnetVerifier {
   readonly name: string;
   readonly port: number;
   readonly key: string;
+  /** Of the account that pays for its probes; empty on a devnet that was made before there were any. */
+  readonly payerKey: string;
 }
 
 export interface DevnetState {
@@ -73,7 +75,8 @@ export async function readDevnet(paths: DevnetPaths): Promise<DevnetState | unde
   try {
     const state = JSON.parse(await readFile(paths.stateFile, "utf8")) as DevnetState;
     // One that was made before there were verifiers has none.
-    if (state.version === 1) return { ...state, verifiers: state.verifiers ?? [] };
+    if (state.version === 1)
+      return { ...state, verifiers: (state.verifiers ?? []).map((verifier) => ({ ...verifier, payerKey: verifier.payerKey ?? "" })) };
   } catch {
     // Said below, with what to do.
   }

@@ -151,14 +151,14 @@ async function newState(options: UpOptions): Promise<DevnetState> {
     faucetKey: key(),
     oracleKey: key(),
     providers: ports.map((port, at) => ({ name: `provider-${at + 1}`, providerId: 0, port, ownerKey: key(), operatorKey: key() })),
-    verifiers: all.slice(options.providers).map((port, at) => ({ name: `verifier-${at + 1}`, port, key: key() })),
+    verifiers: all.slice(options.providers).map((port, at) => ({ name: `verifier-${at + 1}`, port, key: key(), payerKey: key() })),
     processes: [],
   };
 }
 
 async function fund(rpc: JsonRpcProvider, state: DevnetState): Promise<void> {
   const keys = [state.faucetKey, state.oracleKey, ...state.providers.flatMap(({ ownerKey, operatorKey }) => [ownerKey, operatorKey])];
-  keys.push(...state.verifiers.map(({ key }) => key));
+  keys.push(...state.verifiers.flatMap(({ key, payerKey }) => [key, payerKey]));
   await Promise.all(keys.map((key) => giveCoin(rpc, new Wallet(key).address, COIN_WEI)));
 }
 

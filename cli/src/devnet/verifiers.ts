@@ -6,6 +6,7 @@ import { connectContracts, readJsonFile } from "@ppio/daemon";
 import { type JsonRpcProvider, parseEther, Wallet } from "ethers";
 import { makeCanaries, writeGrants } from "../canary/make.ts";
 import { openClient } from "../client/open-client.ts";
+import { depositBandwidth } from "../client/pay-account.ts";
 import { createWallet } from "../commands/wallet.ts";
 import { type Home, openHome } from "../home.ts";
 import { giveCoin } from "./chain.ts";
@@ -13,6 +14,8 @@ import { startVerifier } from "./daemons.ts";
 import type { DevnetPaths, DevnetProcess, DevnetState } from "./state.ts";
 
 const COIN_WEI = parseEther("100");
+const RESERVE_WEI = parseEther("10");
+const BOND_WEI = parseEther("1");
 const DAY_SECONDS = 86_400;
 const GRANT_HOURS = 24;
 
@@ -29,7 +32,8 @@ export interface VerifiersOptions {
 export async function startVerifiers(options: VerifiersOptions): Promise<void> {
   const { paths, state, onStarted } = options;
   if (!(await hasUsableCanary(options))) await renewCanaries(options);
-  await Promise.all(state.verifiers.map(({ key }) => giveTokens(options, key)));
+  const keys = state.verifiers.flatMap(({ key, payerKey }) => [key, payerKey]).filter((key) => key !== "");
+  await Promise.all(keys.map((key) => giveTokens(options, key)));
   const started = await Promise.allSettled(state.verifiers.map((verifier) => startVerifier(paths, verifier)));
   for (const result of started) if (result.status === "fulfilled") await onStarted(result.value);
   for (const result of started) if (result.status === "rejected") throw result.reason;
@@ -67,6 +71,14 @@ async function renewCanaries(options: VerifiersOptions): Promise<void> {
   await createCustomer(options, home);
   const opened = await openClient({ home });
   try {
+    // To list its objects it reads what it has stored before.
+    const providers = await opened.client.listProviders(signal);
+    if (providers.some(({ info }) => (info?.reads?.pricePerGibWei ?? "0") !== "0")) {
+      await depositBandwidth({
+        ...{ home, book, wallet: opened.wallet, amountWei: RESERVE_WEI, bondWei: BOND_WEI },
+        maxPricePerGibWei: RESERVE_WEI,
+      });
+    }
     const periodSeconds = Number(await connectContracts(book, rpc).proofs.periodSeconds());
     const { dealIds } = await makeCanaries({ opened, periods: Math.ceil(DAY_SECONDS / periodSeconds), note, signal });
     await writeGrants({ opened, dealIds, folders: state.verifiers.map(({ name }) => paths.grants(name)), hours: GRANT_HOURS });

@@ -10,6 +10,7 @@ export function describeReport(report: WireReport, page: string): string {
   return [
     `provider    ${report.providerId} at ${report.endpoint}; status page ${page} (its password is the token of control.json)`,
     `income      ${tokens(report.earnedWei)} earned, ${tokens(report.creditWei)} to be claimed by ${report.owner}`,
+    `reads       ${report.readPricePerGibWei === "0" ? "free" : `${tokens(report.readPricePerGibWei)} per GiB`}, ${tokens(report.readsEarnedWei)} earned, ${tokens(report.vouchersOpenWei)} in vouchers, ${tokens(report.readsCreditWei)} to be claimed`,
     `collateral  ${tokens(report.collateralWei)}, of which ${tokens(report.lockedWei)} locked by slots`,
     `proofs      ${report.provenPeriods} periods proven (newest ${report.lastProvenPeriod}), ${report.missedPeriods} missed`,
     `penalties   ${tokens(report.slashedWei)} slashed, ${report.lostSlots} slots lost, ${damage.damaged.length} damaged now`,

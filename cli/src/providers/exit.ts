@@ -27,15 +27,15 @@ export async function exitProvider(options: ExitOptions): Promise<ExitResult> {
   const { contracts, providerId, owner, note } = options;
   const moved = await letGo(options);
   const from = await askCollateralBack(options);
-  const { payWei, bondsWei } = await claimPay(contracts, owner);
-  if (from === undefined) return { providerId, moved, collateralWei: 0n, payWei, bondsWei };
+  const claimed = await claimPay(contracts, owner);
+  if (from === undefined) return { providerId, moved, collateralWei: 0n, ...claimed };
   const collateralWei = await takeCollateral(withDeadline(options), from);
   if (collateralWei === undefined) {
     const when = new Date(from * 1000).toISOString();
     throw stopped(options, `the collateral may be taken from ${when} on; run "ppio provider exit" again then`);
   }
   note("nothing is left on the chain; stop the provider and remove its data folder");
-  return { providerId, moved, collateralWei, payWei, bondsWei };
+  return { providerId, moved, collateralWei, ...claimed };
 }
 
 /** Until no slot is held and no collateral locked. */

@@ -22,14 +22,17 @@ export interface Claimed {
   readonly payWei: bigint;
   /** Bonds of challenges that were answered. */
   readonly bondsWei: bigint;
+  /** For reads, out of the escrow. */
+  readonly readsWei: bigint;
 }
 
-/** Pays out what the market and the challenges owe to `owner`. */
-export async function claimPay({ market, challenges }: ChainContracts, owner: string): Promise<Claimed> {
-  const [payWei, bondsWei] = await Promise.all([market.creditOf(owner), challenges.creditOf(owner)]);
+/** Pays out what the market, the challenges and the escrow owe to `owner`. */
+export async function claimPay({ market, challenges, escrow }: ChainContracts, owner: string): Promise<Claimed> {
+  const [payWei, bondsWei, readsWei] = await Promise.all([market.creditOf(owner), challenges.creditOf(owner), escrow.creditOf(owner)]);
   if (payWei > 0n) await (await market.withdraw(owner)).wait();
   if (bondsWei > 0n) await (await challenges.withdraw(owner)).wait();
-  return { payWei, bondsWei };
+  if (readsWei > 0n) await (await escrow.withdraw(owner)).wait();
+  return { payWei, bondsWei, readsWei };
 }
 
 /** Unix seconds from which the collateral may be taken; undefined when none is left. */

@@ -56,7 +56,7 @@ export function describeStatus(status: ProviderStatus & ProviderStanding, nowMs:
     `operator    ${status.operator}, epoch ${status.operatorEpoch}`,
     `since       ${new Date(status.registeredAt * 1000).toISOString()}, ${describeAge(status.ageSeconds)} ago`,
     `collateral  ${formatTokens(status.collateralWei)}, of which ${formatTokens(status.lockedWei)} locked by slots`,
-    `credits     ${formatTokens(status.creditWei)} (of the owner)`,
+    `credits     ${formatTokens(status.creditWei)} (of the owner), and ${formatTokens(status.readsCreditWei)} for reads`,
     `proofs      ${status.provenPeriods} periods proven, ${status.missedPeriods} missed, ${status.warnings} of them with a warning`,
     `lately      ${recent.provenPeriods} of ${recent.windowPeriods} periods proven; ${isVetted(recent) ? "vetted" : describeNewness(recent)}`,
     `slashed     ${formatTokens(status.slashedWei)}${slashed.length === 0 ? "" : ` (${slashed.join(", ")})`}`,

@@ -10,6 +10,8 @@ export interface ProviderStatus {
   readonly collateralWei: bigint;
   readonly lockedWei: bigint;
   readonly creditWei: bigint;
+  /** For reads, in the escrow. */
+  readonly readsCreditWei: bigint;
   readonly incidentMisses: number;
   readonly evictedAtPeriod: number;
   /** Vacant slots of others that its operator rebuilt, and what that earned. */
@@ -26,12 +28,13 @@ export async function readProviderStatus(
   providerId: number,
   signal: AbortSignal,
 ): Promise<ProviderStatus> {
-  const { registry, proofs, market, repair } = contracts;
+  const { registry, proofs, market, repair, escrow } = contracts;
   const record = await registry.getProvider(providerId);
-  const [repaired, penalties, creditWei, health] = await Promise.all([
+  const [repaired, penalties, creditWei, readsCreditWei, health] = await Promise.all([
     repair.queryFilter(repair.filters.SlotRepaired(undefined, undefined, record.operator), fromBlock),
     proofs.penaltyRecord(providerId),
     market.creditOf(record.owner),
+    escrow.creditOf(record.owner),
     readHealth(record.endpoint, signal),
   ]);
   return {
@@ -43,6 +46,7 @@ export async function readProviderStatus(
     collateralWei: record.collateralWei,
     lockedWei: record.lockedWei,
     creditWei,
+    readsCreditWei,
     incidentMisses: Number(penalties.incidentMisses),
     evictedAtPeriod: Number(record.evictedAtPeriod),
     repairedSlots: repaired.length,

@@ -138,7 +138,9 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
       rowsMax: Math.max(1, Math.floor(limits.readBytesMax / header.cellBytes)),
       open: (firstRow, rowCount, signal) => {
         const isSignatureChecked = !signed.has(slotIndex) || (context.random(1)[0] ?? 0) < 256 / ANSWERS_PER_CHECK;
-        const request = { ...answer, isSignatureChecked, api: context.api(endpoint), domain: chain.domain };
+        const free = context.api(endpoint);
+        const api = context.payer?.api(free, slot.provider) ?? free;
+        const request = { ...answer, isSignatureChecked, api, domain: chain.domain };
         const opened = measured(context, providerId, () => openSlotAnswer(request, firstRow, rowCount, signal));
         if (isSignatureChecked) opened.then(() => signed.add(slotIndex)).catch(() => {});
         return opened;
@@ -170,6 +172,7 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
     close: () => {
       for (const stream of streams.values()) stream.close();
       void service.settle();
+      context.payer?.flush().catch((error) => log.warn("what is owed for reads could not be written", { error: String(error) }));
     },
   };
 }

@@ -258,6 +258,15 @@ function unrecoverable(options: RowReaderOptions, states: readonly SlotState[]):
   }).flat();
   const good = header.n - missing.length;
   const who = missing.map((slot) => `${slot.slotIndex} (provider ${slot.providerId})`).join(", ");
+  const unpaid = states.filter((state) => isPpioError(state.failure, "PAYMENT_REQUIRED"));
+  const payable = unpaid[0]?.failure;
+  if (payable !== undefined && good + unpaid.length >= header.k) {
+    throw new PpioError(
+      "PAYMENT_REQUIRED",
+      `Only ${good} of the ${header.k} slots that are needed can be read without paying, and ${unpaid.length} more for money. ${payable.message}`,
+      { details: { ...payable.details, dealId, k: header.k, n: header.n, readable: good, missing } },
+    );
+  }
   const offline = states.some((state) => isPpioError(state.failure, "NETWORK") || isPpioError(state.failure, "TIMEOUT"));
   const hint = offline ? "wait until some of them are reachable" : "restore one of them from a copy of its disk";
   return new PpioError(

@@ -2,7 +2,7 @@
  * One slot, read from its provider piece after piece: long requests whose answers are taken as they are wanted, so that a signature and
  * a set of headers serve many megabytes while no more than a piece of it lies in memory. What is not taken yet waits at the provider.
  */
-import { type DealHeader, isTransient } from "@ppio/core";
+import { type DealHeader, isPpioError, isTransient } from "@ppio/core";
 import { cancelled, throwIfAborted } from "../deps.ts";
 import type { Room } from "./room.ts";
 import type { SlotAnswer } from "./slot-answer.ts";
@@ -49,12 +49,17 @@ export function createSlotStream({ header, open, endRow, rowsMax, room }: SlotSt
 
   const openAt = async (row: number, rowCount: number, signal: AbortSignal): Promise<OpenAnswer> => {
     giveUp();
-    const rows = Math.max(1, Math.min(Math.max(rowCount, Math.min(ahead, endRow - row)), rowsMax));
+    let rows = Math.max(1, Math.min(Math.max(rowCount, Math.min(ahead, endRow - row)), rowsMax));
     const stop = new AbortController();
     const onAbort = (): void => stop.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
-      const answer = await open(row, rows, stop.signal);
+      const answer = await open(row, rows, stop.signal).catch((error) => {
+        const fewer = rowsWithin(error, header.cellBytes);
+        if (fewer === undefined || fewer >= rows) throw error;
+        rows = fewer;
+        return open(row, rows, stop.signal);
+      });
       current = { answer, stop, row, endRow: row + rows };
       ahead = 2 * rows;
       return current;
@@ -115,4 +120,11 @@ export function createSlotStream({ header, open, endRow, rowsMax, room }: SlotSt
       giveUp();
     },
   };
+}
+
+/** How many rows may be asked for at once of a provider that is paid ahead; nothing when that is not what is wrong. */
+function rowsWithin(error: unknown, cellBytes: number): number | undefined {
+  if (!isPpioError(error, "TOO_LARGE")) return undefined;
+  const { bytesMax } = error.details;
+  return typeof bytesMax === "number" ? Math.max(1, Math.floor(bytesMax / cellBytes)) : undefined;
 }

@@ -63,6 +63,8 @@ const KIND_OF_CODE: Readonly<Partial<Record<ErrorCode, FailureKind>>> = {
 /** Which kind of failure an error is that came up at a provider; nothing when it is the chain's, the user's or our own. */
 export function failureKindOf(error: unknown): FailureKind | undefined {
   if (!(error instanceof PpioError)) return "vanished";
+  // One that wants money which is not paid has done nothing wrong.
+  if (error.code === "PAYMENT_REQUIRED") return undefined;
   // What a provider admits is no lie.
   return typeof error.details["said"] === "string" ? "refused" : KIND_OF_CODE[error.code];
 }

@@ -10,6 +10,7 @@ import type {
   ProviderInfo,
   UploadState,
 } from "../wire/api.ts";
+import { VOUCHER_HEADER } from "../wire/payment.ts";
 import { type AnswerReader, answerReader, linesOf, readAll } from "./body.ts";
 import type { ResponseBody, Transport, TransportRequest, TransportResponse } from "./transport.ts";
 
@@ -22,6 +23,8 @@ export interface ReadRequest {
   readonly length: number;
   /** Value of the `authorization` header. */
   readonly authorization: string;
+  /** Value of the `ppio-voucher` header, for a provider that wants to be paid. */
+  readonly voucher?: string;
 }
 
 /** A body on its way, and what the provider tells of it meanwhile. */
@@ -155,9 +158,10 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
       await readAll(await send(request, `/v1/uploads/${uploadId}`), JSON_BYTES_MAX);
     },
     dialback: (body, signal) => json("POST", "/v1/dialback", body, signal),
-    async readSlot({ dealId, slotIndex, offset, length, authorization }, signal) {
+    async readSlot({ dealId, slotIndex, offset, length, authorization, voucher }, signal) {
       const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}`;
-      return answerReader(await send({ method: "GET", headers: { authorization }, ...(signal === undefined ? {} : { signal }) }, path));
+      const headers = { authorization, ...(voucher === undefined ? {} : { [VOUCHER_HEADER]: voucher }) };
+      return answerReader(await send({ method: "GET", headers, ...(signal === undefined ? {} : { signal }) }, path));
     },
   };
 }

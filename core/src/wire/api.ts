@@ -1,5 +1,6 @@
 /** JSON bodies of the provider's HTTP API (docs/protocol/http.md). Big integers travel as decimal strings. */
 import type { DialbackRequest, HandOver, ReadTicket, RepairTicket, UploadRequest } from "../chain/typed-data.ts";
+import type { ReadTermsBody } from "./payment.ts";
 
 /** GET /v1/info */
 export interface ProviderInfo {
@@ -17,6 +18,8 @@ export interface ProviderInfo {
   readonly maxReadBytes: number;
   /** What it takes; older providers do not say. */
   readonly policy?: ProviderPolicy;
+  /** What reads cost; free of who does not say. */
+  readonly reads?: ReadTermsBody;
 }
 
 export interface ProviderPolicy {

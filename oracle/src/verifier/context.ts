@@ -5,6 +5,7 @@ import type { ChainConnection, LieDesk, Logger, TxSender } from "@ppio/daemon";
 import type { Turns } from "../turns.ts";
 import type { VerifierJournal } from "./journal.ts";
 import type { VerifierMetrics } from "./metrics.ts";
+import type { ProbePayers } from "./pay.ts";
 
 export interface VerifierContext {
   readonly chain: ChainConnection;
@@ -17,6 +18,8 @@ export interface VerifierContext {
   readonly journal: VerifierJournal;
   /** Signed lies that probes met, on their way to the chain. */
   readonly lies: Pick<LieDesk, "keep" | "settle">;
+  /** Who pays for probes; nobody without it. */
+  readonly payers?: ProbePayers;
   readonly turns: Turns;
   readonly metrics: VerifierMetrics;
   readonly log: Logger;

@@ -96,7 +96,7 @@ export class Measuring {
   }
 
   async #make(term: number, { providerId, index, draw }: PlannedProbe): Promise<void> {
-    const { chain, domain, transport, journal, lies, metrics, log, signal, now, elapsedMs } = this.#context;
+    const { chain, domain, transport, journal, lies, metrics, payers, log, signal, now, elapsedMs } = this.#context;
     const at = now();
     const drop = (reason: string): void => {
       metrics.add("ppio_probes_dropped_total", 1);
@@ -105,8 +105,15 @@ export class Measuring {
     const targets = this.#targets.get(providerId) ?? [];
     const read = this.#drawn(targets, draw, domain, at);
     if (read === undefined) return drop("no canary slot or ticket");
-    const { endpoint, operator } = await chain.registry.getProvider(providerId);
-    const result = await probe({ read, endpoint, operator, domain, transport, nowMs: elapsedMs, signal });
+    const { endpoint, operator, owner } = await chain.registry.getProvider(providerId);
+    const payer = payers?.payerOf(term, providerId);
+    const paying = payer === undefined ? {} : { payer };
+    const result = await probe({ read, endpoint, operator, owner, domain, transport, nowMs: elapsedMs, signal, ...paying });
+    await payers?.flush();
+    if (result.isUnpaid) {
+      metrics.add("ppio_probes_unpaid_total", 1);
+      return drop(result.reason);
+    }
     const { lie } = result;
     if (lie !== undefined) await lies.keep(providerId, lie);
     if (result.isUnheard && !(await this.#hearsAnybody(providerId))) return drop("no provider is heard; it may be our own network");

@@ -5,7 +5,9 @@ const HELP = {
   ppio_probes_total: "Reads that were measured",
   ppio_probes_failed_total: "Measured reads that were not served",
   ppio_probes_false_total: "Measured reads that were answered with false bytes",
-  ppio_probes_dropped_total: "Planned reads that were not measured: no ticket, no slot, too late, or our own network was down",
+  ppio_probes_dropped_total:
+    "Planned reads that were not measured: no ticket, no slot, too late, not paid by us, or our own network was down",
+  ppio_probes_unpaid_total: "Planned reads that were not measured because we could not pay for them",
   ppio_reports_committed_total: "Reports committed to",
   ppio_reports_revealed_total: "Reports revealed",
   ppio_providers_scored_total: "Providers offered for scoring in our transactions",

@@ -10,6 +10,16 @@ export const VERIFIER_OPTIONS = defineOptions({
   grants: { type: "string", help: "folders or addresses of canary grants, separated by commas", default: ".ppio/grants" },
   stakeWei: { type: "wei", help: "stake to join with; 0 for the least that the committee takes", default: "0" },
   probesPerProvider: { type: "integer", help: "reads of each provider in a term", default: "24", min: 3, max: 500 },
+  payerPrivateKeys: {
+    type: "string",
+    help: "keys of accounts that pay for probes, 0x hex, separated by commas; not the verifier's; empty to pay for none",
+    default: "",
+    secret: true,
+  },
+  payReserveWei: { type: "wei", help: "reserve of each of these accounts, topped up from its tokens", default: "2000000000000000000" },
+  payBondWei: { type: "wei", help: "bond of each of these accounts", default: "1000000000000000000" },
+  payBudgetWeiPerDay: { type: "wei", help: "most that all probes of a day may cost", default: "1000000000000000000" },
+  payMaxPricePerGibWei: { type: "wei", help: "dearest GiB that a probe pays", default: "100000000000000000" },
   finalise: { type: "boolean", help: "draw committees, finalise scores and settle terms when nobody else has", default: "true" },
   logLevel: { type: "string", help: "debug, info, warn or error", default: "info" },
 });

@@ -5,10 +5,14 @@
 import {
   answerRootsHash,
   cellLength,
+  createMemoryPayStore,
+  createPayer,
   createProviderApi,
   isPpioError,
+  isUnpaid,
   type LieEvidence,
   lieEvidence,
+  type Payer,
   PpioError,
   readAnswerMessage,
   readVerifiedRange,
@@ -17,7 +21,7 @@ import {
   ticketAuthorization,
   toPpioError,
 } from "@ppio/core";
-import { hexlify } from "ethers";
+import { hexlify, ZeroAddress } from "ethers";
 import type { Outcome } from "./score.ts";
 import type { DrawnRead } from "./targets.ts";
 
@@ -25,11 +29,27 @@ import type { DrawnRead } from "./targets.ts";
 const HEAD_MS = 10_000;
 const BYTES_PER_SECOND_MIN = 64 * 1024;
 
+/** Says that there is no account to pay from. */
+const UNPAYING = createPayer({
+  domain: { chainId: 0n, escrow: ZeroAddress },
+  store: createMemoryPayStore(),
+  funds: {
+    spendableWei: async () => 0n,
+    promiseOf: async () => ({ payableWei: 0n, capLeftWei: 0n, redeemedWei: 0n, bondWei: 0n, serveUntil: 0 }),
+  },
+  nowMs: Date.now,
+  hint: "give the verifier an account that pays",
+});
+
 export interface ProbeOptions {
   readonly read: DrawnRead;
   /** The provider's, of the registry. */
   readonly endpoint: string;
   readonly operator: string;
+  /** Who is paid. */
+  readonly owner: string;
+  /** Pays for the read; a provider that wants money is not measured without one. */
+  readonly payer?: Payer;
   readonly domain: SigningDomain;
   readonly transport: Transport;
   readonly nowMs: () => number;
@@ -45,6 +65,8 @@ export interface ProbeResult {
   readonly reason: string;
   /** Nothing was heard of the provider: it may be our own network. */
   readonly isUnheard: boolean;
+  /** It wanted to be paid, and we did not. */
+  readonly isUnpaid: boolean;
   /** What its operator signed, when that contradicts the slot's root. */
   readonly lie?: LieEvidence;
 }
@@ -62,7 +84,8 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
   let isHeard = false;
   let lie: LieEvidence | undefined;
   try {
-    const api = createProviderApi(endpoint, transport);
+    const { payer = UNPAYING, owner } = options;
+    const api = payer.api(createProviderApi(endpoint, transport), { providerId: target.providerId, owner });
     const answer = await api.readSlot({ dealId, slotIndex, offset, length, authorization: ticketAuthorization(read.ticket) }, deadline);
     isHeard = true;
     try {
@@ -84,7 +107,7 @@ export async function probe(options: ProbeOptions): Promise<ProbeResult> {
       const digested = { dealId, slotIndex, firstCell: firstRow, rootsHash: answerRootsHash(head.cellRoots, head.siblings) };
       const signer = readAnswerMessage.recover(options.domain, { ...digested, servedAt: head.servedAt }, hexlify(head.signature));
       if (signer !== options.operator) throw new PpioError("UNAUTHORIZED", "The answer is not signed by the provider's operator.");
-      return { outcome: "served", firstByteMs: headMs ?? 0, bodyMs, bytes: length, reason: "", isUnheard: false };
+      return { outcome: "served", firstByteMs: headMs ?? 0, bodyMs, bytes: length, reason: "", isUnheard: false, isUnpaid: false };
     } finally {
       await answer.close();
     }
@@ -100,5 +123,5 @@ function failure(error: unknown, isHeard: boolean): ProbeResult {
   const isAnswered = typeof details["status"] === "number";
   const isFalse = !isAnswered && (isPpioError(error, "CORRUPT") || isPpioError(error, "BAD_FORMAT"));
   const outcome = isFalse ? "false" : "failed";
-  return { outcome, firstByteMs: 0, bodyMs: 0, bytes: 0, reason: message, isUnheard: !isHeard && !isAnswered };
+  return { outcome, firstByteMs: 0, bodyMs: 0, bytes: 0, reason: message, isUnheard: !isHeard && !isAnswered, isUnpaid: isUnpaid(error) };
 }

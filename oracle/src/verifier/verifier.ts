@@ -16,6 +16,7 @@ import { VerifierJournal } from "./journal.ts";
 import { Measuring } from "./measure.ts";
 import { createVerifierMetrics } from "./metrics.ts";
 import type { VerifierConfig } from "./options.ts";
+import { ProbePayers } from "./pay.ts";
 import { report } from "./reporting.ts";
 import { ensureJoined } from "./stake.ts";
 import { membershipOf, viewTerm } from "./terms.ts";
@@ -24,6 +25,8 @@ const TURN = { leastMs: 1_000, mostMs: 15_000 };
 const MEASURE_MS = 500;
 /** Looks at what is kept; mostly nothing. */
 const LIES_MS = 5_000;
+/** Accounts that pay for probes are looked at. */
+const ACCOUNTS_MS = 30_000;
 
 export interface RunningVerifier {
   readonly url: string;
@@ -41,6 +44,11 @@ export async function startVerifier(config: VerifierConfig, lifecycle: Lifecycle
     .map((place) => place.trim())
     .filter((place) => place !== "");
   await ensureJoined(context, config.stakeWei);
+  const paying = repeat({
+    ...{ name: "accounts that pay", intervalMs: ACCOUNTS_MS, signal: lifecycle.signal, log },
+    work: async () => context.payers?.keep(),
+  });
+  lifecycle.onStop("accounts that pay", () => paying);
   const standing: Standing = { gathering: createGatheringState(), seat: undefined };
   const { url } = await serveTurns({
     ...{ host: config.host, port: config.port, lifecycle, log, turnMs: turnMsOf(await context.chain.proofs.periodSeconds(), TURN) },
@@ -78,6 +86,8 @@ async function openContext(config: VerifierConfig, lifecycle: Lifecycle, log: Lo
   const sender = await TxSender.open({ file, rpc, wallet, log, signal: lifecycle.signal });
   const metrics = createVerifierMetrics();
   const onProven = (): void => metrics.add("ppio_lies_proven_total", 1);
+  const journal = await VerifierJournal.open(join(config.dataDir, "terms"), `${book.chainId}/${book.committee}/${address}`);
+  const payers = await ProbePayers.open({ config, chain, seed: journal.seed, lifecycle, log, now: Date.now });
   return {
     chain,
     committee: VerifierCommittee__factory.connect(book.committee, wallet),
@@ -85,7 +95,8 @@ async function openContext(config: VerifierConfig, lifecycle: Lifecycle, log: Lo
     address,
     domain: { chainId: BigInt(book.chainId), market: book.market },
     transport: createFetchTransport(),
-    journal: await VerifierJournal.open(join(config.dataDir, "terms"), `${book.chainId}/${book.committee}/${address}`),
+    journal,
+    payers,
     turns: new Turns(address),
     lies: await LieDesk.open({ dir: join(config.dataDir, "lies"), chain, sender, log, onProven }),
     metrics,

@@ -10,9 +10,11 @@ import {
   readAnswerMessage,
   slotBytes,
   UNIT_BYTES,
+  VOUCHER_HEADER,
 } from "@ppio/core";
 import type { ProviderContext } from "../context.ts";
 import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
+import type { PaymentDesk } from "../pay/desk.ts";
 import type { CellReader } from "../store/cell-reader.ts";
 import { uploadIdOf } from "../store/slot-record.ts";
 import type { BulkRequest, BulkRoute } from "./bulk.ts";
@@ -35,7 +37,7 @@ interface Range extends SlotRange {
   readonly slotIndex: number;
 }
 
-export function readRoute(context: ProviderContext, limits: ProviderLimits): BulkRoute {
+export function readRoute(context: ProviderContext, limits: ProviderLimits, payments?: PaymentDesk): BulkRoute {
   const buffers = new ReadBuffers(limits);
   const tickets = new TicketDesk(context);
   const sign = digestSigner(context.operator.privateKey);
@@ -44,17 +46,26 @@ export function readRoute(context: ProviderContext, limits: ProviderLimits): Bul
     const range = parseRange(context, params, query);
     const { header, cellCount } = range;
     const audienceSignature = request.headers["ppio-audience-signature"];
-    await tickets.check(
+    const voucher = request.headers[VOUCHER_HEADER];
+    const shown = { voucher: typeof voucher === "string" ? voucher : undefined, from: request.socket.remoteAddress ?? "" };
+    const charge = await tickets.check(
       {
         authorization: request.headers.authorization,
         audienceSignature: typeof audienceSignature === "string" ? audienceSignature : undefined,
       },
       range,
+      () => payments?.charge(shown, range.length),
     );
-    await context.bandwidth.upload.take(range.length);
-    await buffers.lend(header.cellBytes, cellCount, (buffer, cellsMax) =>
-      answer(context, response, range, { window: new ReadWindow(buffer, range), cellsMax, stallMs, sign }),
-    );
+    try {
+      await context.bandwidth.upload.take(range.length);
+      await buffers.lend(header.cellBytes, cellCount, (buffer, cellsMax) =>
+        answer(context, response, range, { window: new ReadWindow(buffer, range), cellsMax, stallMs, sign }),
+      );
+    } catch (error) {
+      // What was not begun, and what turned out to be damaged, is not to be paid.
+      if (!response.headersSent || isPpioError(error, "CORRUPT")) charge?.refund();
+      throw error;
+    }
   };
   return { method: "GET", path: /^\/v1\/deals\/([^/]+)\/slots\/([^/]+)$/, handle };
 }

@@ -7,12 +7,13 @@ import { PpioError, repairTicketMessage, slotBytes } from "@ppio/core";
 import { pause } from "@ppio/daemon";
 import type { ProviderContext } from "../context.ts";
 import { recoverSigner } from "../fast-crypto.ts";
+import type { Charge } from "../pay/desk.ts";
 import { Pace } from "../repair/pace.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
 import { ServingBudget } from "../repair/serving-budget.ts";
 import { KnownTickets } from "./known-tickets.ts";
 import { parseRepairTicket } from "./parse.ts";
-import type { Wanted } from "./tickets.ts";
+import type { Pay, Wanted } from "./tickets.ts";
 
 /** A read waits this long for its turn at most; then its reader shall ask others. */
 const BACKLOG_MS_MAX = 20_000;
@@ -40,7 +41,7 @@ export class RepairTicketDesk {
   }
 
   /** Resolves when the read may begin. @throws UNAUTHORIZED, REFUSED, CHAIN_UNREACHABLE */
-  async check(authorization: string, wanted: Wanted): Promise<void> {
+  async check(authorization: string, wanted: Wanted, pay: Pay): Promise<Charge | undefined> {
     const { now, providerId, metrics } = this.#context;
     const ticket = this.#known.get(authorization) ?? this.#recover(authorization);
     if (ticket.providerId !== providerId) throw refuse(`is for provider ${ticket.providerId}, this is ${providerId}`);
@@ -56,9 +57,16 @@ export class RepairTicketDesk {
     }
     const windowMs = (open.until - open.openedAt) * 1000;
     const { uploadId, length: bytes } = wanted;
-    this.#budget.spend({ uploadId, repairer: open.repairer, bytes, slotBytes: slotBytes(wanted.header), windowMs });
+    const charge = await pay();
+    try {
+      this.#budget.spend({ uploadId, repairer: open.repairer, bytes, slotBytes: slotBytes(wanted.header), windowMs });
+    } catch (error) {
+      charge?.refund();
+      throw error;
+    }
     metrics.add("ppio_repair_served_bytes_total", bytes);
     await this.#pace.take(bytes, NEVER);
+    return charge;
   }
 
   #recover(authorization: string): Recovered {

@@ -1,14 +1,15 @@
 /** What anybody may ask: who this is, whether it is well, and its metrics. */
 import { access, constants } from "node:fs/promises";
-import { isPpioError, type ProviderInfo } from "@ppio/core";
+import { isPpioError, type ProviderInfo, readTermsBody } from "@ppio/core";
 import type { Express } from "express";
 import type { ProviderContext } from "../context.ts";
+import type { PaymentDesk } from "../pay/desk.ts";
 import { READ_BYTES_MAX } from "./limits.ts";
 
 /** Asking for one's health must not become a load on the node behind it. */
 const HEALTH_KEPT_MS = 1_000;
 
-export function addStatusRoutes(app: Express, context: ProviderContext): void {
+export function addStatusRoutes(app: Express, context: ProviderContext, payments?: PaymentDesk): void {
   const { config, chain, store, metrics } = context;
   app.get("/v1/info", async (_request, response) => {
     response.json({
@@ -31,6 +32,7 @@ export function addStatusRoutes(app: Express, context: ProviderContext): void {
         isOpenToAll: context.pricing.isOpenToAll,
         hindrances: context.admission.hindrances,
       },
+      ...(payments === undefined ? {} : { reads: readTermsBody(payments.terms) }),
     } satisfies ProviderInfo);
   });
   const checkDisk = keepFor(HEALTH_KEPT_MS, context.now, () => diskState(context));

@@ -6,6 +6,7 @@ import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, type Tick
 import { getBytes, hashMessage, ZeroAddress } from "ethers";
 import type { ProviderContext } from "../context.ts";
 import { recoverSigner } from "../fast-crypto.ts";
+import type { Charge } from "../pay/desk.ts";
 import { KnownTickets } from "./known-tickets.ts";
 import { parseTicket } from "./parse.ts";
 import { RepairTicketDesk } from "./repair-tickets.ts";
@@ -19,6 +20,9 @@ export interface Wanted {
   readonly firstCell: number;
   readonly cellCount: number;
 }
+
+/** Takes the price of a read; nothing where reads are free. */
+export type Pay = () => Promise<Charge | undefined> | undefined;
 
 /** What the request's headers say. */
 export interface ShownTicket {
@@ -42,12 +46,16 @@ export class TicketDesk {
     this.#repairs = new RepairTicketDesk(context);
   }
 
-  /** A promise for a repairer only, whose right the chain knows and who waits for its turn. @throws UNAUTHORIZED, REFUSED */
-  check(shown: ShownTicket, wanted: Wanted): Promise<void> | undefined {
+  /**
+   * A repairer's right is the chain's to know, and it waits for its turn.
+   * @param pay called once who reads may do so, and before anything is spent on it
+   * @throws UNAUTHORIZED, REFUSED, and what `pay` throws
+   */
+  check(shown: ShownTicket, wanted: Wanted, pay: Pay): ReturnType<Pay> {
     const { authorization } = shown;
-    if (authorization?.startsWith(REPAIR_SCHEME)) return this.#repairs.check(authorization, wanted);
+    if (authorization?.startsWith(REPAIR_SCHEME)) return this.#repairs.check(authorization, wanted, pay);
     this.#checkOwners(shown, wanted);
-    return undefined;
+    return pay();
   }
 
   #checkOwners(shown: ShownTicket, wanted: Wanted): void {

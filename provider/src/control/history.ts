@@ -16,9 +16,11 @@ export interface History {
   /** By misses and by lost slots, in wei. */
   readonly slashedWei: bigint;
   readonly lostSlots: number;
+  /** Credited to the owner in the escrow for reads, in wei. */
+  readonly readsEarnedWei: bigint;
 }
 
-const NOTHING: History = { provenPeriods: 0, missedPeriods: 0, earnedWei: 0n, slashedWei: 0n, lostSlots: 0 };
+const NOTHING: History = { provenPeriods: 0, missedPeriods: 0, earnedWei: 0n, slashedWei: 0n, lostSlots: 0, readsEarnedWei: 0n };
 
 export class HistoryReader {
   readonly #chain: ChainConnection;
@@ -53,13 +55,15 @@ export class HistoryReader {
   }
 
   async #query(from: number, to: number): Promise<History> {
-    const { market, proofs } = this.#chain;
+    const { market, proofs, escrow, registry } = this.#chain;
     const id = this.#providerId;
-    const [settled, forfeited, proven, missed] = await Promise.all([
+    const { owner } = await registry.getProvider(id);
+    const [settled, forfeited, proven, missed, redeemed] = await Promise.all([
       market.queryFilter(market.filters.SlotSettled(undefined, undefined, id), from, to),
       market.queryFilter(market.filters.SlotForfeited(undefined, undefined, id), from, to),
       proofs.queryFilter(proofs.filters.PeriodProven(id), from, to),
       proofs.queryFilter(proofs.filters.PeriodMissed(id), from, to),
+      escrow.queryFilter(escrow.filters.VouchersRedeemed(owner), from, to),
     ]);
     const slashedWei = [...forfeited, ...missed].reduce((sum, { args }) => sum + args.slashedWei, 0n);
     return {
@@ -68,6 +72,7 @@ export class HistoryReader {
       earnedWei: settled.reduce((sum, { args }) => sum + args.paidWei, 0n),
       slashedWei,
       lostSlots: forfeited.length,
+      readsEarnedWei: redeemed.reduce((sum, { args }) => sum + args.creditedWei, 0n),
     };
   }
 }
@@ -79,5 +84,6 @@ function add(a: History, b: History): History {
     earnedWei: a.earnedWei + b.earnedWei,
     slashedWei: a.slashedWei + b.slashedWei,
     lostSlots: a.lostSlots + b.lostSlots,
+    readsEarnedWei: a.readsEarnedWei + b.readsEarnedWei,
   };
 }

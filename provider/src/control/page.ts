@@ -53,6 +53,9 @@ function income(report: Report): Entries {
     ["earned so far", tokens(report.earnedWei)],
     ["to be claimed by the owner", tokens(report.creditWei)],
     ["price of a GiB per period", tokens(report.pricePerGibPeriodWei)],
+    ["price of a GiB that is read", report.readPricePerGibWei === 0n ? "free" : tokens(report.readPricePerGibWei)],
+    ["earned by reads", `${tokens(report.readsEarnedWei)}, and ${tokens(report.vouchersOpenWei)} in vouchers not redeemed yet`],
+    ["to be claimed by the owner for reads", tokens(report.readsCreditWei)],
     ["collateral", `${tokens(report.collateralWei)}, of which ${tokens(report.lockedWei)} locked by slots`],
   ];
 }

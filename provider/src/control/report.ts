@@ -22,6 +22,12 @@ export interface Report extends History {
   readonly creditWei: bigint;
   readonly coinWei: bigint;
   readonly pricePerGibPeriodWei: bigint;
+  /** Of reads; 0 when they are free. */
+  readonly readPricePerGibWei: bigint;
+  /** Vouchers held that are not redeemed yet. */
+  readonly vouchersOpenWei: bigint;
+  /** In the escrow, to be claimed by the owner. */
+  readonly readsCreditWei: bigint;
   readonly slots: number;
   readonly usedBytes: number;
   readonly capacityBytes: number;
@@ -60,6 +66,9 @@ export function readReport(context: ProviderContext, exit: ExitDesk, history: Hi
       creditWei: await chain.market.creditOf(record.owner),
       coinWei,
       pricePerGibPeriodWei: pricing.presentWei,
+      readPricePerGibWei: config.readPricePerGibWei,
+      vouchersOpenWei: BigInt(Math.round(metrics.get("ppio_vouchers_open_wei"))),
+      readsCreditWei: await chain.escrow.creditOf(record.owner),
       slots: store.count,
       usedBytes: store.usedBytes,
       capacityBytes: config.capacityBytes,

@@ -16,7 +16,7 @@ import { uploadIdOf } from "../store/slot-record.ts";
 import { issueRepairTicket, issueUploadRequest } from "./authority.ts";
 import type { Peer, RepairContext } from "./context.ts";
 import type { DealSlot, RepairableDeal } from "./deal.ts";
-import { persist, within } from "./peers.ts";
+import { paidApi, persist, within } from "./peers.ts";
 import type { Target } from "./target.ts";
 
 const DROP_MS = 5_000;
@@ -34,7 +34,7 @@ export function peerTarget(context: RepairContext, { deal, slot, peer, until }: 
   const { dealId, header } = deal;
   const { slotIndex, payPerPeriodWei, collateralWei } = slot;
   const { providerId } = peer;
-  const api = context.api(peer.endpoint);
+  const api = paidApi(context, peer);
   const uploadId = uploadIdOf(dealId, slotIndex);
   const total = slotBytes(header);
   let received = 0;

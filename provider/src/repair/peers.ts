@@ -19,6 +19,11 @@ export async function loadPeer({ registry }: ChainConnection, providerId: number
   return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, isEvicted: record.evictedAtPeriod !== 0n };
 }
 
+/** A peer whose reads are paid for when it wants money. */
+export function paidApi({ api, payer }: RepairContext, peer: Peer): ProviderApi {
+  return payer?.api(api(peer.endpoint), peer) ?? api(peer.endpoint);
+}
+
 /** Deadline for a request that moves `bytes`. */
 export function within(signal: AbortSignal, bytes = 0): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS + Math.ceil((bytes * 1000) / BYTES_PER_SECOND_MIN))]);

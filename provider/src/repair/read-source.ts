@@ -3,14 +3,14 @@ import { type AnswerHead, cellLength, lieEvidence, PpioError, readVerifiedRange 
 import { uploadIdOf } from "../store/slot-record.ts";
 import type { Peer, RepairContext } from "./context.ts";
 import type { DealSlot, RepairableDeal } from "./deal.ts";
-import { within } from "./peers.ts";
+import { paidApi, within } from "./peers.ts";
 import type { Source } from "./sources.ts";
 
 export function peerSource(context: RepairContext, deal: RepairableDeal, slot: DealSlot, peer: Peer, authorization: string): Source {
   const { dealId, header } = deal;
   const { slotIndex } = slot;
   const { providerId } = peer;
-  const api = context.api(peer.endpoint);
+  const api = paidApi(context, peer);
   const keepLie = async (head: AnswerHead, offset: number): Promise<void> => {
     const firstCell = Math.floor(offset / header.cellBytes);
     const evidence = lieEvidence(context.domain, { dealId, slotIndex, firstCell, shape: header }, head);

@@ -4,6 +4,7 @@ import { LieDesk, pause, repeat } from "@ppio/daemon";
 import type { OfferDesk } from "../api/offers.ts";
 import type { ProviderContext } from "../context.ts";
 import { Pace } from "./pace.ts";
+import { createRepairPayer } from "./pay.ts";
 import { countedPeers } from "./peers.ts";
 import { Plans } from "./plans.ts";
 import { Repairer } from "./repairer.ts";
@@ -33,15 +34,18 @@ export async function runRepairs({ context, offers, periodMs, signal }: RepairLo
     onProven: () => metrics.add("ppio_lies_proven_total", 1),
   });
   const proving = repeat({ name: "lies", intervalMs: LIES_INTERVAL_MS, signal, log, work: () => lies.settle() });
-  const repair = { ...context, offers, lies, api: countedPeers(metrics), pace, sleep: pause };
+  const payer = createRepairPayer(context);
+  const repair = { ...context, offers, lies, api: countedPeers(metrics), payer, pace, sleep: pause };
   const repairer = new Repairer(repair, new Vacancies(chain), plans, await plans.all(log));
   const intervalMs = Math.min(INTERVAL_MS_MAX, Math.max(INTERVAL_MS_MIN, Math.floor(periodMs / LOOKS_PER_PERIOD)));
   const work = async (): Promise<void> => {
     // What it would refuse of others it does not take for itself.
     if (context.admission.hindrances.length > 0) return;
     await repairer.round(signal);
+    await payer.settle();
   };
   await repeat({ name: "repair", intervalMs, signal, log, work });
   await repairer.close();
+  await payer.settle();
   await proving;
 }

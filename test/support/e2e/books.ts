@@ -61,3 +61,19 @@ export async function readRepairBooks({ contracts, book, rpc }: Devnet): Promise
   for (const repairer of new Set(reserved.map(({ args }) => args.repairer))) owes += await repair.creditOf(repairer, at);
   return { holds: await token.balanceOf(book.repair, at), owes };
 }
+
+/** The bandwidth escrow's money: E1, over all accounts that its events name. */
+export async function readEscrowBooks({ contracts, book, rpc }: Devnet): Promise<{ readonly holds: bigint; readonly owes: bigint }> {
+  const { escrow, token } = contracts;
+  const blockTag = (await rpc.getBlockNumber()) - 1;
+  const at = { blockTag };
+  const deposits = await escrow.queryFilter(escrow.filters.Deposited(), book.fromBlock, blockTag);
+  const redeemed = await escrow.queryFilter(escrow.filters.VouchersRedeemed(), book.fromBlock, blockTag);
+  let owes = await escrow.burnableWei(at);
+  for (const payer of new Set(deposits.map(({ args }) => args.payer))) {
+    const { reserveWei, bondWei, restitutionWei } = await escrow.accountOf(payer, at);
+    owes += reserveWei + bondWei + restitutionWei;
+  }
+  for (const payee of new Set(redeemed.map(({ args }) => args.payee))) owes += await escrow.creditOf(payee, at);
+  return { holds: await token.balanceOf(book.escrow, at), owes };
+}

@@ -47,6 +47,7 @@ export interface DevnetJson {
     readonly ownerKey: string;
     readonly operatorKey: string;
   }[];
+  readonly verifiers: readonly { readonly name: string; readonly port: number; readonly key: string; readonly payerKey: string }[];
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
 }
 

@@ -18,6 +18,7 @@ import {
   createBandwidth,
   createProviderApp,
   createProviderMetrics,
+  type PaymentDesk,
   PROVIDER_LIMITS,
   PROVIDER_OPTIONS,
   type ProviderConfig,
@@ -125,7 +126,12 @@ const UNRESERVED: Pick<World["chain"], "dealPayer" | "dealHeader" | "reservation
 };
 
 export async function startWorld(
-  options: { readonly config?: Partial<ProviderConfig>; readonly limits?: Partial<ProviderLimits> } = {},
+  options: {
+    readonly config?: Partial<ProviderConfig>;
+    readonly limits?: Partial<ProviderLimits>;
+    /** Where reads are paid. */
+    readonly payments?: (context: ProviderContext) => Promise<PaymentDesk>;
+  } = {},
 ): Promise<World> {
   useFastKeccak();
   const dir = await temporaryFolder();
@@ -177,7 +183,8 @@ export async function startWorld(
     now: () => clock.nowMs,
   };
   const limits = { ...PROVIDER_LIMITS, ...options.limits };
-  const listener: Listener = await listen(createProviderApp(context, limits), { host: "127.0.0.1", port: 0, limits });
+  const payments = await options.payments?.(context);
+  const listener: Listener = await listen(createProviderApp(context, limits, undefined, payments), { host: "127.0.0.1", port: 0, limits });
   return {
     url: listener.url,
     port: listener.port,

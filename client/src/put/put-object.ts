@@ -71,8 +71,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     spareCandidates: options.spareCandidates ?? SPARES_DEFAULT,
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
-  const loaded = await loadBucket(context, bucket, signal);
-  const providers = await poolProvidersSoon(context, options.n, signal);
+  const [loaded, providers] = await Promise.all([loadBucket(context, bucket, signal), poolProvidersSoon(context, options.n, signal)]);
   await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
 
   const before = loaded.index.entries.find((entry) => entry.key === key);

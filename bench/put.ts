@@ -1,14 +1,17 @@
 /**
  * How long until an object is stored, dealt and listed, and back again? Put then get of BENCH_MIB (256) at 10/16, sixteen provider
  * processes, against Helia's add and a cat by another process over Bitswap (>= 3). All over loopback, all bytes in memory. Ours
- * waits for two blocks of a chain that makes one a second; it stands still while Helia runs.
+ * waits for a block of a chain that makes one a second; it stands still while Helia runs. Then our puts alone: when they reached what, and
+ * what they cost in processor time.
  */
-import { startHelia, type Timed } from "./support/helia.ts";
+import { startHelia } from "./support/helia.ts";
+import { median } from "./support/interleave.ts";
 import { interleave, printRatio } from "./support/measure.ts";
 import { startNetwork } from "./support/network.ts";
 import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts";
-import { type Got, startClient } from "./support/our-client.ts";
+import { type Got, type Put, startClient } from "./support/our-client.ts";
 import { hasPeers } from "./support/peers.ts";
+import { processorMs } from "./support/processor-time.ts";
 import { makeSourceFile } from "./support/source.ts";
 
 const MIB = mibFromEnvironment(256);
@@ -20,6 +23,8 @@ async function compare(): Promise<void> {
   const network = await startNetwork({ providers: CODE.n });
   const [client, helia] = await Promise.all([startClient(network.home), startHelia()]);
   const puts: number[] = [];
+  const phases: Put["reachedMs"][] = [];
+  const costs: { readonly client: number; readonly providers: number }[] = [];
   const adds: number[] = [];
   const mibPerSecond = (ms: number): number => (MIB * 1000) / ms;
   const check = (length: number): void => {
@@ -28,7 +33,14 @@ async function compare(): Promise<void> {
 
   const putAndGet = async (): Promise<number> => {
     await network.resume();
-    const put = await client.ask<Timed>("put", { key: "object", file: source.path, ...CODE });
+    const before = { client: processorMs([client.pid]), providers: processorMs(network.pids) };
+    const put = await client.ask<Put>("put", { key: "object", file: source.path, ...CODE });
+    const nanosecondsPerByte = (ms: number): number => (ms * 1e6) / source.sizeBytes;
+    phases.push(put.reachedMs);
+    costs.push({
+      client: nanosecondsPerByte(processorMs([client.pid]) - before.client),
+      providers: nanosecondsPerByte(processorMs(network.pids) - before.providers),
+    });
     const got = await client.ask<Got>("get", { key: "object" });
     await client.ask("delete", { key: "object" });
     network.pause();
@@ -57,6 +69,10 @@ async function compare(): Promise<void> {
     const [both = Number.NaN, theirBoth = Number.NaN, put = Number.NaN, add = Number.NaN] = figures;
     printRatio(`put then get of ${MIB} MiB / Helia add then cat`, both, theirBoth, "MiB/s");
     printRatio(`put of ${MIB} MiB alone / Helia add, which stays local`, put, add, "MiB/s");
+    const seconds = (name: keyof Put["reachedMs"]): string => `${name} ${(median(phases.map((one) => one[name])) / 1000).toFixed(2)} s`;
+    console.log(`a put reached  ${(["first", "sent", "stored", "dealt", "indexed"] as const).map(seconds).join("  ")}`);
+    const cost = (name: "client" | "providers"): string => `${name} ${median(costs.map((one) => one[name])).toFixed(1)} ns/B`;
+    console.log(`and cost  ${cost("client")}  ${cost("providers")}`);
   } finally {
     await Promise.all([client.stop(), helia.stop()]);
     await network.stop();

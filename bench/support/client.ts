@@ -1,6 +1,6 @@
 /** Our side of the end-to-end questions: the client of `ppio`, in a process of its own, its orders those of a user. */
 import { setFlagsFromString } from "node:v8";
-import type { ObjectSource } from "@ppio/client";
+import type { ObjectSource, PutProgress } from "@ppio/client";
 import { freeLent } from "@ppio/core";
 import { openSource } from "../../cli/src/client/files.ts";
 import { openClient } from "../../cli/src/client/open-client.ts";
@@ -37,14 +37,14 @@ async function put(order: PutOrder) {
   const source = opened?.source ?? generatedSource(sizeBytes);
   const since = performance.now();
   const code = { k, n, periods: PERIODS, ...(cellBytes === undefined ? {} : { cellBytes }) };
-  const marks: Record<string, number> = {};
-  const onProgress = ({ stage, sentBytes, totalBytes }: { stage: string; sentBytes: number; totalBytes: number }): void => {
+  const reachedMs: Record<string, number> = {};
+  const onProgress = ({ stage, sentBytes, totalBytes }: PutProgress): void => {
     const name = stage === "sending" ? (sentBytes === totalBytes ? "sent" : "first") : stage;
-    marks[name] ??= performance.now() - since;
+    reachedMs[name] ??= performance.now() - since;
   };
   await client.put({ bucket: "bench", key, source, ...code, onProgress });
   await opened?.close();
-  return { ms: performance.now() - since, marks };
+  return { ms: performance.now() - since, reachedMs };
 }
 
 /** All bytes, to nowhere. Every byte was verified and opened on its way. */

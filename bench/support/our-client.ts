@@ -13,6 +13,12 @@ export interface Got {
   readonly length: number;
 }
 
+export interface Put {
+  readonly ms: number;
+  /** Until the first batch was acknowledged, all bytes were, and the stages of a put after that. */
+  readonly reachedMs: Readonly<Record<"first" | "sent" | "stored" | "dealt" | "indexed", number>>;
+}
+
 /** @param home of the user, as `ppio --home` takes it */
 export function startClient(home: string, execArgv: readonly string[] = []): Promise<Worker> {
   buildSync({

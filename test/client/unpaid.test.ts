@@ -29,7 +29,7 @@ describe("a read of providers that want to be paid", () => {
 
   it("is served by the others of the deal, without a second try at those", async () => {
     const { reader, asked } = readerWith((slotIndex) => (slotIndex < 2 ? Promise.reject(unpaid) : cell()));
-    expect([...(await reader.readRows(0, 1, [0, 1])).keys()]).to.deep.equal([0, 1]);
+    expect([...(await reader.readRows(0, 1, [0, 1])).keys()].sort()).to.deep.equal([2, 3]);
     expect(asked.sort()).to.deep.equal([0, 1, 2, 3]);
   });
 

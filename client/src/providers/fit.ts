@@ -61,6 +61,11 @@ export function judge(view: ProviderView, options: FitOptions): Fit | string {
   return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, info, standing, served, latencyMs, payPerPeriodWei, room };
 }
 
+/** Collateral that offers of these candidates will lock, by provider. */
+export function promisesOf(candidates: readonly Candidate[]): ReadonlyMap<number, bigint> {
+  return new Map(candidates.map(({ providerId, info, payPerPeriodWei }) => [providerId, lockedFor(info, payPerPeriodWei)]));
+}
+
 /** What it says that it does not take. */
 function refusalOf({ policy }: ProviderInfo, periods: number | undefined): string | undefined {
   if (policy === undefined) return undefined;

@@ -5,9 +5,11 @@ import { INLINE_BYTES_MAX, type IndexEntry, PpioError, payForSlot, planObject, s
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { loadBucket, storeIndex } from "../index/bucket.ts";
+import { promisesOf } from "../providers/fit.ts";
 import { type ProviderPool, poolProvidersSoon } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
+import { createListingAhead } from "./listing-ahead.ts";
 import { requireFunds } from "./open-deals.ts";
 import type { ObjectSource } from "./source.ts";
 import { storeData } from "./store-data.ts";
@@ -69,12 +71,17 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     spareCandidates: options.spareCandidates ?? SPARES_DEFAULT,
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
-  const loaded = await loadBucket(context, bucket, signal);
-  const providers = await poolProvidersSoon(context, options.n, signal);
+  const [loaded, providers] = await Promise.all([loadBucket(context, bucket, signal), poolProvidersSoon(context, options.n, signal)]);
   await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
 
   const before = loaded.index.entries.find((entry) => entry.key === key);
   const progress = progressOf(options, code);
+  const store = (
+    entry: IndexEntry,
+    promisedWei: ReadonlyMap<number, bigint>,
+    extras: { avoid?: ReadonlySet<number>; signal?: AbortSignal },
+  ) => storeIndex(context, { ...code, index: withEntry(loaded.index, key, entry), loaded, providers, promisedWei, ...extras });
+  const ahead = createListingAhead((entry, promisedWei, inner) => store(entry, promisedWei, { signal: inner }), signal);
   const { entry, stored: data } = await storeData(context, {
     ...code,
     bucket,
@@ -84,19 +91,15 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     before,
     providers,
     onSent: progress.sent,
+    onEntry: (described, candidates) => ahead.begin(described, promisesOf(candidates)),
     ...(signal === undefined ? {} : { signal }),
+  }).catch(async (error: unknown) => {
+    await ahead.drop();
+    throw error;
   });
   try {
-    const index = withEntry(loaded.index, key, entry);
-    const listing = await storeIndex(context, {
-      ...code,
-      index,
-      loaded,
-      providers,
-      ...(data === undefined ? {} : { avoid: data.failed }),
-      promisedWei: promises(data?.deal),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const extras = { ...(data === undefined ? {} : { avoid: data.failed }), ...(signal === undefined ? {} : { signal }) };
+    const listing = (await ahead.take()) ?? (await store(entry, promises(data?.deal), extras));
     progress.stage("stored");
     const deals = [...(data === undefined ? [] : [data.deal]), listing.stored.deal];
     const superseded = [loaded.dealId, dealIdOfEntry(before)].filter((dealId) => dealId !== undefined);
@@ -117,6 +120,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
       passes: data?.passes ?? listing.stored.passes,
     };
   } finally {
+    await ahead.drop();
     await data?.attempt.close();
   }
 }

@@ -1,7 +1,8 @@
 /** An object's bytes on providers, or in its listing's entry when they are few; goes on with an attempt that was cut. */
-import { INLINE_BYTES_MAX, type IndexEntry, isPpioError, planObject } from "@ppio/core";
+import { INLINE_BYTES_MAX, type IndexEntry, isPpioError, type Manifest, planObject } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { objectIdOf } from "../keys/index.ts";
+import type { Candidate } from "../providers/fit.ts";
 import type { ProviderPool } from "../providers/list.ts";
 import { type Attempt, beginAttempt } from "./attempt.ts";
 import { type ObjectSource, readFully } from "./source.ts";
@@ -17,6 +18,8 @@ export interface StoreDataOptions extends CodeOptions {
   readonly before: IndexEntry | undefined;
   readonly providers: ProviderPool;
   readonly onSent: (bytes: number) => void;
+  /** The entry that this will end with, once the whole source was read; told again when all begins anew. */
+  readonly onEntry?: (entry: IndexEntry, candidates: readonly Candidate[]) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -40,9 +43,16 @@ export async function storeData(context: Context, options: StoreDataOptions): Pr
   for (;;) {
     const attempt = await beginAttempt(context, { objectId, sizeBytes: source.sizeBytes, header, versionBefore });
     try {
-      const object = await storeObject(context, { ...options, objectId, attempt });
-      const entry: IndexEntry = { key, modifiedAt: attempt.objectVersion, content: { kind: "stored", manifest: object.manifest } };
-      return { entry, stored: { ...object, attempt } };
+      const entryOf = (manifest: Manifest): IndexEntry => {
+        return { key, modifiedAt: attempt.objectVersion, content: { kind: "stored", manifest } };
+      };
+      const object = await storeObject(context, {
+        ...options,
+        objectId,
+        attempt,
+        onDescribed: (manifest, candidates) => options.onEntry?.(entryOf(manifest), candidates),
+      });
+      return { entry: entryOf(object.manifest), stored: { ...object, attempt } };
     } catch (error) {
       // The source is not what it was sealed from: nothing may be sealed under this attempt's salt any more.
       const isChanged = isPpioError(error, "CONFLICT");

@@ -2,6 +2,7 @@
 import { type DealHeader, dealIdOf, type OfferTerms, type SlotOffer, slotBytes } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
+import type { Candidate } from "../providers/fit.ts";
 import type { ProviderPool } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
 import type { Attempt } from "./attempt.ts";
@@ -41,6 +42,8 @@ export interface StoreDealOptions extends CodeOptions {
   /** Providers that have just let another deal wait. */
   readonly avoid?: ReadonlySet<number>;
   readonly onSent?: (bytes: number) => void;
+  /** Every row was filled; told who may serve the deal. */
+  readonly onRooted?: (candidates: readonly Candidate[]) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -83,6 +86,7 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     ...(options.workers === undefined ? {} : { workers: options.workers }),
     bufferBytes: limits.putBufferBytes,
     ...(options.onSent === undefined ? {} : { onSent: options.onSent }),
+    onRooted: () => options.onRooted?.(candidates),
     ...(signal === undefined ? {} : { signal }),
   });
   return {

@@ -36,6 +36,8 @@ export interface StoreSlotsOptions {
   readonly expectedRoots?: readonly Uint8Array[];
   /** For a refill: pay that every offer must carry, by slot. */
   readonly fixedPayWei?: readonly bigint[];
+  /** Every row was filled for the first time: the roots are known, and the last rows are on their way. */
+  readonly onRooted?: () => void;
   /** Told of bytes that a slot has for the first time. */
   readonly onSent?: (bytes: number) => void;
   readonly signal?: AbortSignal;
@@ -254,6 +256,7 @@ async function pass(run: Run, runners: readonly Runner[], needsRoots: boolean): 
       onFilled: (roots) => {
         for (const [at, tree] of trees?.entries() ?? []) tree.pushRoots(roots[at] ?? new Uint8Array());
         rows = Math.min(header.rows, rows + plan.rowsPerBatch);
+        if (rows === header.rows && trees !== undefined) options.onRooted?.();
       },
       lanes: runners.map((runner) => laneOf(run, runner)),
       ...(options.signal === undefined ? {} : { signal: options.signal }),

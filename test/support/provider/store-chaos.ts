@@ -219,7 +219,8 @@ async function act(store: SlotStore, promises: Promised[], index: number, draw: 
     if (choice === 1) await store.seal(uploadId, slot.root, draw(1_000));
   } else if (found.receivedBytes < TOTAL) {
     const end = Math.min(TOTAL, found.receivedBytes + 1 + draw(TOTAL));
-    await store.append(uploadId, found.receivedBytes, pieces(slot.data.subarray(found.receivedBytes, end), 700));
+    const steps = draw(2) === 0 ? { stepBytes: 500 + draw(4_000), onWritten: () => undefined } : undefined;
+    await store.append(uploadId, found.receivedBytes, pieces(slot.data.subarray(found.receivedBytes, end), 700), steps);
   } else {
     promised.isSealed = "maybe";
     // An owner who is wrong about the root must harm nothing but this try.

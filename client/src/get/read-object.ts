@@ -138,8 +138,8 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
 function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: number): RowBatch[] {
   const { k, cellBytes } = plan.header;
   const { getBufferBytes, requestBytesMax } = context.limits;
-  // A batch is there twice while it is opened.
-  const fitting = Math.floor(getBufferBytes / (2 * (BATCHES_AHEAD + 1) * k * cellBytes));
+  // Of one the cells are read, the other one is there twice while it is opened, and plaintext of the one before is handed out.
+  const fitting = Math.floor(getBufferBytes / (2 * BATCHES_AHEAD * k * cellBytes));
   const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / cellBytes)));
   const firstFrame = plan.frameAt(from);
   const lastFrame = to > from ? plan.frameAt(to - 1) : firstFrame;

@@ -1,5 +1,5 @@
 /** The bytes of a record that lies in a deal's data cells as it is; verified against the chain, not yet opened. */
-import { cellLength, createErasureCoder, type DealHeader, PpioError } from "@ppio/core";
+import { cellLength, type DealHeader, keptCoder, PpioError } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { type DealReader, openReader } from "./deal-reader.ts";
 
@@ -55,7 +55,7 @@ function withRebuilt(header: DealHeader, have: ReadonlyMap<number, Uint8Array>, 
   if (missing.length === 0) return have;
   const [{ length } = new Uint8Array()] = have.values();
   const rebuilt = new Map(missing.map((slot) => [slot, new Uint8Array(length)]));
-  createErasureCoder(header).reconstruct(have, rebuilt);
+  keptCoder(header).reconstruct(have, rebuilt);
   return new Map([...have, ...rebuilt]);
 }
 

@@ -1,5 +1,5 @@
 /** One sealed record, such as a listing, in one deal: its bytes lie in the data cells as they are. */
-import { cellLength, createErasureCoder, type DealHeader, planRecord } from "@ppio/core";
+import { cellLength, type DealHeader, keptCoder, planRecord } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { hashedFill } from "./batch.ts";
 import { type StoreDealOptions, type StoredDeal, storeDeal } from "./store-deal.ts";
@@ -20,7 +20,7 @@ export function storeRecord(context: Context, options: StoreRecordOptions): Prom
   for (let at = record.length; at < streamBytes; at += RANDOM_BYTES_MAX) {
     stream.set(context.random(Math.min(RANDOM_BYTES_MAX, streamBytes - at)), at);
   }
-  const coder = createErasureCoder(header);
+  const coder = keptCoder(header);
   const fill = hashedFill(header, async (batch, slots) => {
     for (let row = batch.firstRow; row < batch.firstRow + batch.rowCount; row += 1) {
       const inSlot = (row - batch.firstRow) * header.cellBytes;

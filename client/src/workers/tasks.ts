@@ -2,7 +2,7 @@
  * What is computed for an object, on whichever thread. For a batch of rows of a put: every frame sealed into its data cell, the other
  * cells coded, and all cells hashed while they are in the cache. All memory is the caller's.
  */
-import { cellLength, cellRoots, createErasureCoder, type PlanOptions, PpioError, planObject } from "@ppio/core/data";
+import { cellLength, cellRoots, keptCoder, type PlanOptions, PpioError, planObject } from "@ppio/core/data";
 import { type Awaitable, all, then } from "../aes/aes.ts";
 import { lazy } from "../lazy.ts";
 import { createSealer, frameOfCell, type SealContext } from "../seal/sealer.ts";
@@ -64,7 +64,7 @@ export function createTaskRunner(): TaskRunner {
     if (known !== undefined) return known;
     const plan = planObject(task.plan);
     const { header } = plan;
-    const prepared = { plan, sealer: createSealer(task.seal, header.cellBytes), coder: lazy(() => createErasureCoder(header)) };
+    const prepared = { plan, sealer: createSealer(task.seal, header.cellBytes), coder: lazy(() => keptCoder(header)) };
     const oldest = objects.keys().next();
     if (objects.size >= OBJECTS_MAX && !oldest.done) objects.delete(oldest.value);
     objects.set(task.object, prepared);

@@ -7,5 +7,6 @@ export {
   storedToStandard,
   TOWER_BASIS,
 } from "./field.ts";
+export { keptCoder } from "./kept-coder.ts";
 export { CELLS_MAX, checkParams, type ErasureParams, generatorMatrix } from "./matrix.ts";
 export { SimdMemory } from "./simd-memory.ts";

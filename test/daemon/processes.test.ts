@@ -14,7 +14,7 @@ describe("a process that has ended and was not collected", () => {
   it("does not run, and holds no folder", async function () {
     // Elsewhere the system does not tell such processes from others.
     if (!existsSync("/proc/self/stat")) this.skip();
-    const parent = spawn("sh", ["-c", "true & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    const parent = spawn("sh", ["-c", "sleep 0.1 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       const [line] = await once(parent.stdout, "data");
       const pid = Number(String(line));

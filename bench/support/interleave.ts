@@ -4,8 +4,8 @@ export interface Contest {
   /** Each call measures for a moment and returns GB/s. */
   readonly ours: () => number | Promise<number>;
   readonly peer: () => number | Promise<number>;
-  /** Least ratio of ours to the peer's. */
-  readonly target: number;
+  /** Least ratio of ours to the peer's, where one is wanted. */
+  readonly target?: number;
   /** Many short turns, shorter than a time slice, see a busy machine better than few long ones. */
   readonly turns?: number;
 }
@@ -79,7 +79,6 @@ export async function compare({ name, ours, peer, target, turns = TURNS }: Conte
     median(rates.map(([a, b]) => a / b)),
   ];
   const percent = (value: number): string => `${(100 * value).toFixed(0)} %`;
-  console.log(
-    `${name.padEnd(46)}${mine.toFixed(2).padStart(8)}${theirs.toFixed(2).padStart(8)}${percent(ratio).padStart(9)}  (target ${percent(target)})`,
-  );
+  const wanted = target === undefined ? "" : `  (target ${percent(target)})`;
+  console.log(`${name.padEnd(46)}${mine.toFixed(2).padStart(8)}${theirs.toFixed(2).padStart(8)}${percent(ratio).padStart(9)}${wanted}`);
 }

@@ -1,6 +1,6 @@
 /**
  * The tree of a sealed slot in memory, from the cell roots upwards, and what its cells are checked with. A cell is whole when its bytes
- * hash to its root. Once they did, their CRC-32 is kept, and a reader is answered by that: five times faster, and taken of the bytes as
+ * hash to its root. Once they did, when they came in or were read, their CRC-32 is kept, and a reader is answered by that: five times faster, and taken of the bytes as
  * they come from the disk each time, so that rot still shows (any burst of up to 32 bits; of other damage, all but one in 2^32, which the
  * reader's own check and the scrub find). Proofs and scrubs always hash.
  */
@@ -16,12 +16,15 @@ export class HeldTree {
   readonly #sums: Uint32Array;
   readonly #hasSum: Uint8Array;
 
-  /** @param roots 32 bytes per cell */
-  constructor(header: DealHeader, roots: Uint8Array) {
+  /**
+   * @param roots 32 bytes per cell
+   * @param sums CRC-32 of every cell that had them, where all were just hashed
+   */
+  constructor(header: DealHeader, roots: Uint8Array, sums?: Uint32Array) {
     this.header = header;
     this.levels = upperLevels(header, roots);
-    this.#sums = new Uint32Array(header.rows);
-    this.#hasSum = new Uint8Array(header.rows);
+    this.#sums = sums ?? new Uint32Array(header.rows);
+    this.#hasSum = new Uint8Array(header.rows).fill(sums === undefined ? 0 : 1);
     const levelBytes = this.levels.reduce((sum, level) => sum + level.length, 0);
     this.byteLength = levelBytes + this.#sums.byteLength + this.#hasSum.length;
   }

@@ -20,7 +20,7 @@ import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts
 import { SlotTrees } from "./slot-trees.ts";
 import { BATCHES_HELD, WRITE_BATCH_BYTES, type WriteSteps, writeBody } from "./slot-writer.ts";
 
-/** What is known of slots that come in, 33 bytes per cell; what does not fit is read back and hashed at the end. */
+/** What is known of slots that come in, 37 bytes per cell; what does not fit is read back and hashed at the end. */
 const HASHED_BYTES_MAX = 16 << 20;
 /** Buffers of bodies that are kept for the next ones. */
 const BUFFERS_KEPT_MAX = 4;
@@ -390,7 +390,7 @@ export class SlotStore {
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
     this.#hashed.put(uploadId, hashed);
     await hashed.complete(file);
-    const tree = new HeldTree(header, hashed.roots);
+    const tree = new HeldTree(header, hashed.roots, hashed.sums);
     if (tree.root !== expectedRoot) {
       // Which byte was damaged cannot be known.
       await this.#startOver(entry, file);

@@ -2,7 +2,7 @@
  * Appends a body to a slot's data in large writes. Cells are hashed as soon as they are there, while they lie in the processor's cache, and
  * while the system takes the batch before.
  */
-import { NODE_BYTES, PpioError, slotBytes } from "@ppio/core";
+import { PpioError, slotBytes } from "@ppio/core";
 import type { StoreFile } from "./file-layer.ts";
 import { type CellRun, type HashedCells, hashWholeCells } from "./hashed-cells.ts";
 import type { Entry } from "./slot-entry.ts";
@@ -125,7 +125,7 @@ class BatchWriter {
     const run = hashWholeCells(header, this.#start + this.#hashedTo, this.#batch.subarray(this.#hashedTo, this.#filled));
     if (run === undefined) return;
     this.#runs.push(run);
-    this.#hashedTo = Math.min(this.#filled, (run.first + run.roots.length / NODE_BYTES) * header.cellBytes - this.#start);
+    this.#hashedTo = Math.min(this.#filled, (run.first + run.sums.length) * header.cellBytes - this.#start);
   }
 
   async #settle(): Promise<void> {

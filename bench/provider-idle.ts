@@ -33,6 +33,7 @@ const contracts = {
   proofs: address("44"),
   beacon: address("66"),
   challenges: address("77"),
+  escrow: address("a2"),
 };
 useFastKeccak();
 const operator = Wallet.createRandom();
@@ -81,7 +82,7 @@ try {
   const book: AddressBook = {
     ...{ version: 1, chainId: 31_337, rpcUrl: chain.url, beaconUrl: chain.url, fromBlock: 0, ...contracts },
     ...{ token: address("11"), policy: address("55"), repair: address("88"), fraudProofs: address("99"), committee: address("a1") },
-    ...{ escrow: address("a2"), buckets: address("a3"), sponsorPools: address("a4"), timelock: address("a5") },
+    ...{ buckets: address("a3"), sponsorPools: address("a4"), timelock: address("a5") },
   };
   const network = join(folder, "addresses.json");
   await writeFile(network, JSON.stringify(book));

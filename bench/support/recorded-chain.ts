@@ -6,6 +6,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dealIdOf, type SigningDomain } from "@ppio/core";
 import {
+  BandwidthEscrow__factory,
   DrandBeacon__factory,
   PossessionProofs__factory,
   ProviderRegistry__factory,
@@ -31,7 +32,7 @@ export interface RecordedSlot {
 export interface RecordedOptions {
   readonly slots: number;
   readonly operator: string;
-  readonly addresses: Readonly<Record<"registry" | "market" | "proofs" | "beacon" | "challenges", string>>;
+  readonly addresses: Readonly<Record<"registry" | "market" | "proofs" | "beacon" | "challenges" | "escrow", string>>;
   readonly domain: SigningDomain;
   readonly owner: string;
   readonly leafCount: number;
@@ -162,6 +163,7 @@ export class RecordedChain {
         addresses.beacon.toLowerCase(),
         { abi: DrandBeacon__factory.createInterface(), views: { isOnTime: () => [true], randomness: () => [ZeroHash] } },
       ],
+      [addresses.escrow.toLowerCase(), { abi: BandwidthEscrow__factory.createInterface(), views: { delaySeconds: () => [3_600] } }],
       [addresses.challenges.toLowerCase(), { abi: SlotChallenges__factory.createInterface(), views: {} }],
     ]);
   }

@@ -59,7 +59,14 @@ export class RepairTicketDesk {
     const { uploadId, length: bytes } = wanted;
     const charge = await pay();
     try {
-      this.#budget.spend({ uploadId, repairer: open.repairer, bytes, slotBytes: slotBytes(wanted.header), windowMs });
+      this.#budget.spend({
+        uploadId,
+        repairer: open.repairer,
+        forSlot: ticket.slotIndex,
+        bytes,
+        slotBytes: slotBytes(wanted.header),
+        windowMs,
+      });
     } catch (error) {
       charge?.refund();
       throw error;

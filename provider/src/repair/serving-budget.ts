@@ -4,7 +4,7 @@
  */
 import { PpioError } from "@ppio/core";
 
-/** Of a slot, per repairer: a repair reads it once, and goes on near where it stopped after a restart. */
+/** Of a slot, per repairer and slot that it rebuilds: a repair reads it once, and goes on near where it stopped after a restart. */
 const SHARE_PER_REPAIRER = 1.5;
 /** Of a slot, for all repairers together: whoever comes after one that gave up. */
 const SHARE_FOR_ALL = 4;
@@ -21,6 +21,8 @@ interface Count {
 export interface RepairRead {
   readonly uploadId: string;
   readonly repairer: string;
+  /** The slot whose reservation is the ticket: one repairer may rebuild several, one after the other. */
+  readonly forSlot: number;
   readonly bytes: number;
   readonly slotBytes: number;
   /** How long a reservation lasts. */
@@ -36,9 +38,9 @@ export class ServingBudget {
   }
 
   /** Counts a read. @throws REFUSED when there was enough */
-  spend({ uploadId, repairer, bytes, slotBytes, windowMs }: RepairRead): void {
+  spend({ uploadId, repairer, forSlot, bytes, slotBytes, windowMs }: RepairRead): void {
     this.#forgetOld();
-    const own = this.#count(`${uploadId}/${repairer}`, windowMs);
+    const own = this.#count(`${uploadId}/${repairer}/${forSlot}`, windowMs);
     const all = this.#count(uploadId, windowMs);
     const isSpent =
       own.bytes + bytes > SHARE_PER_REPAIRER * slotBytes + SLACK_BYTES || all.bytes + bytes > SHARE_FOR_ALL * slotBytes + SLACK_BYTES;

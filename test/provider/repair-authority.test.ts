@@ -120,10 +120,10 @@ describe("a provider and repairers", () => {
 
   describe("reading too much", () => {
     /** Reads until it is refused; returns the bytes that were served. */
-    const drain = async (by: HDNodeWallet, length: number): Promise<number> => {
+    const drain = async (by: HDNodeWallet, length: number, change: Partial<RepairTicket> = {}): Promise<number> => {
       let bytes = 0;
       for (;;) {
-        const outcome = await readWith(await headers(by), 0, length);
+        const outcome = await readWith(await headers(by, change), 0, length);
         if (outcome !== "served") {
           expect(outcome).to.equal("REFUSED");
           return bytes;
@@ -146,6 +146,14 @@ describe("a provider and repairers", () => {
       world.clock.nowMs += 121_000;
       reserve(repairer);
       expect(await drain(repairer, TOTAL), "in the next window").to.be.at.least(TOTAL);
+    });
+
+    it("begins anew for who rebuilds another slot of the deal", async () => {
+      reserve(repairer);
+      expect(await drain(repairer, TOTAL)).to.be.at.least(TOTAL);
+      const other = RESERVED_SLOT + 1;
+      reserve(repairer, other);
+      expect(await drain(repairer, TOTAL, { slotIndex: other })).to.be.at.least(TOTAL);
     });
 
     it("ends for all repairers of a slot together", async () => {

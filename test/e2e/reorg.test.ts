@@ -14,12 +14,15 @@ describe("A reorganisation of ten blocks on a devnet", function () {
   this.timeout(300_000);
   let devnet: Devnet;
   let dealId: string;
+  /** First period whose proofs are taken back: the deal was opened in the one before, in blocks that stay. */
+  let first: number;
   const bytes = randomBytes(300_000);
 
   before(async () => {
     devnet = await Devnet.start(4, {}, "--period-seconds", String(PERIOD_SECONDS));
     await writeFile(devnet.path("in"), bytes);
     ({ dealId } = await devnet.ok<{ dealId: string }>("put", devnet.path("in"), "ppio://kept/x", "--code", "2/4", "--periods", "100"));
+    first = Number((await devnet.contracts.market.deal(dealId)).start) + 1;
   });
   after(() => devnet.stop());
 
@@ -30,7 +33,6 @@ describe("A reorganisation of ten blocks on a devnet", function () {
   };
 
   it("takes proofs back, which come again before their period is missed", async () => {
-    const first = Number((await devnet.contracts.market.deal(dealId)).start);
     for (let period = first; period < first + REORGS; period += 1) {
       await devnet.until(() => everybodyProved(period));
       await devnet.rpc.send("anvil_reorg", [REORG_BLOCKS, []]);
@@ -41,9 +43,8 @@ describe("A reorganisation of ten blocks on a devnet", function () {
 
   it("punishes nobody, loses nothing, and keeps books that add up to the wei (M1, R1)", async () => {
     const { proofs, registry } = devnet.contracts;
-    const { start } = await devnet.contracts.market.deal(dealId);
     // Misses of a period are reported from the second one after it on: another one for the oracle to do so.
-    await devnet.until(async () => (await devnet.period()) >= Number(start) + REORGS + 2);
+    await devnet.until(async () => (await devnet.period()) >= first + REORGS + 2);
     const missed = await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock);
     expect(missed.map(({ args }) => `provider ${args.providerId} in period ${args.period}`)).to.deep.equal([]);
     for (const providerId of [1, 2, 3, 4]) {

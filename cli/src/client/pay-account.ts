@@ -137,16 +137,20 @@ export async function withdrawBandwidth(
   return requestAll(escrow, payer);
 }
 
-/** Asks for all that is there; payees that redeem just then make it less. */
+/** Asks for all that is there; payees that redeem just then make it less, and the next block tells by how much. */
 async function requestAll(escrow: ChainContracts["escrow"], payer: string): Promise<BandwidthWithdrawal> {
+  const rpc = escrow.runner?.provider;
   for (let attempt = 1; ; attempt += 1) {
+    const number = (await rpc?.getBlockNumber()) ?? 0;
     const { reserveWei, bondWei } = await escrow.accountOf(payer);
     try {
       await (await escrow.requestWithdrawal(reserveWei, bondWei)).wait();
       return { reserveWei, bondWei, ripeAt: Number((await escrow.accountOf(payer)).ripeAt) };
     } catch (error) {
-      const hasShrunk = explainRevert(error)?.details["contractError"] === "RequestTooLarge" || isError(error, "CALL_EXCEPTION");
+      const isMined = isError(error, "CALL_EXCEPTION") && Boolean(error.receipt);
+      const hasShrunk = isMined || explainRevert(error)?.details["contractError"] === "RequestTooLarge";
       if (!hasShrunk || attempt >= REQUESTS_MAX) throw error;
+      await rpc?.waitForBlock(number + 1);
     }
   }
 }

@@ -9,6 +9,7 @@ import {
   NODE_BYTES,
   PpioError,
   planObject,
+  type ReadRequest,
   readAnswerMessage,
   slotBytes,
   slotRoot,
@@ -36,6 +37,10 @@ export interface ReadOptions {
   readonly lost?: ReadonlySet<number>;
   /** Slots whose providers send bytes that they were not given, under heads that hold. */
   readonly tampered?: ReadonlySet<number>;
+  /** Slots that are damaged on their providers' disks. */
+  readonly rotten?: ReadonlySet<number>;
+  /** Told when a provider finds that out. */
+  readonly onFound?: (slotIndex: number) => void;
   /** Of an object that the slots do not hold. */
   readonly objectId?: Uint8Array;
   readonly onPiece?: (plaintext: Uint8Array) => void;
@@ -86,7 +91,7 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
     }
   }
 
-  const contextOf = ({ lost, tampered }: ReadOptions, failed: Set<number>): Context => {
+  const contextOf = ({ lost, tampered, rotten, onFound }: ReadOptions, failed: Set<number>): Context => {
     const service = createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog });
     return {
       applicationSecret: seal.applicationSecret,
@@ -99,9 +104,14 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
       service: { ...service, failed: (providerId: number) => void failed.add(providerId - 1) },
       deals: { get: async () => readable, forget: () => {} },
       api: (endpoint: string) => ({
-        readSlot: async ({ slotIndex, offset, length }: { slotIndex: number; offset: number; length: number }) => {
+        readSlot: async ({ slotIndex, offset, length, isCheckedByReader }: ReadRequest) => {
           if (lost?.has(Number(endpoint))) throw new PpioError("NOT_FOUND", "lost");
-          return answerReader(answer(slotIndex, offset, length, tampered?.has(slotIndex) === true));
+          const isRotten = rotten?.has(slotIndex) === true;
+          if (isRotten && !isCheckedByReader) {
+            onFound?.(slotIndex);
+            throw new PpioError("CORRUPT", "damaged on disk");
+          }
+          return answerReader(answer(slotIndex, offset, length, isRotten || tampered?.has(slotIndex) === true));
         },
       }),
     } as unknown as Context;

@@ -25,6 +25,19 @@ describe("reading an object by its tags", () => {
     expect(await wrongBytes({ lost: new Set([0, 1]), tampered: new Set([11]) })).to.deep.equal({ wrong: 0, failed: new Set([0, 1, 11]) });
   });
 
+  it("has providers look at a slot that is damaged on their disks", async () => {
+    const found = new Set<number>();
+    const failed = await (await deal).read({
+      rotten: new Set([1, 4, 12]),
+      lost: new Set([0]),
+      onFound: (slotIndex) => found.add(slotIndex),
+    });
+    // The last one may not be needed.
+    expect([...found]).to.include.members([1, 4]);
+    expect([...failed]).to.include.members([0, 1, 4]);
+    expect([...found, ...failed].filter((slotIndex) => ![0, 1, 4, 12].includes(slotIndex))).to.deep.equal([]);
+  });
+
   it("outlives as many liars as the code has spare slots", async () => {
     const tampered = new Set([0, 2, 4, 6, 8, 9]);
     expect(await wrongBytes({ tampered })).to.deep.equal({ wrong: 0, failed: tampered });

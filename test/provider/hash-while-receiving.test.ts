@@ -129,7 +129,7 @@ describe("hashing while a slot comes in", () => {
     expect(await codeOf(store.check(uploadId, slot.root))).to.equal("TRUNCATED");
   });
 
-  it("reads for a reader what was found whole before, and still finds a bit that flips", async () => {
+  it("finds a bit that flips, also in cells that were whole before", async () => {
     const { slot, uploadId, disk, store, data } = await begin();
     await store.append(uploadId, 0, pieces(slot.data));
     await store.seal(uploadId, slot.root);
@@ -138,7 +138,7 @@ describe("hashing while a slot comes in", () => {
       const reader = await store.openCells(uploadId);
       try {
         const cells = Array.from({ length: HEADER.rows }, (_, row) => buffer.subarray(row * CELL, Math.min((row + 1) * CELL, TOTAL)));
-        const whole = await reader.read(0, cells, "serving");
+        const whole = await reader.read(0, cells);
         return buffer.slice(0, Math.min(whole * CELL, TOTAL));
       } finally {
         await reader.close();

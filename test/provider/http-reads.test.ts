@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { slotBytes } from "@ppio/core";
 import { expect } from "chai";
 import { Wallet } from "ethers";
+import { codeOf } from "../support/code-of.ts";
 import { HEADER } from "../support/provider/slot.ts";
 import { verified } from "../support/provider/verified.ts";
 import { call, makeUpload, read, startWorld, store, ticketHeaders, type Upload, type World } from "../support/provider/world.ts";
@@ -118,6 +119,20 @@ describe("reading from a provider over HTTP", () => {
     expect((await read(world, upload, 0, TOTAL, headers)).status).to.equal(422);
     expect((await read(world, upload, 4_096, 4_096, headers)).status).to.equal(200);
     expect(world.context.store.damagedSlots).to.equal(1);
+  });
+
+  it("hashes nothing for a reader that does, and finds what is damaged when that one asks again", async () => {
+    const upload = await store(world);
+    const headers = await ticketHeaders(world, upload);
+    await flipByte(join(world.dir, "slots", upload.id, "data"), 4_096 + 77);
+    const unchecked = await read(world, upload, 0, TOTAL, headers, "reader");
+    expect(unchecked.status).to.equal(200);
+    const bytes = new Uint8Array(await unchecked.arrayBuffer());
+    expect(await codeOf(verified(world, upload, bytes, 0, TOTAL))).to.equal("CORRUPT");
+    expect(world.context.store.damagedSlots).to.equal(0);
+    expect((await read(world, upload, 4_096, 4_096, headers, "provider")).status).to.equal(422);
+    expect(world.context.store.damagedSlots).to.equal(1);
+    expect((await read(world, upload, 0, 4_096, headers, "nobody")).status).to.equal(400);
   });
 
   it("gives no range outside the slot, unaligned, empty or too long", async () => {

@@ -130,7 +130,7 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
     const currentOperator = operatorOf(chain, providerId);
     const onContradiction = (head: AnswerHead, firstCell: number): Promise<void> =>
       noteLie(context, slot, { dealId, slotIndex, firstCell, shape: header }, head, currentOperator);
-    const answer = { dealId, header, slot, authorization, hasRoots, checkedBytes, onContradiction, currentOperator };
+    const answer = { dealId, header, slot, authorization, isChecked, hasRoots, checkedBytes, onContradiction, currentOperator };
     const stream = createSlotStream({
       header,
       endRow: endRowOf(slotIndex),
@@ -152,7 +152,7 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
   // A worker has to be told, so it is told of all that was read.
   const checkedBytes = workers.size > 0 ? limits.getBufferBytes : CHECKED_BYTES;
   const hasRoots = async (firstRow: number, cells: Uint8Array, roots: Uint8Array): Promise<boolean> =>
-    !isChecked() || workers.run("check", { header, firstRow, cells, roots });
+    workers.run("check", { header, firstRow, cells, roots });
   const reader = createRowReader({
     dealId,
     header,

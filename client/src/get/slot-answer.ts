@@ -1,6 +1,7 @@
 /**
  * A provider's answer to a read of one slot: the head's cell roots against the slot's root on the chain, now and then the operator's
- * signature over them, then every cell against its root, unless the reader holds the cells to something else.
+ * signature over them, then every cell against its root, unless the reader holds the cells to something else. Then the provider is told
+ * that it need not hash them either.
  */
 import {
   type AnswerHead,
@@ -33,7 +34,9 @@ export interface SlotAnswerOptions {
   readonly isSignatureChecked: boolean;
   /** Cells are checked together up to here; less is still in the cache when it is. */
   readonly checkedBytes: number;
-  /** Whether cells from `firstRow` on have these roots, 32 bytes each; all do for a reader that will find out by itself. */
+  /** Whether cells are held against their roots from now on, here and by the provider. */
+  readonly isChecked: () => boolean;
+  /** Whether cells from `firstRow` on have these roots, 32 bytes each. */
   readonly hasRoots: (firstRow: number, cells: Uint8Array, roots: Uint8Array) => Promise<boolean>;
   /** Gets a head that contradicts the slot's root. */
   readonly onContradiction: (head: AnswerHead, firstCell: number) => Promise<void>;
@@ -61,8 +64,9 @@ export async function openSlotAnswer(
   const { header, slot } = options;
   const { cellBytes } = header;
   const length = Math.min(slotBytes(header), (firstRow + rowCount) * cellBytes) - firstRow * cellBytes;
-  const request = { dealId: options.dealId, slotIndex: slot.slotIndex, offset: firstRow * cellBytes, length };
-  const answer = await options.api.readSlot({ ...request, authorization: options.authorization }, signal);
+  const { dealId, authorization, isChecked } = options;
+  const range = { dealId, slotIndex: slot.slotIndex, offset: firstRow * cellBytes, length };
+  const answer = await options.api.readSlot({ ...range, authorization, isCheckedByReader: !isChecked() }, signal);
   const who = `Provider ${slot.provider.providerId}`;
   let row = firstRow;
   const roots = await verifyHead(options, answer, firstRow, rowCount).catch(async (error) => {
@@ -79,7 +83,7 @@ export async function openSlotAnswer(
           await readWholeCell(answer, run.subarray(at, at + cellBytes), who);
         }
         const expected = roots.subarray(NODE_BYTES * (first - firstRow), NODE_BYTES * (row - firstRow));
-        if (!(await options.hasRoots(first, run, expected))) {
+        if (isChecked() && !(await options.hasRoots(first, run, expected))) {
           throw new PpioError("CORRUPT", `${who} sent bytes that do not match the slot; another provider is asked.`);
         }
       }

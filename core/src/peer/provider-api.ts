@@ -25,6 +25,11 @@ export interface ReadRequest {
   readonly authorization: string;
   /** Value of the `ppio-voucher` header, for a provider that wants to be paid. */
   readonly voucher?: string;
+  /**
+   * Whether the reader finds out by itself what is damaged, so that the provider need not hash what it sends. Who says so and finds
+   * damage asks again without it: then the provider learns of it, too.
+   */
+  readonly isCheckedByReader?: boolean;
 }
 
 /** A body on its way, and what the provider tells of it meanwhile. */
@@ -158,8 +163,9 @@ export function createProviderApi(endpoint: string, transport: Transport): Provi
       await readAll(await send(request, `/v1/uploads/${uploadId}`), JSON_BYTES_MAX);
     },
     dialback: (body, signal) => json("POST", "/v1/dialback", body, signal),
-    async readSlot({ dealId, slotIndex, offset, length, authorization, voucher }, signal) {
-      const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}`;
+    async readSlot({ dealId, slotIndex, offset, length, authorization, voucher, isCheckedByReader }, signal) {
+      const check = isCheckedByReader ? "&check=reader" : "";
+      const path = `/v1/deals/${dealId}/slots/${slotIndex}?offset=${offset}&length=${length}${check}`;
       const headers = { authorization, ...(voucher === undefined ? {} : { [VOUCHER_HEADER]: voucher }) };
       return answerReader(await send({ method: "GET", headers, ...(signal === undefined ? {} : { signal }) }, path));
     },

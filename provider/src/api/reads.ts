@@ -1,4 +1,4 @@
-/** Verified range reads: every cell is checked before a byte of it leaves; the answer's head is signed. */
+/** Range reads: every cell is checked before a byte of it leaves, unless its reader checks it; the answer's head is signed. */
 import type { ServerResponse } from "node:http";
 import {
   answerRootsHash,
@@ -35,6 +35,8 @@ interface Range extends SlotRange {
   readonly dealId: string;
   readonly owner: string;
   readonly slotIndex: number;
+  /** By the reader, otherwise. */
+  readonly isCheckedHere: boolean;
 }
 
 export function readRoute(context: ProviderContext, limits: ProviderLimits, payments?: PaymentDesk): BulkRoute {
@@ -89,7 +91,15 @@ function parseRange(context: ProviderContext, [deal, slot]: BulkRequest["params"
   if (length > READ_BYTES_MAX) throw new PpioError("TOO_LARGE", `A read is at most ${READ_BYTES_MAX} bytes; ask for less at a time.`);
   const firstCell = Math.floor(offset / header.cellBytes);
   const cellCount = Math.floor((offset + length - 1) / header.cellBytes) - firstCell + 1;
-  return { uploadId, dealId, owner, slotIndex, header, offset, length, firstCell, cellCount };
+  return { uploadId, dealId, owner, slotIndex, header, offset, length, firstCell, cellCount, isCheckedHere: parseCheck(query("check")) };
+}
+
+/** Whether the provider is to check what it sends. @throws BAD_FORMAT */
+function parseCheck(check: string | undefined): boolean {
+  if (check !== undefined && check !== "reader" && check !== "provider") {
+    throw new PpioError("BAD_FORMAT", 'Who checks what is read is "reader" or "provider".');
+  }
+  return check !== "reader";
 }
 
 interface AnswerOptions {
@@ -101,7 +111,7 @@ interface AnswerOptions {
 }
 
 async function answer(context: ProviderContext, response: ServerResponse, range: Range, options: AnswerOptions): Promise<void> {
-  const { header, firstCell, cellCount, uploadId } = range;
+  const { header, firstCell, cellCount, uploadId, isCheckedHere } = range;
   const { window, cellsMax, stallMs, sign } = options;
   const end = firstCell + cellCount;
   const least = Math.min(cellsMax, Math.max(1, Math.floor(READ_WINDOW_BYTES / header.cellBytes)));
@@ -110,7 +120,7 @@ async function answer(context: ProviderContext, response: ServerResponse, range:
     let cellsAtOnce = least;
     const read = async (row: number): Promise<readonly Uint8Array[]> => {
       const cells = window.cells(row, Math.min(cellsAtOnce, end - row));
-      return cells.slice(0, await counted(context, reader.read(row, cells, "serving")));
+      return cells.slice(0, await counted(context, isCheckedHere ? reader.read(row, cells) : reader.readUnchecked(row, cells)));
     };
     // The first cells are read before the head leaves, so that common damage becomes a clear status; and while it is signed.
     const firstRead = read(firstCell);

@@ -87,7 +87,7 @@ export class SlotGiver {
         const cells = Array.from({ length: Math.min(rowsAtOnce, header.rows - firstRow) }, (_, at) =>
           buffer.subarray(at * header.cellBytes, at * header.cellBytes + cellLength(header, firstRow + at)),
         );
-        const whole = await reader.read(firstRow, cells, "thorough");
+        const whole = await reader.read(firstRow, cells);
         const end = (whole - 1) * header.cellBytes + cellLength(header, firstRow + whole - 1);
         const bytes = buffer.slice(offset - firstRow * header.cellBytes, end);
         const path = `/v1/uploads/${meta.uploadId}?offset=${offset}`;

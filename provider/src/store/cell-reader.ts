@@ -1,4 +1,4 @@
-/** Reading a slot's data file: neighbouring cells at a time, none of which leaves here unchecked. */
+/** Reading a slot's data file: neighbouring cells at a time, held against their roots unless whoever reads them does so. */
 import { PpioError } from "@ppio/core";
 import type { StoreFile } from "./file-layer.ts";
 import type { HeldTree } from "./held-tree.ts";
@@ -49,19 +49,25 @@ export class CellReader {
 
   /**
    * Fills `cells`, neighbours from `firstRow` on, one after the other. How many are whole, counted from the first one on: those before the
-   * first damaged one. By their hashes, or for `serving` by the sums of what was hashed before.
+   * first damaged one.
    * @param cells each of its cell's length
    * @throws CORRUPT when the first one is damaged, IO
    */
-  async read(firstRow: number, cells: readonly Uint8Array[], check: "thorough" | "serving"): Promise<number> {
+  async read(firstRow: number, cells: readonly Uint8Array[]): Promise<number> {
+    const { tree, explain } = this.#options;
+    const complete = await this.readUnchecked(firstRow, cells);
+    const whole = tree.countWhole(firstRow, cells.slice(0, complete));
+    if (whole > 0) return whole;
+    throw explain(new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`, { details: { row: firstRow } }));
+  }
+
+  /** The same with whatever bytes the disk gives, for a reader that finds out by itself. How many the file has. @throws CORRUPT when it has none, IO */
+  async readUnchecked(firstRow: number, cells: readonly Uint8Array[]): Promise<number> {
     const { file, tree, explain } = this.#options;
     try {
-      const bytesRead = await readUpTo(file, cells, firstRow * tree.header.cellBytes);
-      const complete = cells.slice(0, cellsIn(cells, bytesRead));
-      if (complete.length === 0) throw new PpioError("CORRUPT", "The slot's data is cut short on disk.");
-      const whole = check === "thorough" ? tree.countWhole(firstRow, complete) : tree.countWholeFast(firstRow, complete);
-      if (whole === 0) throw new PpioError("CORRUPT", `Cell ${firstRow} of the slot is damaged on disk.`, { details: { row: firstRow } });
-      return whole;
+      const complete = cellsIn(cells, await readUpTo(file, cells, firstRow * tree.header.cellBytes));
+      if (complete === 0) throw new PpioError("CORRUPT", "The slot's data is cut short on disk.");
+      return complete;
     } catch (error) {
       throw explain(error);
     }

@@ -1,8 +1,7 @@
 /**
- * Roots, and CRC-32, of the cells of an upload that were hashed as they came in, or read back: what is missing at the end is read from the
- * disk, each byte once. Nothing of this outlives the process, so that what came before a restart is hashed as the disk has it.
+ * Roots of the cells of an upload that were hashed as they came in, or read back: what is missing at the end is read from the disk, each
+ * byte once. Nothing of this outlives the process, so that what came before a restart is hashed as the disk has it.
  */
-import { crc32 } from "node:zlib";
 import { cellLength, cellRoots, type DealHeader, NODE_BYTES, slotBytes } from "@ppio/core";
 import { readFully } from "./cell-reader.ts";
 import type { StoreFile } from "./file-layer.ts";
@@ -15,29 +14,30 @@ interface Run {
   readonly count: number;
 }
 
+export interface CellRun extends Run {
+  /** 32 bytes per cell. */
+  readonly roots: Uint8Array;
+}
+
 export class HashedCells {
   readonly header: DealHeader;
   /** 32 bytes per cell. */
   readonly roots: Uint8Array;
-  /** One per cell: its first reader is answered as fast as the next ones. */
-  readonly sums: Uint32Array;
   readonly #isHashed: Uint8Array;
 
   constructor(header: DealHeader) {
     this.header = header;
     this.roots = new Uint8Array(header.rows * NODE_BYTES);
-    this.sums = new Uint32Array(header.rows);
     this.#isHashed = new Uint8Array(header.rows);
   }
 
   get byteLength(): number {
-    return this.roots.length + this.sums.byteLength + this.#isHashed.length;
+    return this.roots.length + this.#isHashed.length;
   }
 
-  set({ first, roots, sums }: CellRun): void {
+  set({ first, count, roots }: CellRun): void {
     this.roots.set(roots, first * NODE_BYTES);
-    this.sums.set(sums, first);
-    this.#isHashed.fill(1, first, first + sums.length);
+    this.#isHashed.fill(1, first, first + count);
   }
 
   /** Hashes what is missing, as it lies on the disk. @throws CORRUPT when there are too few bytes */
@@ -63,20 +63,9 @@ export class HashedCells {
   }
 }
 
-export interface CellRun {
-  readonly first: number;
-  /** 32 bytes per cell. */
-  readonly roots: Uint8Array;
-  /** CRC-32, one per cell. */
-  readonly sums: readonly number[];
-}
-
 /** @param cells whole ones, back to back */
 function hashCells(header: DealHeader, first: number, cells: Uint8Array): CellRun {
-  const { cellBytes } = header;
-  const count = Math.ceil(cells.length / cellBytes);
-  const sums = Array.from({ length: count }, (_, at) => crc32(cells.subarray(at * cellBytes, (at + 1) * cellBytes)));
-  return { first, roots: cellRoots(header, first, cells), sums };
+  return { first, count: Math.ceil(cells.length / header.cellBytes), roots: cellRoots(header, first, cells) };
 }
 
 /** Hashes the cells that lie in `bytes` as a whole, which stand at `offset` of the slot; nothing when there are none. */

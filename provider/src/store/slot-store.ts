@@ -390,7 +390,7 @@ export class SlotStore {
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
     this.#hashed.put(uploadId, hashed);
     await hashed.complete(file);
-    const tree = new HeldTree(header, hashed.roots, hashed.sums);
+    const tree = new HeldTree(header, hashed.roots);
     if (tree.root !== expectedRoot) {
       // Which byte was damaged cannot be known.
       await this.#startOver(entry, file);
@@ -426,7 +426,7 @@ export class SlotStore {
     try {
       const length = cellLength(reader.tree.header, row);
       const cell = buffer?.subarray(0, length) ?? new Uint8Array(length);
-      await reader.read(row, [cell], "thorough");
+      await reader.read(row, [cell]);
       return cell;
     } finally {
       await reader.close();

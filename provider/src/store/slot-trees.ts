@@ -78,7 +78,7 @@ export class SlotTrees {
       entry.areRootsLost = isPpioError(error, "CORRUPT");
       throw error;
     }
-    const tree = new HeldTree(entry.header, hashed.roots, hashed.sums);
+    const tree = new HeldTree(entry.header, hashed.roots);
     entry.areRootsLost = tree.root !== root;
     if (entry.areRootsLost) throw new PpioError("CORRUPT", "The slot's tree and data are damaged on disk.");
     return tree;

@@ -125,7 +125,7 @@ class BatchWriter {
     const run = hashWholeCells(header, this.#start + this.#hashedTo, this.#batch.subarray(this.#hashedTo, this.#filled));
     if (run === undefined) return;
     this.#runs.push(run);
-    this.#hashedTo = Math.min(this.#filled, (run.first + run.sums.length) * header.cellBytes - this.#start);
+    this.#hashedTo = Math.min(this.#filled, (run.first + run.count) * header.cellBytes - this.#start);
   }
 
   async #settle(): Promise<void> {

@@ -305,6 +305,8 @@ export function read(
   offset: number | string,
   length: number | string,
   headers: Record<string, string>,
+  check = "",
 ): Promise<Response> {
-  return fetch(`${world.url}/v1/deals/${upload.dealId}/slots/${upload.slotIndex}?offset=${offset}&length=${length}`, { headers });
+  const query = `offset=${offset}&length=${length}${check === "" ? "" : `&check=${check}`}`;
+  return fetch(`${world.url}/v1/deals/${upload.dealId}/slots/${upload.slotIndex}?${query}`, { headers });
 }

@@ -23,9 +23,11 @@ class BusyEscrow {
   readonly runner = {
     provider: {
       getBlockNumber: async () => this.number,
-      waitForBlock: async (number: number) => {
-        while (this.number < number) this.#mine();
+      on: async (_name: "block", look: (number: number) => void) => {
+        this.#mine();
+        queueMicrotask(() => look(this.number));
       },
+      off: async () => undefined,
     },
   };
   accountOf = async () => ({

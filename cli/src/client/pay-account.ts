@@ -2,7 +2,7 @@
 import { type AddressBook, explainRevert, type PayRecord, PpioError, withGasMargin } from "@ppio/core";
 import { type ChainContracts, connectContracts } from "@ppio/daemon/chain";
 import { ensurePayAccount } from "@ppio/daemon/pay-account";
-import { isError, type Signer } from "ethers";
+import { isError, type Provider, type Signer } from "ethers";
 import type { Home } from "../home.ts";
 import { payStoreOf } from "./pay-store.ts";
 
@@ -150,7 +150,17 @@ async function requestAll(escrow: ChainContracts["escrow"], payer: string): Prom
       const isMined = isError(error, "CALL_EXCEPTION") && Boolean(error.receipt);
       const hasShrunk = isMined || explainRevert(error)?.details["contractError"] === "RequestTooLarge";
       if (!hasShrunk || attempt >= REQUESTS_MAX) throw error;
-      await rpc?.waitForBlock(number + 1);
+      if (rpc != null) await blockAfter(rpc, number);
     }
   }
+}
+
+function blockAfter(rpc: Provider, number: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = (newest: number): void => {
+      if (newest <= number) return;
+      rpc.off("block", look).then(() => resolve(), reject);
+    };
+    rpc.on("block", look).catch(reject);
+  });
 }

@@ -1,35 +1,25 @@
 /**
  * Slots on disk: a folder each with `data`, `roots` (32 bytes per cell) and `meta.json`. A slot is acknowledged only after data, roots and
  * meta are flushed; what was not acknowledged may vanish, what was does not. Used space is counted from the headers, so it is exact
- * after any crash. No byte leaves that was not checked against the root in `meta.json`; a slot with a byte that does not match is
- * declared damaged.
+ * after any crash. Bytes are held against the root in `meta.json` before they leave, unless their reader does that; a slot with a byte that
+ * is seen not to match is declared damaged.
  */
 import { cellLength, isPpioError, PpioError, slotBytes } from "@ppio/core";
 import { diskError, type Logger } from "@ppio/daemon";
-import { BufferPool } from "./buffer-pool.ts";
-import { BytesCache } from "./bytes-cache.ts";
 import type { CellReader } from "./cell-reader.ts";
-import { EarlyFlush } from "./early-flush.ts";
-import { type FileLayer, nodeFileLayer, type StoreFile } from "./file-layer.ts";
-import { HashedCells } from "./hashed-cells.ts";
-import { HeldTree } from "./held-tree.ts";
+import { type FileLayer, nodeFileLayer } from "./file-layer.ts";
 import { SlotEntries } from "./slot-entries.ts";
 import { type Entry, notHeld, type StoredSlot } from "./slot-entry.ts";
 import { SlotFiles } from "./slot-files.ts";
+import { type IntakeOptions, SlotIntake, wrongRoot } from "./slot-intake.ts";
 import { headerOf, parseMeta, type SlotMeta, uploadIdOf } from "./slot-record.ts";
 import { SlotTrees } from "./slot-trees.ts";
-import { BATCHES_HELD, WRITE_BATCH_BYTES, type WriteSteps, writeBody } from "./slot-writer.ts";
+import type { WriteSteps } from "./slot-writer.ts";
 
-/** What is known of slots that come in, 37 bytes per cell; what does not fit is read back and hashed at the end. */
-const HASHED_BYTES_MAX = 16 << 20;
-/** Buffers of bodies that are kept for the next ones. */
-const BUFFERS_KEPT_MAX = 4;
-/** While an upload comes in, what was written is flushed after so much. */
-const FLUSH_EVERY_BYTES = 8 << 20;
 /** Left free on the disk for journals and records. */
 const DISK_RESERVE_BYTES = 16 << 20;
 
-export interface SlotStoreOptions {
+export interface SlotStoreOptions extends IntakeOptions {
   readonly dir: string;
   readonly capacityBytes: number;
   readonly log: Logger;
@@ -38,10 +28,6 @@ export interface SlotStoreOptions {
   readonly now?: () => number;
   /** Told once per slot and start, when a byte is found that does not match the root. */
   readonly onDamage?: (meta: SlotMeta, error: PpioError) => void;
-  /** While an upload comes in; 8 MiB unless given. */
-  readonly flushEveryBytes?: number;
-  /** What is written at a time, a multiple of the cells' size; 1 MiB unless given. */
-  readonly writeBatchBytes?: number;
   /** The disk; node:fs unless given. */
   readonly files?: FileLayer;
 }
@@ -51,8 +37,7 @@ export class SlotStore {
   readonly #now: () => number;
   readonly #entries = new SlotEntries();
   readonly #trees: SlotTrees;
-  readonly #hashed = new BytesCache<HashedCells>(HASHED_BYTES_MAX);
-  readonly #buffers: BufferPool;
+  readonly #intake: SlotIntake;
   readonly #layer: FileLayer;
   readonly #files: SlotFiles;
   #usedBytes = 0;
@@ -63,7 +48,8 @@ export class SlotStore {
     this.#layer = options.files ?? nodeFileLayer;
     this.#files = new SlotFiles(options.dir, this.#layer);
     this.#trees = new SlotTrees(this.#files, options);
-    this.#buffers = new BufferPool(BATCHES_HELD * (options.writeBatchBytes ?? WRITE_BATCH_BYTES), BUFFERS_KEPT_MAX);
+    const parts = { files: this.#files, entries: this.#entries, trees: this.#trees, now: this.#now };
+    this.#intake = new SlotIntake(parts, options);
   }
 
   /** Opens a folder and recovers every slot in it; one whose record is damaged is set aside, never deleted. */
@@ -280,47 +266,9 @@ export class SlotStore {
           details: { receivedBytes: entry.receivedBytes },
         });
       }
-      await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#writeFlushing(entry, file, body, steps));
+      await this.#intake.write(entry, body, steps);
       return entry.receivedBytes;
     });
-  }
-
-  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<void> {
-    const { uploadId } = entry.meta;
-    const flush = this.#flushOf(entry);
-    const hashed = this.#hashed.get(uploadId) ?? new HashedCells(entry.header);
-    this.#hashed.put(uploadId, hashed);
-    const total = slotBytes(entry.header);
-    const wrote = (bytes: number): void => {
-      entry.touchedAt = this.#now();
-      flush.wrote(bytes, entry.receivedBytes === total);
-    };
-    const isSound = async (): Promise<void> => flush.check();
-    // What failed since the last body, before anything is built upon it.
-    await this.#orStartOver(entry, file, isSound());
-    try {
-      await this.#buffers.lend((buffer) => writeBody(body, { entry, file, buffer, hashed, wrote, steps }));
-    } finally {
-      await this.#orStartOver(entry, file, isSound());
-    }
-  }
-
-  #flushOf(entry: Entry): EarlyFlush {
-    const { flushEveryBytes = FLUSH_EVERY_BYTES } = this.#options;
-    const sync = (): Promise<void> =>
-      this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#files.syncData(entry.meta.uploadId, file));
-    entry.flush ??= new EarlyFlush(sync, flushEveryBytes);
-    return entry.flush;
-  }
-
-  /** A system that failed to flush forgets what it could not write: a second flush would succeed and mean nothing. */
-  async #orStartOver(entry: Entry, file: StoreFile, flushed: Promise<void>): Promise<void> {
-    try {
-      await flushed;
-    } catch (cause) {
-      await this.#startOver(entry, file);
-      throw cause;
-    }
   }
 
   /**
@@ -332,8 +280,7 @@ export class SlotStore {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       const expected = expectedRoot.toLowerCase();
-      if (entry.meta.state === "receiving")
-        await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#checkTree(entry, file, expected));
+      if (entry.meta.state === "receiving") await this.#intake.check(entry, expected);
       else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
       return entry.meta;
     });
@@ -348,66 +295,11 @@ export class SlotStore {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       const expected = expectedRoot.toLowerCase();
-      if (entry.meta.state === "receiving")
-        await this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#sealNow(entry, file, expected, offeredUntil));
+      if (entry.meta.state === "receiving") await this.#intake.seal(entry, expected, offeredUntil);
       else if (entry.meta.root !== expected) throw wrongRoot(entry.meta.root);
       if (offeredUntil > entry.meta.offeredUntil) await this.#setMeta(entry, { ...entry.meta, offeredUntil });
       return entry.meta;
     });
-  }
-
-  async #sealNow(entry: Entry, file: StoreFile, expectedRoot: string, offeredUntil: number): Promise<void> {
-    const { uploadId } = entry.meta;
-    const tree = await this.#checkTree(entry, file, expectedRoot);
-    const meta: SlotMeta = { ...entry.meta, state: "sealed", root: expectedRoot, offeredUntil };
-    await this.#files.writeSeal(meta, tree.roots, async () => {
-      await this.#orStartOver(entry, file, this.#files.syncData(uploadId, file));
-      entry.isSealInDoubt = true;
-    });
-    entry.isSealInDoubt = false;
-    entry.meta = meta;
-    entry.flush = undefined;
-    this.#entries.sealed(entry);
-    this.#hashed.delete(uploadId);
-    this.#trees.put(uploadId, tree);
-  }
-
-  async #checkTree(entry: Entry, file: StoreFile, expectedRoot: string): Promise<HeldTree> {
-    const { header, receivedBytes } = entry;
-    const { uploadId } = entry.meta;
-    const total = slotBytes(header);
-    if (receivedBytes < total) {
-      throw new PpioError("TRUNCATED", `Only ${receivedBytes} of ${total} bytes have arrived; send the rest first.`, {
-        details: { receivedBytes },
-      });
-    }
-    await this.#orStartOver(entry, file, this.#flushOf(entry).end());
-    if ((await this.#files.dataStat(uploadId))?.size !== total) {
-      // What was hashed as it came in proves nothing about a file that somebody cut or a disk that came back without it.
-      await this.#startOver(entry, file);
-      throw new PpioError("CORRUPT", "Bytes of this upload have vanished from the disk; upload the slot again.");
-    }
-    const hashed = this.#hashed.get(uploadId) ?? new HashedCells(header);
-    this.#hashed.put(uploadId, hashed);
-    await hashed.complete(file);
-    const tree = new HeldTree(header, hashed.roots);
-    if (tree.root !== expectedRoot) {
-      // Which byte was damaged cannot be known.
-      await this.#startOver(entry, file);
-      throw wrongRoot(tree.root);
-    }
-    return tree;
-  }
-
-  async #startOver(entry: Entry, file: StoreFile): Promise<void> {
-    // A sealed record must never stand beside bytes that are gone.
-    if (entry.isSealInDoubt) await this.#files.writeRecord(entry.meta);
-    entry.isSealInDoubt = false;
-    entry.receivedBytes = 0;
-    entry.flush = undefined;
-    this.#hashed.delete(entry.meta.uploadId);
-    // On a disk that refuses, the root tells.
-    await file.truncate(0).catch(() => undefined);
   }
 
   /** Cell roots of a sealed slot, 32 bytes each, checked against the slot's root. @throws CORRUPT, IO */
@@ -456,7 +348,7 @@ export class SlotStore {
       const remove = await this.#files.forget(uploadId);
       this.#entries.delete(entry);
       this.#trees.delete(uploadId);
-      this.#hashed.delete(uploadId);
+      this.#intake.forget(uploadId);
       this.#usedBytes -= slotBytes(entry.header);
       return remove;
     });
@@ -486,8 +378,4 @@ export class SlotStore {
     await this.#files.writeRecord(meta);
     entry.meta = meta;
   }
-}
-
-function wrongRoot(root: string | null): PpioError {
-  return new PpioError("CORRUPT", "The bytes that arrived have another root; upload the slot again.", { details: { root } });
 }

@@ -239,6 +239,22 @@ describe("choosing providers", () => {
     }
   });
 
+  it("counts what a read costs as a read in 720 periods, and nothing that is no price", () => {
+    const free = many(8);
+    const asks = (readPriceGwei: bigint): ProviderView[] => many(4, { readPriceGwei }, 101);
+    const first = (views: readonly ProviderView[]): boolean =>
+      select([...views, ...free])
+        .slice(0, 8)
+        .every((providerId) => providerId <= 8);
+    // Storing costs 1,024,000 gwei per GiB and period here, and what is within a tenth is equal.
+    expect(first(asks(150_000_000n))).to.equal(true);
+    expect(first(asks(10_000n))).to.equal(false);
+    const odd = asks(1n).map(
+      (view) => ({ ...view, info: { ...view.info, reads: { pricePerGibWei: "-1e99" } } }) as unknown as ProviderView,
+    );
+    expect(first(odd)).to.equal(false);
+  });
+
   it("shares load among equals in proportion to the slots that they can take, which collateral bounds", () => {
     const views = [
       ...many(10),

@@ -1,5 +1,5 @@
 /** Who is able to take a slot, and why another one is not. */
-import { type ProviderInfo, payForSlot } from "@ppio/core";
+import { type ProviderInfo, parseReadTerms, payForSlot, readCostWei } from "@ppio/core";
 import type { ProviderView } from "./list.ts";
 import type { Judged } from "./rank.ts";
 import type { Place } from "./spread.ts";
@@ -17,6 +17,8 @@ export interface Candidate extends Judged, Place {
 export interface Fit extends Candidate {
   /** Slots of this size that it has space and free collateral for: nobody draws more load by claiming space than it puts money behind. */
   readonly room: number;
+  /** What reading all of a slot once costs. */
+  readonly readWei: bigint;
 }
 
 export interface FitOptions {
@@ -58,7 +60,9 @@ export function judge(view: ProviderView, options: FitOptions): Fit | string {
   if (freeWei < lockedWei) return `has ${freeWei} wei of free collateral, a slot locks ${lockedWei}`;
   const { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, standing, served, latencyMs = 0 } = view;
   const room = Math.min(info.freeBytes / options.slotBytes, lockedWei === 0n ? Number.POSITIVE_INFINITY : Number(freeWei / lockedWei));
-  return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, info, standing, served, latencyMs, payPerPeriodWei, room };
+  const readWei = readCostWei(parseReadTerms({ ...info.reads })?.pricePerGibWei ?? 0n, options.slotBytes);
+  const seen = { info, standing, served, latencyMs };
+  return { providerId, owner, operator, operatorEpoch, endpoint, failureDomain, ...seen, payPerPeriodWei, room, readWei };
 }
 
 /** Collateral that offers of these candidates will lock, by provider. */

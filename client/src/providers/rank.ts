@@ -1,4 +1,4 @@
-/** What a provider's price is worth: pay raised by factors for bad service, missed periods and slowness, and a fair draw among equals. */
+/** What a provider's price is worth: pay and reads, raised by factors for bad service, missed periods and slowness, and a fair draw among equals. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { ServiceRecord } from "./service-record.ts";
 import type { Standing } from "./standing.ts";
@@ -54,7 +54,15 @@ export function medianOf(values: readonly (number | undefined)[]): number | unde
   return known[known.length >> 1];
 }
 
-/** By how much a provider's pay is raised before it is compared: 1 for a good one. */
+/** A slot is thought to be read once in so many periods: a month of hours. */
+export const PERIODS_PER_READ = 720;
+
+/** What a slot costs its owner in a period, reads included, in wei. */
+export function costPerPeriod({ payPerPeriodWei, readWei }: { readonly payPerPeriodWei: bigint; readonly readWei: bigint }): number {
+  return Number(payPerPeriodWei) + Number(readWei) / PERIODS_PER_READ;
+}
+
+/** By how much a provider's price is raised before it is compared: 1 for a good one. */
 export function factorOf(judged: Judged, medians: Medians): number {
   return scoreFactor(judged.standing) * missedFactor(judged.standing) * slowFactor(judged, medians);
 }

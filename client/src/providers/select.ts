@@ -6,7 +6,7 @@
 import { PpioError } from "@ppio/core";
 import { type Candidate, type Fit, type FitOptions, judge } from "./fit.ts";
 import type { ProviderPool } from "./list.ts";
-import { bandOf, drawOf, factorOf, medianOf, mediansOf } from "./rank.ts";
+import { bandOf, costPerPeriod, drawOf, factorOf, medianOf, mediansOf } from "./rank.ts";
 import { describeReasons } from "./reasons.ts";
 import { isHeld } from "./service-record.ts";
 import { type Crowd, createCrowd, type Place, spreadOut } from "./spread.ts";
@@ -34,7 +34,7 @@ const DEAR_FACTOR = 4;
 /** A candidate with what it is ordered by. */
 interface Ranked extends Candidate {
   readonly isNew: boolean;
-  /** Pay, raised by what it is worth. */
+  /** What it costs, raised by what it is worth. */
   readonly price: number;
   /** Among equals, the smallest first. */
   readonly draw: number;
@@ -102,7 +102,7 @@ function inTurn(all: readonly Ranked[], most: number, dearFrom: number, crowd: C
 function rank(fit: readonly Fit[], { seed }: ProviderPool): Ranked[] {
   const medians = mediansOf(fit);
   const ranked = fit.map((one): Ranked => {
-    const price = Number(one.payPerPeriodWei) * factorOf(one, medians);
+    const price = costPerPeriod(one) * factorOf(one, medians);
     return { ...one, isNew: !isVetted(one.standing), price, draw: drawOf(seed, one.providerId, one.room) };
   });
   const cheapest = ranked.reduce((low, { price }) => Math.min(low, price), Number.POSITIVE_INFINITY);

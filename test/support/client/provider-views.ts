@@ -1,4 +1,5 @@
 /** Providers as a listing shows them, made up. */
+import { type ReadTermsBody, readTermsBody } from "@ppio/core";
 import type { ProviderPool, ProviderView } from "../../../client/dist/providers/list.js";
 import type { ServiceRecord } from "../../../client/dist/providers/service-record.js";
 
@@ -14,6 +15,8 @@ export interface Made {
   readonly freeCollateralWei?: bigint;
   /** Per GiB and period, in gwei. */
   readonly priceGwei?: bigint;
+  /** Of reads, per GiB. */
+  readonly readPriceGwei?: bigint;
   readonly provenPeriods?: number;
   readonly missedPeriods?: number;
   readonly score?: number;
@@ -49,11 +52,17 @@ export function viewOf(providerId: number, made: Made = {}): ProviderView {
       collateralPeriods: 200,
       freeBytes,
       maxReadBytes: 1 << 20,
+      ...(made.readPriceGwei === undefined ? {} : { reads: readTermsOf(made.readPriceGwei) }),
     },
     latencyMs: made.latencyMs ?? 20,
     ...(served === undefined ? {} : { served }),
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+function readTermsOf(priceGwei: bigint): ReadTermsBody {
+  const address = `0x${"11".repeat(20)}`;
+  return readTermsBody({ pricePerGibWei: priceGwei * GWEI, payee: address, escrow: address, creditBytes: 0 });
 }
 
 export function poolOf(views: readonly ProviderView[], seed = 1): ProviderPool {

@@ -7,7 +7,7 @@ import { withPending } from "../chain/pending.ts";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
 import { findHalt, type Halt, showHalt } from "./halts.ts";
-import { spreadMsOf } from "./spread.ts";
+import { missSpreadMsOf } from "./spread.ts";
 
 /** What was concluded so far; forgotten after a reorganisation. */
 export interface MissState {
@@ -57,7 +57,7 @@ async function workFor(context: OracleContext, state: MissState, provider: Provi
   const found = await findMiss(context, state, provider);
   if (found === undefined) return false;
   const { period, witness } = found;
-  const spreadMs = await spreadMsOf(context);
+  const spreadMs = await missSpreadMsOf(context);
   const halt = await haltOf(context, state, period);
   if (halt !== undefined) {
     // Void for the others too: one period is in nobody's way while its halt is shown.
@@ -65,6 +65,8 @@ async function workFor(context: OracleContext, state: MissState, provider: Provi
     await showHalt(context, period, halt);
     return true;
   }
+  // One's turn comes while the reports are still to be opened, so that the two waits do not add up.
+  const isMine = turns.isMine(`miss/${providerId}/${period}`, spreadMs);
   const opened = await chain.proofs.reportsOpen();
   if (Number(opened.period) < period + 2) {
     if (!turns.isMine(`open-reports/${newest + 2}`, spreadMs)) return false;
@@ -72,7 +74,7 @@ async function workFor(context: OracleContext, state: MissState, provider: Provi
   }
   // In the blocks between opening the reports and the first one a halt of the chain can be shown.
   const isOver = BigInt(await chain.rpc.getBlockNumber()) >= opened.blockNumber + (await chain.proofs.reportDelayBlocks());
-  if (!isOver || !turns.isMine(`miss/${providerId}/${period}`, spreadMs)) return false;
+  if (!isOver || !isMine) return false;
   const { cursor: next } = await withPending((at) => chain.proofs.inventory(providerId, at));
   // Another one's report is on its way.
   if (Number(next) > period || !(await report(context, witness, period))) return false;

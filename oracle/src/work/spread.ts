@@ -6,7 +6,7 @@ const BEACON_SHARE = 0.15;
 /** Of a period, for what has several of them. */
 const PERIOD_SHARE = 0.4;
 /** For misses: an eviction waits for them, and what shall be healed within the same period waits for the eviction. */
-const MISS_SHARE = 0.2;
+const MISS_SHARE = 0.1;
 export const SPREAD_MS_MAX = 60_000;
 
 type Chain = Pick<OracleContext, "chain">;

@@ -40,6 +40,8 @@ interface Stage {
     holder: bigint;
     repairer: string;
     newestVacancy: number;
+    blockHash: string | undefined;
+    looks: number;
     providers: bigint;
   };
   round(): Promise<void>;
@@ -66,6 +68,8 @@ async function stage(
     holder: 1n,
     repairer: ZeroAddress,
     newestVacancy: 1,
+    blockHash: undefined,
+    looks: 0,
     providers: 0n,
   };
   const slotOf = (status: bigint, at: number) => ({
@@ -80,7 +84,7 @@ async function stage(
   });
   const connection = {
     book: BOOK,
-    rpc: { getBlockNumber: async () => 1 },
+    rpc: { getBlockNumber: async () => 1, getBlock: async () => ({ hash: chain.blockHash }) },
     registry: {
       evictedAtPeriod: async () => chain.evicted,
       providerCount: async () => chain.providers,
@@ -146,7 +150,8 @@ async function stage(
   const plans = await Plans.open(join(await temporaryFolder(), "repairs"));
   for (const plan of options.unfinished ?? []) await plans.save(plan);
   const vacancies = {
-    ...{ refresh: async () => undefined, deals: () => deals, forget: () => undefined },
+    refresh: async () => void (chain.looks += 1),
+    ...{ deals: () => deals, forget: () => undefined },
     newestBlock: () => chain.newestVacancy,
   } as unknown as Vacancies;
   const repairer = new Repairer(context, vacancies, plans, options.unfinished ?? []);
@@ -269,6 +274,18 @@ describe("a repairer", () => {
     on.chain.newestVacancy = 3;
     await takeTurn();
     expect(reserved(on, GOOD), "after it was outrun").to.equal(2);
+  });
+
+  it("asks for vacancies once a block, and takes its turn in between", async () => {
+    const on = await stage();
+    on.chain.blockHash = "0xa";
+    await on.round();
+    on.clock.nowMs += 5_001;
+    await on.round();
+    expect([on.chain.looks, reserved(on, GOOD)]).to.deep.equal([1, 1]);
+    on.chain.blockHash = "0xb";
+    await on.round();
+    expect(on.chain.looks).to.equal(2);
   });
 
   it("waits out a failure of its own, however much becomes vacant", async () => {

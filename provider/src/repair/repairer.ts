@@ -47,6 +47,8 @@ export class Repairer {
   #hasApproved = false;
   /** Unix milliseconds at which it began. */
   #lastRoundAt = 0;
+  /** Hash of the block of the last look that came to its end. */
+  #seenBlock: string | undefined;
 
   constructor(context: RepairContext, vacancies: Vacancies, plans: Plans, unfinished: readonly RepairPlan[]) {
     this.#context = context;
@@ -62,10 +64,15 @@ export class Repairer {
     for (const plan of this.#unfinished.values()) {
       if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#resume(plan, signal));
     }
-    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
-    if (!this.#hasApproved) await approveBonds(this.#context);
-    this.#hasApproved = true;
-    await this.#vacancies.refresh();
+    const block = await askChain(() => chain.rpc.getBlock("latest"));
+    // Nothing is new in a block that was looked at.
+    if (typeof block?.hash !== "string" || block.hash !== this.#seenBlock) {
+      if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+      if (!this.#hasApproved) await approveBonds(this.#context);
+      this.#hasApproved = true;
+      await this.#vacancies.refresh();
+      this.#seenBlock = block?.hash ?? undefined;
+    }
     const deals = this.#vacancies.deals();
     metrics.set("ppio_vacant_deals", deals.length);
     const open = new Set(deals);

@@ -105,6 +105,7 @@ try {
     const ready = usageOf(pid);
     // Housekeeping asks for slots once the line is read; the rest is for what the reading left.
     while (!chain.counts.has("slot")) await sleep(1);
+    const read = usageOf(pid);
     await sleep(SECONDS);
     const before = usageOf(pid);
     chain.counts.clear();
@@ -114,9 +115,9 @@ try {
     console.log(`${SLOTS} slots, ${SECONDS} s                measured / target / ratio`);
     console.log(`resident memory        ${after.rssMb.toFixed(0)} MB  ${TARGET_MB} MB  ${(after.rssMb / TARGET_MB).toFixed(2)}`);
     console.log(`processor when idle    ${percent.toFixed(2)} %  ${TARGET_PERCENT} %  ${(percent / TARGET_PERCENT).toFixed(2)}`);
-    console.log(
-      `  (${after.anonMb.toFixed(0)} MB of it anonymous; peak ${after.peakMb.toFixed(0)} MB; when ready ${ready.rssMb.toFixed(0)} MB after ${ready.cpuSeconds.toFixed(1)} s of the processor)`,
-    );
+    const used = ({ rssMb, cpuSeconds }: Usage): string => `${rssMb.toFixed(0)} MB after ${cpuSeconds.toFixed(1)} s of the processor`;
+    console.log(`  (${after.anonMb.toFixed(0)} MB of it anonymous; peak ${after.peakMb.toFixed(0)} MB)`);
+    console.log(`  (ready, the folder read: ${used(ready)}; the line read as well: ${used(read)})`);
     console.log(`  (RPC: ${[...chain.counts].map(([what, count]) => `${what} ${count}`).join(", ")})`);
   } finally {
     const ended = new Promise((resolve) => child.once("exit", resolve));

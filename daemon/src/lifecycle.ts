@@ -66,8 +66,10 @@ export async function repeat(options: {
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly work: () => Promise<void>;
+  /** Milliseconds until something is due that shall not wait for the next step; nothing when nothing is. */
+  readonly dueInMs?: () => number | undefined;
 }): Promise<void> {
-  const { name, intervalMs, signal, log, work } = options;
+  const { name, intervalMs, signal, log, work, dueInMs } = options;
   let told = { message: "", at: 0 };
   while (!signal.aborted) {
     try {
@@ -82,7 +84,8 @@ export async function repeat(options: {
         told = { message: error.message, at: Date.now() };
       }
     }
-    await pause(untilNextStep(intervalMs, performance.now()), signal);
+    const stepMs = untilNextStep(intervalMs, performance.now());
+    await pause(Math.min(stepMs, Math.max(0, dueInMs?.() ?? stepMs)), signal);
   }
 }
 

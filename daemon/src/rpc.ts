@@ -12,6 +12,8 @@ import { NewestBlock, type RawBlock } from "./newest-block.ts";
 
 const RPC_TIMEOUT_MS = 10_000;
 const POLLING_MS = 500;
+/** For what is asked in the same moment to go out together; whoever asks one thing after the other pays it each time. */
+const BATCH_STALL_MS = 1;
 
 /** ethers reads an answer's text letter by letter, through lists of many times its length; the system's reader needs none. */
 class LeanRpc extends JsonRpcProvider {
@@ -69,7 +71,10 @@ export function createRpc(rpcUrl: string, chainId: number, { sharesNewestBlock =
   const request = new FetchRequest(rpcUrl);
   request.timeout = RPC_TIMEOUT_MS;
   // A fixed network: no detection loop that prints to the console while the node is away.
-  const rpc = new LeanRpc(request, chainId, { staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1, batchMaxCount: 20 });
+  const rpc = new LeanRpc(request, chainId, {
+    ...{ staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1 },
+    ...{ batchMaxCount: 20, batchStallTime: BATCH_STALL_MS },
+  });
   if (sharesNewestBlock) rpc.shareNewestBlock();
   return rpc;
 }

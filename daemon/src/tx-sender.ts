@@ -148,13 +148,15 @@ export class TxSender {
     // A reorg may have taken it back, or mined it anew where it was refused; then it is sent again.
     if (before?.status === 1) return before;
     const { wallet, rpc, signal } = this.#options;
-    const gas = await this.#estimate(call);
-    const nonce = await this.#ask(() => rpc.getTransactionCount(wallet.address, "latest"));
+    const [gas, nonce, fees] = await Promise.all([
+      this.#estimate(call),
+      this.#ask(() => rpc.getTransactionCount(wallet.address, "latest")),
+      this.#fees(),
+    ]);
     if (known?.raw !== undefined) {
       const receipt = await this.#sendAgain(id, known.raw, nonce);
       if (receipt !== undefined) return receipt;
     }
-    const fees = await this.#fees();
     const raw = await this.#sign({ ...call, nonce, gasLimit: (gas * GAS_PERCENT) / 100n, ...fees });
     if (signal.aborted) throw new PpioError("CANCELLED", "The process is stopping.");
     await this.#save({ ...this.#journal, pending: { id, nonce, raws: [raw] } });

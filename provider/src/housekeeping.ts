@@ -2,6 +2,7 @@
 import { isPpioError } from "@ppio/core";
 import type { ProviderContext } from "./context.ts";
 import type { Inventory } from "./prover/inventory.ts";
+import { readSlot, type SlotState } from "./read-slot.ts";
 import { isHeld, SLOT_CLOSED } from "./slot-status.ts";
 import type { SlotMeta } from "./store/slot-record.ts";
 
@@ -33,15 +34,15 @@ export async function settleSlots(context: ProviderContext, inventory: Inventory
   const current = Number(await chain.proofs.currentPeriod());
   const finalBefore = Number(await chain.proofs.finalBefore(providerId));
   const due = inventory.due(current, most);
-  const slots = await inChunks(due, ({ dealId, slotIndex }) => chain.market.slot(dealId, slotIndex));
+  const slots = await inChunks(due, ({ dealId, slotIndex }) => readSlot(chain, dealId, slotIndex));
   for (const [interval, slot] of slots) {
     const { dealId, slotIndex } = interval;
-    if (!isHeld(slot.status) || Number(slot.providerId) !== providerId) {
+    if (!isHeld(slot.status) || slot.providerId !== providerId) {
       const isDone = await settlePast(context, dealId, slotIndex, finalBefore);
       inventory.postpone(interval, isDone ? NEVER : current + 1);
       continue;
     }
-    const [liveUntil, settledTo] = [Number(slot.liveUntil), Number(slot.settledTo)];
+    const { liveUntil, settledTo } = slot;
     const payable = Math.min(finalBefore, liveUntil) - settledTo;
     const hasEnded = current > liveUntil;
     if (payable < (hasEnded ? 1 : SETTLE_EVERY_PERIODS)) {
@@ -85,7 +86,7 @@ export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX)
   const nowMs = Math.min(now(), block.timestamp * 1000);
   const current = Number(await chain.proofs.periodOf(block.timestamp));
   const due = store.due(current, { dealt: most, undealt: LOOKED_AT_MAX });
-  const slots = await inChunks(due.slots, (meta) => chain.market.slot(meta.dealId, meta.slotIndex));
+  const slots = await inChunks(due.slots, (meta) => readSlot(chain, meta.dealId, meta.slotIndex));
   for (const [meta, slot] of slots) {
     const { uploadId, dealId } = meta;
     const until = await liveUntil(context, meta, slot);
@@ -107,15 +108,9 @@ export async function dropUnpaid(context: ProviderContext, most = LOOKED_AT_MAX)
   }
 }
 
-interface SlotState {
-  readonly providerId: bigint;
-  readonly status: bigint;
-  readonly liveUntil: bigint;
-}
-
 /** First period in which the slot is not ours any more; undefined when we never had it, or it is on its way to us again. */
 async function liveUntil({ chain, providerId }: ProviderContext, meta: SlotMeta, slot: SlotState): Promise<number | undefined> {
-  if (Number(slot.providerId) === providerId && (isHeld(slot.status) || slot.status === SLOT_CLOSED)) return Number(slot.liveUntil);
+  if (slot.providerId === providerId && (isHeld(slot.status) || slot.status === SLOT_CLOSED)) return slot.liveUntil;
   // Lost or handed over: the tenure's last period is still to be proven.
   const past = await chain.market.pastTenure(meta.dealId, meta.slotIndex, providerId);
   return past.payGwei === 0n ? undefined : Number(past.untilPeriod);

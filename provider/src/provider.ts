@@ -106,10 +106,11 @@ export async function startProvider(config: ProviderConfig, lifecycle: Lifecycle
   lifecycle.onStop("vouchers", () => payments.desk.close());
   const listener = await serveReachably(context, createProviderApp(context, PROVIDER_LIMITS, offers, payments.desk), lifecycle);
   const exit = await ExitDesk.open(join(config.dataDir, "exit.json"), context.admission);
+  // Before the loops, whose first reading of a long line would hold it up.
+  const control = await startControl({ context, exit, lifecycle });
   startLoops({ context, inventory: new Inventory(chain, providerId), exit, offers, periodMs, lifecycle });
   const redeeming = payments.run(lifecycle, () => exit.progress.since !== null);
   lifecycle.onStop("redeeming", () => redeeming);
-  const control = await startControl({ context, exit, lifecycle });
   log.info("provider is ready", {
     providerId,
     url: listener.url,

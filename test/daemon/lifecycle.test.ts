@@ -107,6 +107,19 @@ describe("repeated work", () => {
     expect(lines.filter((line) => line.includes("node away"))).to.have.length(2);
   });
 
+  it("does not wait for its next step with what is due before", async () => {
+    const controller = new AbortController();
+    let runs = 0;
+    const work = async (): Promise<void> => {
+      runs += 1;
+      if (runs === 3) controller.abort();
+    };
+    const log = createLogger({ component: "test", write: () => undefined });
+    // Overdue counts as due now.
+    await repeat({ name: "work", intervalMs: 3_600_000, signal: controller.signal, log, work, dueInMs: () => (runs === 1 ? 5 : -5) });
+    expect(runs).to.equal(3);
+  });
+
   it("does not pause for a process that is stopping", async () => {
     await pause(60_000, AbortSignal.abort());
     const controller = new AbortController();

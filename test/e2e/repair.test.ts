@@ -124,7 +124,10 @@ describe("Repair by the network itself", function () {
       for (const { args } of await market.queryFilter(market.filters.SlotFilled(id, 0), devnet.book.fromBlock)) {
         const { providerId, fromPeriod } = args;
         if (Number(providerId) === killed) continue;
-        await devnet.until(() => proofs.isProven(providerId, fromPeriod));
+        // Who has missed its first period would be waited for until the end of time.
+        const isOver = async (): Promise<boolean> => (await devnet.period()) > evictedIn + PERIODS_TO_HEAL;
+        await devnet.until(async () => (await proofs.isProven(providerId, fromPeriod)) || (await isOver()));
+        expect(await proofs.isProven(providerId, fromPeriod), `provider ${providerId} has proven period ${fromPeriod}`).to.equal(true);
         const [proven] = await proofs.queryFilter(proofs.filters.PeriodProven(providerId, fromPeriod), devnet.book.fromBlock);
         const inPeriod = Number(await proofs.periodOf((await proven?.getBlock())?.timestamp ?? 0));
         console.log(`        evicted in period ${evictedIn}, proven by provider ${providerId} in period ${inPeriod}`);

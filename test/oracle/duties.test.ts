@@ -31,6 +31,10 @@ interface FakeChain {
   /** Seconds between the last block before and the first one after this time. */
   halt?: { at: number; seconds: number };
   isMyTurn: boolean;
+  /** Period in which reports were opened last; the current one unless given. */
+  reportsOpen?: number;
+  /** Duties whose turn was asked for. */
+  waitedFor: string[];
   /** Slots without a holder: state of each, by deal and slot. */
   vacant: Record<string, Record<number, bigint>>;
   /** When deals end. */
@@ -79,7 +83,7 @@ function makeContext(fake: FakeChain): { context: OracleContext; sent: string[] 
       periodBounds: async (period: number) => [BigInt((period - 1) * LENGTH), BigInt(period * LENGTH)],
       reportWindowPeriods: async () => 30n,
       reportDelayBlocks: async () => 1n,
-      reportsOpen: async () => ({ period: BigInt(fake.current), blockNumber: 5n }),
+      reportsOpen: async () => ({ period: BigInt(fake.reportsOpen ?? fake.current), blockNumber: 5n }),
       finalBefore: async () => BigInt(fake.finalBefore),
     },
     beacon: {
@@ -125,7 +129,7 @@ function makeContext(fake: FakeChain): { context: OracleContext; sent: string[] 
       },
     },
     voids: { isMarked: (period: number) => fake.marked.has(period) },
-    turns: { isMine: () => fake.isMyTurn },
+    turns: { isMine: (duty: string) => fake.waitedFor.push(duty) > 0 && fake.isMyTurn },
     metrics: createOracleMetrics(),
     log: createLogger({ component: "test", write: () => undefined }),
   };
@@ -156,6 +160,7 @@ function world(change: Partial<FakeChain> = {}): FakeChain {
     vacant: {},
     ends: {},
     isMyTurn: true,
+    waitedFor: [],
     slots: [{ dealId: "0xd", slotIndex: 0, providerId: 1, from: 6, until: 100 }],
     ...change,
   };
@@ -217,6 +222,12 @@ describe("reporting misses", () => {
   it("sends nothing when it is another one's turn, or another one's report is on its way", async () => {
     expect(await runAll(world({ isMyTurn: false }))).to.deep.equal([]);
     expect(await runAll(world({ pending: { rounds: new Set(), cursor: 9 } }))).to.deep.equal([]);
+  });
+
+  it("begins to wait for the miss's turn while the reports are still to be opened", async () => {
+    const fake = world({ isMyTurn: false, reportsOpen: 7 });
+    await runAll(fake);
+    expect(fake.waitedFor).to.include.members(["open-reports/10", "miss/1/6"]);
   });
 
   it("reports again what a reorganisation took back", async () => {

@@ -1,7 +1,5 @@
 /** Measuring through a term: what is counted, what is dropped, and what a restart does, against a chain made of plain values. */
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { encodeDealHeader, PpioError, type Transport } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
@@ -20,7 +18,7 @@ const GENESIS_MS = 1_800_000_000_000;
 const PERIOD_MS = 10_000;
 const PROBES = 5;
 const SEED = `0x${"07".repeat(32)}`;
-const NOBODY = "http://127.0.0.1:1";
+const urlOf = (providerId: number): string => `http://provider-${providerId}`;
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
@@ -29,13 +27,12 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 describe("measuring", () => {
   const canary = new Canary();
   let folder: string;
-  let witness: Server;
   let nowMs: number;
   let owner: string;
   /** Slot 0 is provider 1's, slot 1 provider 2's. */
   let holders: number[];
-  /** Where provider 2, which is only a witness, answers. */
-  let witnessUrl: string;
+  /** Whether provider 2 says what it is when it is asked as a witness. */
+  let isWitnessThere: boolean;
   let answers: "well" | "falsely" | "not at all";
 
   beforeEach(async () => {
@@ -43,21 +40,17 @@ describe("measuring", () => {
     await mkdir(join(folder, "grants"));
     const tickets = [await canary.ticket(GENESIS_MS / 1000)];
     await writeFile(join(folder, "grants", "a.json"), JSON.stringify(canary.grant(tickets)));
-    witness = createServer((_request, response) => void response.end("{}")).listen(0, "127.0.0.1");
-    await new Promise((resolve) => witness.once("listening", resolve));
-    witnessUrl = `http://127.0.0.1:${(witness.address() as AddressInfo).port}`;
+    isWitnessThere = true;
     owner = canary.owner.address;
     holders = [1, 2];
     answers = "well";
     nowMs = GENESIS_MS + 4 * PERIOD_MS;
   });
-  afterEach(async () => {
-    witness.close();
-    await removeTemporaryFolders();
-  });
+  afterEach(() => removeTemporaryFolders());
 
   const transport: Transport = {
     async request({ url }) {
+      if (isWitnessThere && url === `${urlOf(2)}/v1/info`) return { status: 503, body: once(new Uint8Array()) };
       if (answers === "not at all") throw new PpioError("NETWORK", "nothing listens there");
       const { searchParams } = new URL(url);
       const firstRow = Number(searchParams.get("offset")) / 4096;
@@ -72,7 +65,7 @@ describe("measuring", () => {
     const chain = {
       registry: {
         providerCount: async () => 2n,
-        getProvider: async (id: number) => ({ endpoint: id === 1 ? NOBODY : witnessUrl, operator: canary.operator.address }),
+        getProvider: async (id: number) => ({ endpoint: urlOf(id), operator: canary.operator.address }),
       },
       proofs: {
         currentPeriod: async () => 5n,
@@ -130,7 +123,7 @@ describe("measuring", () => {
 
   it("drops silence when nobody else is heard: it may be our own network", async () => {
     answers = "not at all";
-    witnessUrl = NOBODY;
+    isWitnessThere = false;
     const { context, measuring, counted } = await open();
     await through(measuring);
     expect(await counted()).to.equal(0);

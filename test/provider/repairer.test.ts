@@ -39,6 +39,10 @@ interface Stage {
     until: bigint;
     holder: bigint;
     repairer: string;
+    newestVacancy: number;
+    blockHash: string | undefined;
+    looks: number;
+    providers: bigint;
   };
   round(): Promise<void>;
 }
@@ -63,6 +67,10 @@ async function stage(
     until: 0n,
     holder: 1n,
     repairer: ZeroAddress,
+    newestVacancy: 1,
+    blockHash: undefined,
+    looks: 0,
+    providers: 0n,
   };
   const slotOf = (status: bigint, at: number) => ({
     root: `0x${"01".repeat(32)}`,
@@ -76,10 +84,10 @@ async function stage(
   });
   const connection = {
     book: BOOK,
-    rpc: { getBlockNumber: async () => 1 },
+    rpc: { getBlockNumber: async () => 1, getBlock: async () => ({ hash: chain.blockHash }) },
     registry: {
       evictedAtPeriod: async () => chain.evicted,
-      providerCount: async () => 0n,
+      providerCount: async () => chain.providers,
       freeCollateral: async () => 10n ** 24n,
       getProvider: async () => ({
         owner: ZeroAddress,
@@ -141,7 +149,11 @@ async function stage(
   } as unknown as RepairContext;
   const plans = await Plans.open(join(await temporaryFolder(), "repairs"));
   for (const plan of options.unfinished ?? []) await plans.save(plan);
-  const vacancies = { refresh: async () => undefined, deals: () => deals, forget: () => undefined } as unknown as Vacancies;
+  const vacancies = {
+    refresh: async () => void (chain.looks += 1),
+    ...{ deals: () => deals, forget: () => undefined },
+    newestBlock: () => chain.newestVacancy,
+  } as unknown as Vacancies;
   const repairer = new Repairer(context, vacancies, plans, options.unfinished ?? []);
   const signal = new AbortController().signal;
   const round = async (): Promise<void> => {
@@ -226,6 +238,69 @@ describe("a repairer", () => {
     taken.clock.nowMs += 61_000;
     await turn(taken);
     expect(reserved(taken, GOOD), "it has run out").to.equal(1);
+  });
+
+  it("says when the next turn comes, and nothing once it was taken", async () => {
+    const on = await stage();
+    on.chain.providers = 9n;
+    expect(on.repairer.turnInMs()).to.equal(undefined);
+    await on.round();
+    const waitMs = on.repairer.turnInMs() ?? Number.NaN;
+    expect(waitMs).to.be.within(0, 2_500);
+    on.clock.nowMs += waitMs - 1;
+    await on.round();
+    expect([reserved(on, GOOD), on.repairer.turnInMs()]).to.deep.equal([0, 1]);
+    on.clock.nowMs += 1;
+    await on.round();
+    expect([reserved(on, GOOD), on.repairer.turnInMs()]).to.deep.equal([1, undefined]);
+  });
+
+  it("does not wait with a new vacancy because another one of the deal was taken, or was lost to another one", async () => {
+    const on = await stage();
+    on.chain.providers = 9n;
+    on.slots.set(GOOD, [FILLED, RESERVED, FILLED, FILLED]);
+    on.chain.until = BigInt(on.clock.nowMs / 1000 + 60);
+    await on.round();
+    expect(on.repairer.turnInMs(), "reserved by another one").to.equal(undefined);
+    on.slots.set(GOOD, [VACANT, RESERVED, FILLED, FILLED]);
+    on.chain.newestVacancy = 2;
+    const takeTurn = async (): Promise<void> => {
+      await on.round();
+      on.clock.nowMs += on.repairer.turnInMs() ?? Number.NaN;
+      await on.round();
+    };
+    await takeTurn();
+    expect(reserved(on, GOOD), "at its first turn").to.equal(1);
+    on.chain.newestVacancy = 3;
+    await takeTurn();
+    expect(reserved(on, GOOD), "after it was outrun").to.equal(2);
+  });
+
+  it("asks for vacancies once a block, and takes its turn in between", async () => {
+    const on = await stage();
+    on.chain.blockHash = "0xa";
+    await on.round();
+    on.clock.nowMs += 5_001;
+    await on.round();
+    expect([on.chain.looks, reserved(on, GOOD)]).to.deep.equal([1, 1]);
+    on.chain.blockHash = "0xb";
+    await on.round();
+    expect(on.chain.looks).to.equal(2);
+  });
+
+  it("waits out a failure of its own, however much becomes vacant", async () => {
+    const on = await stage();
+    on.chain.balanceWei = 0n;
+    await turn(on);
+    on.chain.balanceWei = 10n ** 24n;
+    on.chain.newestVacancy = 2;
+    await on.round();
+    on.clock.nowMs += 2_600;
+    await on.round();
+    expect(reserved(on, GOOD)).to.equal(0);
+    on.clock.nowMs += 2_500;
+    await turn(on);
+    expect(reserved(on, GOOD), "when its wait is over").to.equal(1);
   });
 
   it("begins nothing that does not pay, nor without the bond, nor once it is evicted", async () => {

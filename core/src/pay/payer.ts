@@ -20,17 +20,13 @@ import {
 } from "../wire/payment.ts";
 import { openMaxForBond, type PayFunds } from "./funds.ts";
 import { paidAnswer } from "./paid-answer.ts";
+import { enter, leave, type OpenStream, PaidStreams } from "./paid-streams.ts";
 import type { PayRecord, PayStore } from "./pay-store.ts";
-import { ReaderStream } from "./reader-stream.ts";
 
-/** Answers of one provider that are under way at once, each paid ahead. */
-export const PAID_READS_AT_ONCE = 4;
 /** Windows for which the disk is told ahead, so that it is not asked for every voucher. */
 const LIMIT_STEP_WINDOWS = 16n;
 /** Refusals of one read that are answered with another voucher: for the terms, for what was lost, and for what another process paid. */
 const TRIES_MAX = 4;
-/** The reserve on the chain is looked at again after so long, when it does not reach. */
-const FUNDS_KEPT_MS = 1_000;
 /** A key that ends so soon is not used: clocks differ. */
 const KEY_MARGIN_SECONDS = 30;
 
@@ -78,31 +74,23 @@ export function createPayer(options: PayerOptions): Payer {
   };
 }
 
-interface OpenStream {
-  readonly key: string;
-  readonly payee: string;
-  readonly stream: ReaderStream;
-  /** What this process wrote last; nothing before it did. */
-  writtenLimitWei: bigint | undefined;
-  /** Another process signs in it as well, or died doing so. */
-  hasOthers: boolean;
-  underWay: number;
-  readonly waiting: (() => void)[];
-}
-
 class VoucherPayer {
   readonly #options: PayerOptions;
   /** Of providers that want money, by id. */
   readonly #terms = new Map<number, ReadTerms>();
-  readonly #streams = new Map<string, OpenStream>();
+  readonly #streams: PaidStreams;
   #record: PayRecord | undefined;
   #isRead = false;
-  #spendable: { readonly wei: bigint; readonly atMs: number } | undefined;
-  /** Store and streams change one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: PayerOptions) {
     this.#options = options;
+    this.#streams = new PaidStreams(options, (record) => {
+      this.#record = record;
+    });
+  }
+
+  flush(): Promise<void> {
+    return this.#streams.flush();
   }
 
   async readSlot(api: ProviderApi, seller: Seller, request: ReadRequest, signal?: AbortSignal): Promise<AnswerReader> {
@@ -120,13 +108,6 @@ class VoucherPayer {
     }
   }
 
-  /** Tells the disk what is owed in every stream, and that no more was signed. */
-  flush(): Promise<void> {
-    return this.#exclusively(async () => {
-      for (const open of this.#streams.values()) if (open.writtenLimitWei !== undefined) await this.#write(open, 0n, true);
-    });
-  }
-
   async #pay(api: ProviderApi, seller: Seller, terms: ReadTerms, request: ReadRequest, signal?: AbortSignal): Promise<AnswerReader> {
     const windowBytes = this.#windowBytes;
     if (request.length > windowBytes) {
@@ -136,8 +117,8 @@ class VoucherPayer {
     }
     const record = await this.#account(seller, terms);
     const costWei = readCostWei(terms.pricePerGibWei, request.length);
-    const open = this.#streamOf(record, terms.payee);
-    await this.#enter(open, signal);
+    const open = this.#streams.of(record, terms.payee);
+    await enter(open, signal);
     try {
       if ((await this.#options.mayPay?.(costWei)) === false) throw this.#unpaid(seller, "budget", "the budget for reads is spent");
       return await this.#send(api, { seller, terms, record, open, costWei }, request, signal);
@@ -210,7 +191,7 @@ class VoucherPayer {
     }
     // It says that our account is at fault: the chain knows.
     const { payer, key } = record;
-    const neededWei = this.#streamOf(record, terms.payee).stream.state.owedWei + this.#windowWei(terms);
+    const neededWei = this.#streams.of(record, terms.payee).stream.state.owedWei + this.#windowWei(terms);
     const promise = await this.#options.funds.promiseOf(payer, terms.payee, key.address);
     const openWei = neededWei > promise.redeemedWei ? neededWei - promise.redeemedWei : 0n;
     const isGood = openWei <= promise.payableWei && openWei <= promise.capLeftWei && openWei <= openMaxForBond(promise.bondWei);
@@ -222,8 +203,8 @@ class VoucherPayer {
 
   /** Makes its own count that of the provider, as far as answers may have been lost. @throws REFUSED */
   async #reconcile(seller: Seller, { terms, owedWei }: PaymentDetails, record: PayRecord): Promise<void> {
-    const open = this.#streamOf(record, terms.payee);
-    await this.#exclusively(() => this.#write(open, 0n));
+    const open = this.#streams.of(record, terms.payee);
+    await this.#streams.sync(open);
     if (open.stream.adopt(owedWei, this.#windowWei(terms))) return;
     throw new PpioError(
       "REFUSED",
@@ -257,77 +238,11 @@ class VoucherPayer {
     return record;
   }
 
-  #streamOf({ key, streams }: PayRecord, payee: string): OpenStream {
-    const id = `${key.address}/${payee}`;
-    const known = this.#streams.get(id);
-    if (known !== undefined) return known;
-    const stored = streams.find((stream) => stream.key === key.address && stream.payee === payee);
-    const open: OpenStream = {
-      key: key.address,
-      payee,
-      stream: new ReaderStream(stored),
-      writtenLimitWei: undefined,
-      hasOthers: false,
-      underWay: 0,
-      waiting: [],
-    };
-    this.#streams.set(id, open);
-    return open;
-  }
-
   /** Raises on the disk up to where may be signed, within what the chain holds. @throws PAYMENT_REQUIRED */
   #raise(seller: Seller, terms: ReadTerms, open: OpenStream): Promise<void> {
-    return this.#exclusively(async () => {
-      const needed = open.stream.state.owedWei;
-      if (open.writtenLimitWei !== undefined && needed <= open.stream.state.limitWei) return;
-      const step = LIMIT_STEP_WINDOWS * this.#windowWei(terms);
-      const stored = await this.#options.store.read();
-      const others = (stored?.streams ?? []).reduce((sum, stream) => sum + (isOf(open, stream) ? 0n : stream.limitWei), 0n);
-      const own = stored?.streams.find((stream) => isOf(open, stream));
-      const lowest = open.stream.merged(own).owedWei + open.stream.underWayWei;
-      const roomFor = (spendable: bigint): bigint => spendable - others;
-      let room = roomFor(await this.#spendableWei(stored, false));
-      if (room < lowest) room = roomFor(await this.#spendableWei(stored, true));
-      if (room < lowest) throw this.#unpaid(seller, "reserve", `the reserve does not carry ${lowest} wei for it; ${this.#options.hint}`);
-      // Another limit than the one before: whoever wrote that one shall see it.
-      const wanted = lowest + step > (own?.limitWei ?? 0n) ? lowest + step : (own?.limitWei ?? 0n) + 1n;
-      await this.#write(open, wanted < room ? wanted : room);
-    });
-  }
-
-  /** Onto what other processes have written. */
-  async #write(open: OpenStream, limitWei: bigint, isLast = false): Promise<void> {
-    const { store } = this.#options;
-    let others = 0n;
-    let merged = open.stream.state;
-    let mark = open.stream.mark();
-    const record = await store.change((known) => {
-      if (known === undefined) throw new PpioError("NOT_FOUND", "The account that pays for reads was removed.");
-      const stored = known.streams.find((stream) => isOf(open, stream));
-      // Nobody signs in a stream whose limit is what it owes.
-      const isShared = stored !== undefined && stored.limitWei !== (open.writtenLimitWei ?? stored.owedWei);
-      open.hasOthers ||= isShared;
-      others = isShared ? stored.limitWei : 0n;
-      merged = open.stream.merged(stored, limitWei);
-      mark = open.stream.mark();
-      // Nobody else signs in it and nothing is under way: no more was signed than is owed.
-      if (isLast && !open.hasOthers && open.stream.underWayWei === 0n) merged = { ...merged, limitWei: merged.owedWei };
-      const streams = known.streams.filter((stream) => !isOf(open, stream));
-      return { ...known, streams: [...streams, { key: open.key, payee: open.payee, ...merged }] };
-    });
-    this.#record = record;
-    open.writtenLimitWei = merged.limitWei;
-    open.stream.synced(merged, mark, others);
-  }
-
-  async #spendableWei(record: PayRecord | undefined, isFresh: boolean): Promise<bigint> {
-    const { funds, nowMs } = this.#options;
-    const known = this.#spendable;
-    if (known !== undefined && (!isFresh || nowMs() - known.atMs < FUNDS_KEPT_MS)) return known.wei;
-    if (record === undefined) return 0n;
-    const wei = await funds.spendableWei(record.payer, record.streams);
-    this.#spendable = { wei, atMs: nowMs() };
-    return wei;
+    return this.#streams.raise(open, LIMIT_STEP_WINDOWS * this.#windowWei(terms), (neededWei) =>
+      this.#unpaid(seller, "reserve", `the reserve does not carry ${neededWei} wei for it; ${this.#options.hint}`),
+    );
   }
 
   get #windowBytes(): number {
@@ -336,31 +251,6 @@ class VoucherPayer {
 
   #windowWei({ pricePerGibWei }: ReadTerms): bigint {
     return readCostWei(pricePerGibWei, this.#windowBytes);
-  }
-
-  async #enter(open: OpenStream, signal?: AbortSignal): Promise<void> {
-    while (open.underWay >= PAID_READS_AT_ONCE) {
-      await new Promise<void>((resolve, reject) => {
-        const go = (): void => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        };
-        const onAbort = (): void => {
-          open.waiting.splice(open.waiting.indexOf(go), 1);
-          reject(signal?.reason instanceof PpioError ? signal.reason : new PpioError("CANCELLED", "The read was given up."));
-        };
-        if (signal?.aborted === true) return onAbort();
-        signal?.addEventListener("abort", onAbort, { once: true });
-        open.waiting.push(go);
-      });
-    }
-    open.underWay += 1;
-  }
-
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(work);
-    this.#last = done.catch(() => undefined);
-    return done;
   }
 
   #unpaid({ providerId }: Seller, unpaid: UnpaidReason, why: string, cause?: unknown): PpioError {
@@ -378,15 +268,6 @@ const ACCOUNT_FAULTS: Readonly<Record<string, string>> = {
   cap: "the session key's cap for one payee is reached",
   bond: "the bond is too small for what is open",
 };
-
-function leave(open: OpenStream): void {
-  open.underWay -= 1;
-  open.waiting.shift()?.();
-}
-
-function isOf(open: OpenStream, stream: { readonly key: string; readonly payee: string }): boolean {
-  return stream.key === open.key && stream.payee === open.payee;
-}
 
 /** Its own failure: it counts as one that declined. */
 function refusesRightPayment({ providerId }: Seller, { reason }: PaymentDetails, cause: unknown): PpioError {

@@ -149,7 +149,7 @@ export class Measuring {
 
   /** Whether any other provider with a canary answers now. Without another one the provider alone is to blame. */
   async #hearsAnybody(providerId: number): Promise<boolean> {
-    const { chain, signal } = this.#context;
+    const { chain, transport, signal } = this.#context;
     const others = [...this.#targets.keys()].filter((id) => id !== providerId);
     if (others.length === 0) return true;
     const asked = [...others.slice(providerId % others.length), ...others.slice(0, providerId % others.length)].slice(0, WITNESSES_MAX);
@@ -158,8 +158,11 @@ export class Measuring {
         const { endpoint } = await chain.registry.getProvider(id);
         const bounded = AbortSignal.any([signal, AbortSignal.timeout(WITNESS_MS)]);
         // Any answer, also a refusal, is one.
-        return fetch(`${endpoint}/v1/info`, { signal: bounded, redirect: "error" }).then(
-          () => true,
+        return transport.request({ method: "GET", url: `${endpoint}/v1/info`, signal: bounded }).then(
+          async ({ body }) => {
+            await body.close?.();
+            return true;
+          },
           () => false,
         );
       }),

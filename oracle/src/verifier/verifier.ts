@@ -5,9 +5,10 @@
 
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createFetchTransport, PpioError } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import { acquireLock, connectChain, LieDesk, type Lifecycle, type Logger, readAddressBookFile, repeat, TxSender } from "@ppio/daemon";
+import { createNodeTransport } from "@ppio/daemon/http-client/transport";
 import { serveTurns, turnMsOf } from "../serve.ts";
 import { Turns } from "../turns.ts";
 import type { VerifierContext } from "./context.ts";
@@ -84,6 +85,8 @@ async function openContext(config: VerifierConfig, lifecycle: Lifecycle, log: Lo
   const { address } = wallet;
   const file = join(config.dataDir, "transactions.json");
   const sender = await TxSender.open({ file, rpc, wallet, log, signal: lifecycle.signal });
+  const transport = createNodeTransport();
+  lifecycle.onStop("connections", () => transport.close());
   const metrics = createVerifierMetrics();
   const onProven = (): void => metrics.add("ppio_lies_proven_total", 1);
   const journal = await VerifierJournal.open(join(config.dataDir, "terms"), `${book.chainId}/${book.committee}/${address}`);
@@ -94,7 +97,7 @@ async function openContext(config: VerifierConfig, lifecycle: Lifecycle, log: Lo
     sender,
     address,
     domain: { chainId: BigInt(book.chainId), market: book.market },
-    transport: createFetchTransport(),
+    transport,
     journal,
     payers,
     turns: new Turns(address),

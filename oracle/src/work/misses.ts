@@ -7,7 +7,7 @@ import { withPending } from "../chain/pending.ts";
 import type { HeldSlot } from "../chain/slot-table.ts";
 import type { OracleContext } from "../context.ts";
 import { findHalt, type Halt, showHalt } from "./halts.ts";
-import { spreadMsOf } from "./spread.ts";
+import { missSpreadMsOf } from "./spread.ts";
 
 /** What was concluded so far; forgotten after a reorganisation. */
 export interface MissState {
@@ -26,15 +26,22 @@ export function forgetMisses(state: MissState): void {
   state.halts.clear();
 }
 
+/** Providers that are looked at beside each other. */
+const LOOKED_AT_AT_ONCE = 16;
+
 /** Sends at most one transaction; true when it did, so that more urgent work gets its turn between two. */
 export async function reportNextMiss(context: OracleContext, state: MissState): Promise<boolean> {
   const { chain, slots } = context;
   const newest = Number(await chain.proofs.currentPeriod()) - 2;
   const window = Number(await chain.proofs.reportWindowPeriods());
   for (const period of state.halts.keys()) if (period + window < newest) state.halts.delete(period);
-  for (const [providerId, held] of slots.byProvider()) {
-    if ((state.cursor.get(providerId) ?? 0) > newest) continue;
-    if (await workFor(context, state, { providerId, held, newest, oldest: newest + 1 - window })) return true;
+  const unsure = [...slots.byProvider()].filter(([providerId]) => (state.cursor.get(providerId) ?? 0) <= newest);
+  for (let at = 0; at < unsure.length; at += LOOKED_AT_AT_ONCE) {
+    const providers = unsure
+      .slice(at, at + LOOKED_AT_AT_ONCE)
+      .map(([providerId, held]) => ({ providerId, held, newest, oldest: newest + 1 - window }));
+    const misses = await Promise.all(providers.map((provider) => findMiss(context, state, provider)));
+    for (const miss of misses) if (miss !== undefined && (await workFor(context, state, miss))) return true;
   }
   return false;
 }
@@ -47,17 +54,16 @@ interface Provider {
   readonly newest: number;
 }
 
-async function workFor(context: OracleContext, state: MissState, provider: Provider): Promise<boolean> {
-  const { providerId, newest } = provider;
+interface Miss {
+  readonly providerId: number;
+  readonly current: number;
+  readonly period: number;
+  readonly witness: HeldSlot;
+}
+
+async function workFor(context: OracleContext, state: MissState, { providerId, current, period, witness }: Miss): Promise<boolean> {
   const { chain, turns } = context;
-  if ((await chain.registry.evictedAtPeriod(providerId)) !== 0n) {
-    state.cursor.set(providerId, Number.MAX_SAFE_INTEGER);
-    return false;
-  }
-  const found = await findMiss(context, state, provider);
-  if (found === undefined) return false;
-  const { period, witness } = found;
-  const spreadMs = await spreadMsOf(context);
+  const spreadMs = await missSpreadMsOf(context);
   const halt = await haltOf(context, state, period);
   if (halt !== undefined) {
     // Void for the others too: one period is in nobody's way while its halt is shown.
@@ -65,14 +71,17 @@ async function workFor(context: OracleContext, state: MissState, provider: Provi
     await showHalt(context, period, halt);
     return true;
   }
+  // One's turn comes while the reports are still to be opened, so that the two waits do not add up.
+  const isMine = turns.isMine(`miss/${providerId}/${period}`, spreadMs);
   const opened = await chain.proofs.reportsOpen();
   if (Number(opened.period) < period + 2) {
-    if (!turns.isMine(`open-reports/${newest + 2}`, spreadMs)) return false;
+    // Whoever is the first to report has no reason to wait for who is the first to open.
+    if (!turns.isMine(`open-reports/${current}`, spreadMs) && !isMine) return false;
     return openReports(context, period);
   }
   // In the blocks between opening the reports and the first one a halt of the chain can be shown.
   const isOver = BigInt(await chain.rpc.getBlockNumber()) >= opened.blockNumber + (await chain.proofs.reportDelayBlocks());
-  if (!isOver || !turns.isMine(`miss/${providerId}/${period}`, spreadMs)) return false;
+  if (!isOver || !isMine) return false;
   const { cursor: next } = await withPending((at) => chain.proofs.inventory(providerId, at));
   // Another one's report is on its way.
   if (Number(next) > period || !(await report(context, witness, period))) return false;
@@ -85,12 +94,16 @@ async function findMiss(
   { chain }: OracleContext,
   { cursor }: MissState,
   { providerId, held, oldest, newest }: Provider,
-): Promise<{ readonly period: number; readonly witness: HeldSlot } | undefined> {
+): Promise<Miss | undefined> {
+  if ((await chain.registry.evictedAtPeriod(providerId)) !== 0n) {
+    cursor.set(providerId, Number.MAX_SAFE_INTEGER);
+    return undefined;
+  }
   const { cursor: onChain } = await chain.proofs.inventory(providerId);
   for (let period = Math.max(cursor.get(providerId) ?? 0, Number(onChain), oldest, 1); period <= newest; period += 1) {
     if (!(await chain.proofs.isProven(providerId, period)) && !(await chain.proofs.isVoid(period))) {
       const witness = await findWitness(chain, held, period);
-      if (witness !== undefined) return { period, witness };
+      if (witness !== undefined) return { providerId, current: newest + 2, period, witness };
     }
     cursor.set(providerId, period + 1);
   }

@@ -3,6 +3,7 @@
  * to be saved; the newest blocks are read again each time, so that a reorg corrects it. What is too old for a reorg is kept in columns.
  */
 import { type ChainConnection, EventFollower } from "@ppio/daemon";
+import { filledLogs } from "./filled-logs.ts";
 import { type Interval, LineColumns, type Tenure } from "./line-columns.ts";
 
 export type { Interval } from "./line-columns.ts";
@@ -55,7 +56,7 @@ export class Inventory {
     const { market, proofs } = this.#chain;
     const ours = this.#providerId;
     const [filled, moved, ...changes] = await Promise.all([
-      market.queryFilter(market.filters.SlotFilled(undefined, undefined, ours), from, to),
+      filledLogs(this.#chain, ours, from, to),
       proofs.queryFilter(proofs.filters.IntervalMoved(ours), from, to),
       market.queryFilter(market.filters.DealStatusChanged(), from, to),
       market.queryFilter(market.filters.DealRenewed(), from, to),
@@ -63,11 +64,7 @@ export class Inventory {
       market.queryFilter(market.filters.SlotHandedOver(undefined, undefined, ours), from, to),
     ]);
     const events = [
-      ...filled.map((log) => {
-        const { dealId, slotIndex, startGwei, payGwei } = log.args;
-        const interval = { dealId, slotIndex: Number(slotIndex), startGwei, endGwei: startGwei + payGwei };
-        return { log, event: { kind: "filled", block: log.blockNumber, interval } as const };
-      }),
+      ...filled.map((log) => ({ log, event: { kind: "filled", block: log.blockNumber, interval: log.interval } as const })),
       ...moved.map((log) => {
         const { dealId, slotIndex, startGwei } = log.args;
         return { log, event: { kind: "moved", block: log.blockNumber, dealId, slotIndex: Number(slotIndex), startGwei } as const };

@@ -1,5 +1,5 @@
 /**
- * Intervals of a line, in order, in columns: 70 bytes each instead of several hundred, since a provider may hold a hundred thousand. What
+ * Intervals of a line, in order, in columns: 74 bytes each instead of several hundred, since a provider may hold a hundred thousand. What
  * was asked of the chain about a slot is kept beside it.
  */
 import { getBytes, hexlify } from "ethers";
@@ -24,6 +24,8 @@ export interface Tenure {
 export class LineColumns {
   #count = 0;
   #ids = new Uint8Array(FIRST_CAPACITY * ID_BYTES);
+  /** The first bytes of the ids: a column that the engine searches at the speed of memory. */
+  #prefixes = new Uint32Array(FIRST_CAPACITY);
   #slots = new Uint8Array(FIRST_CAPACITY);
   /** Gwei; lines are shorter than 2^48 (P7). */
   #starts = new Float64Array(FIRST_CAPACITY);
@@ -44,6 +46,7 @@ export class LineColumns {
     const at = this.#count;
     this.#count += 1;
     this.#ids.set(getBytes(interval.dealId), at * ID_BYTES);
+    this.#prefixes[at] = prefixOf(interval.dealId);
     this.#slots[at] = interval.slotIndex;
     this.#starts[at] = Number(interval.startGwei);
     this.#lengths[at] = Number(interval.endGwei - interval.startGwei);
@@ -58,6 +61,7 @@ export class LineColumns {
       return to;
     };
     this.#ids = copied(new Uint8Array(capacity * ID_BYTES), this.#ids);
+    this.#prefixes = copied(new Uint32Array(capacity), this.#prefixes);
     this.#slots = copied(new Uint8Array(capacity), this.#slots);
     this.#starts = copied(new Float64Array(capacity), this.#starts);
     this.#lengths = copied(new Float64Array(capacity), this.#lengths);
@@ -85,22 +89,28 @@ export class LineColumns {
   remove(place: number): void {
     const { length } = this.#slots;
     this.#ids.copyWithin(place * ID_BYTES, (place + 1) * ID_BYTES, this.#count * ID_BYTES);
-    for (const column of [this.#slots, this.#starts, this.#lengths, this.#leafCounts, this.#froms, this.#untils, this.#looks]) {
+    const words = [this.#prefixes, this.#froms, this.#untils, this.#looks];
+    for (const column of [this.#slots, this.#starts, this.#lengths, this.#leafCounts, ...words]) {
       column.copyWithin(place, place + 1, Math.min(this.#count, length));
     }
     this.#count -= 1;
   }
 
-  /** Places of a deal's slots; a walk over all, which a hundred thousand make a tenth of a millisecond. */
+  /** Places of a deal's slots. */
   placesOf(dealId: string): number[] {
     const id = getBytes(dealId);
+    const prefix = prefixOf(dealId);
     const places: number[] = [];
-    for (let place = 0; place < this.#count; place += 1) {
+    for (let place = this.#find(prefix, 0); place >= 0; place = this.#find(prefix, place + 1)) {
       const from = place * ID_BYTES;
-      if (this.#ids[from] !== id[0] || this.#ids[from + 1] !== id[1]) continue;
       if (id.every((byte, at) => this.#ids[from + at] === byte)) places.push(place);
     }
     return places;
+  }
+
+  #find(prefix: number, from: number): number {
+    const place = this.#prefixes.indexOf(prefix, from);
+    return place < this.#count ? place : -1;
   }
 
   /** Place of a slot; -1 when it is not on the line. */
@@ -149,4 +159,8 @@ export class LineColumns {
   postpone(place: number, period: number): void {
     this.#looks[place] = period;
   }
+}
+
+function prefixOf(dealId: string): number {
+  return Number.parseInt(dealId.slice(2, 10), 16);
 }

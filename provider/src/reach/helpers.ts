@@ -1,13 +1,7 @@
 /** Asking other providers to connect back: some of the chain's, drawn at random, until enough have looked. */
 import { randomBytes } from "node:crypto";
-import {
-  createFetchTransport,
-  createProviderApi,
-  type DialbackReport,
-  type DialOutcome,
-  dialbackAnswerMessage,
-  dialbackRequestMessage,
-} from "@ppio/core";
+import { createProviderApi, type DialbackReport, type DialOutcome, dialbackAnswerMessage, dialbackRequestMessage } from "@ppio/core";
+import { createNodeTransport } from "@ppio/daemon/http-client/transport";
 import type { Signer } from "ethers";
 import { hexlify } from "ethers";
 import type { ProviderContext } from "../context.ts";
@@ -79,10 +73,10 @@ async function askOne(helperId: number, endpoint: string, options: AskOptions): 
   const signature = await dialbackRequestMessage.sign(domain, request, operator);
   const askedAt = now();
   const bounds = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
-  const report: Partial<DialbackReport> = await createProviderApi(endpoint, createFetchTransport()).dialback(
-    { request, signature },
-    bounds,
-  );
+  const transport = createNodeTransport();
+  const report: Partial<DialbackReport> = await createProviderApi(endpoint, transport)
+    .dialback({ request, signature }, bounds)
+    .finally(() => transport.close());
   const { outcome, address, reason, echo, time } = report;
   if (outcome === undefined || !OUTCOMES.has(outcome)) throw new Error("the helper's report cannot be read");
   if (outcome === "reached") {

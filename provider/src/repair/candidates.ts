@@ -41,10 +41,13 @@ export async function canKeepOne(context: RepairContext, deal: RepairableDeal, s
   const { bytes, payPerPeriodWei, collateralWei } = needsOf(deal.header, [slot]);
   if (payPerPeriodWei < payForSlot(config.pricePerGibPeriodWei, bytes)) return false;
   const ruleWei = payPerPeriodWei * BigInt(config.collateralPeriods);
-  const freeWei = await askChain(() => chain.registry.freeCollateral(providerId));
+  const [freeWei, hasHeldIt, freeBytes] = await Promise.all([
+    askChain(() => chain.registry.freeCollateral(providerId)),
+    hasHeld(context, deal.dealId, slot.slotIndex, providerId),
+    store.availableBytes(),
+  ]);
   if (freeWei < (ruleWei > collateralWei ? ruleWei : collateralWei) || freeWei < config.minCollateralWei) return false;
-  if (await hasHeld(context, deal.dealId, slot.slotIndex, providerId)) return false;
-  return (await store.availableBytes()) >= bytes;
+  return !hasHeldIt && freeBytes >= bytes;
 }
 
 /** Others that may take one, best first: as many as slots, or fewer. Each period has another order. @throws CHAIN_UNREACHABLE */
@@ -86,8 +89,11 @@ async function judge(
   const peer = await loadPeer(chain, candidate);
   if (peer.isEvicted || peer.endpoint === "") return undefined;
   const needs = needsOf(deal.header, slots);
-  if ((await askChain(() => chain.registry.freeCollateral(candidate))) < needs.collateralWei) return undefined;
-  for (const { slotIndex } of slots) if (await hasHeld(context, deal.dealId, slotIndex, candidate)) return undefined;
+  const [freeWei, held] = await Promise.all([
+    askChain(() => chain.registry.freeCollateral(candidate)),
+    Promise.all(slots.map(({ slotIndex }) => hasHeld(context, deal.dealId, slotIndex, candidate))),
+  ]);
+  if (freeWei < needs.collateralWei || held.includes(true)) return undefined;
   try {
     const info = await context.api(peer.endpoint).info(within(signal));
     return takes(info, needs, candidate) ? peer : undefined;

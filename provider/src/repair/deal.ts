@@ -40,10 +40,9 @@ export interface RepairableDeal {
 
 /** @throws CHAIN_UNREACHABLE, NOT_FOUND, BAD_FORMAT when the deal's header is none: anybody may open such a deal */
 export async function loadRepairable({ market }: ChainConnection, dealId: string): Promise<RepairableDeal> {
-  const deal = await askChain(() => market.deal(dealId));
+  const [deal, slots] = await askChain(() => Promise.all([market.deal(dealId), market.slots(dealId)]));
   // A reorganisation took it back; it may come again.
   if (deal.status === NONE) throw new PpioError("NOT_FOUND", `The chain does not know deal ${dealId} now.`, { retry: "later" });
-  const slots = await askChain(() => market.slots(dealId));
   const stateOf = (status: bigint): DealSlot["state"] =>
     HELD.has(status) ? "held" : status === VACANT ? "vacant" : status === RESERVED ? "reserved" : "closed";
   const header = decodeDealHeader(getBytes(deal.header));
@@ -75,8 +74,9 @@ export async function findDealSalt(chain: ChainConnection, domain: SigningDomain
   const { market, proofs, book } = chain;
   const [open, close] = await askChain(() => proofs.periodBounds(deal.start));
   // By time, so that a long chain need not be read.
-  const from = await firstBlockSince(chain, Number(open), book.fromBlock);
-  const to = await firstBlockSince(chain, Number(close), from);
+  const [from = book.fromBlock, to] = await Promise.all(
+    [open, close].map((seconds) => firstBlockSince(chain, Number(seconds), book.fromBlock)),
+  );
   const events = await askChain(() => market.queryFilter(market.filters.DealOpened(deal.dealId), from, to));
   for (const { args } of events) if (dealIdOf(domain, deal.owner, args.dealSalt) === deal.dealId) return args.dealSalt;
   throw new PpioError("NOT_FOUND", `The RPC node does not give the opening of deal ${deal.dealId}; use another RPC address.`);

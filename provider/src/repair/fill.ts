@@ -8,20 +8,24 @@ import type { RepairableDeal } from "./deal.ts";
 import type { OwnReservation } from "./reservations.ts";
 import type { RefillDates, Target } from "./target.ts";
 
-const ROUND_POLL_MS = 500;
+const ROUND_POLL_MS = 250;
 
 /** Until the round that draws the leaves is on the chain; brings it there when nobody else did. @throws CANCELLED, CHAIN_UNREACHABLE */
 export async function awaitRound(context: RepairContext, round: bigint, signal: AbortSignal): Promise<void> {
   const { chain, sender, sleep } = context;
   const { beacon, book } = chain;
-  while (BigInt(await askChain(() => beacon.randomness(round))) === 0n) {
+  const isKnown = async (): Promise<boolean> => BigInt(await askChain(() => beacon.randomness(round))) !== 0n;
+  if (await isKnown()) return;
+  // Loaded while the round is waited for: it is much.
+  const drand = import("@ppio/core/drand");
+  while (!(await isKnown())) {
     if (signal.aborted) throw new PpioError("CANCELLED", "The repair was stopped.");
     const signature = await fetchSignature(book.beaconUrl, round);
     if (signature === undefined) {
       await sleep(ROUND_POLL_MS, signal);
       continue;
     }
-    const { signatureForEvm } = await import("@ppio/core/drand");
+    const { signatureForEvm } = await drand;
     const data = beacon.interface.encodeFunctionData("submit", [round, hexlify(signatureForEvm(signature))]);
     try {
       await sender.send(`beacon/${round}`, { to: book.beacon, data });
@@ -48,14 +52,15 @@ export async function fillSlot(
   const { slotIndex } = slot;
   const offer = await target.finish(dates, signal);
   const leaves = await askChain(() => chain.repair.leavesOf(dealId, slotIndex, providerId));
-  const proofs: string[] = [];
-  for (const leaf of leaves) {
-    const proof = await target.leafProof(Number(leaf), signal);
-    if (!verifyLeafProof({ root: slot.root, leafCount: leafCountOf(header) }, Number(leaf), proof)) {
-      throw new PpioError("CORRUPT", `Provider ${providerId} does not show leaf ${leaf} of the slot that it took.`);
-    }
-    proofs.push(concat([proof.leaf, ...proof.siblings]));
-  }
+  const proofs = await Promise.all(
+    leaves.map(async (leaf) => {
+      const proof = await target.leafProof(Number(leaf), signal);
+      if (!verifyLeafProof({ root: slot.root, leafCount: leafCountOf(header) }, Number(leaf), proof)) {
+        throw new PpioError("CORRUPT", `Provider ${providerId} does not show leaf ${leaf} of the slot that it took.`);
+      }
+      return concat([proof.leaf, ...proof.siblings]);
+    }),
+  );
   const data = chain.repair.interface.encodeFunctionData("fill", [dealId, slotIndex, offer, { dealSalt, ...dates }, proofs]);
   const receipt = await sender.send(`repair-fill/${dealId}/${slotIndex}/${reservation.openedAt}`, { to: chain.book.repair, data });
   metrics.add("ppio_repaired_slots_total", 1);

@@ -1,6 +1,7 @@
 /** Talking to other providers: who they are, how long one waits for them, what is tried again, and what the traffic is. */
-import { createFetchTransport, createProviderApi, isTransient, PpioError, type ProviderApi, type Transport } from "@ppio/core";
+import { createProviderApi, isTransient, PpioError, type ProviderApi, type ResponseBody, type Transport } from "@ppio/core";
 import type { ChainConnection } from "@ppio/daemon";
+import { createNodeTransport } from "@ppio/daemon/http-client/transport";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderMetrics } from "../metrics.ts";
 import type { Peer, RepairContext } from "./context.ts";
@@ -44,20 +45,37 @@ export async function persist<T>(context: Pick<RepairContext, "sleep">, signal: 
 
 /** Every body's bytes, heads and siblings included, are counted as they pass. */
 export function countedPeers(metrics: ProviderMetrics): (endpoint: string) => ProviderApi {
-  const plain = createFetchTransport();
+  // Its connections keep no process alive.
+  const plain = createNodeTransport();
+  const onRead = (bytes: number): void => metrics.add("ppio_repair_read_bytes_total", bytes);
   const transport: Transport = {
     async request(request) {
       if (request.method === "PUT") metrics.add("ppio_repair_sent_bytes_total", request.body?.length ?? 0);
       const response = await plain.request(request);
-      return request.method === "GET" ? { ...response, body: counted(response.body, metrics) } : response;
+      return request.method === "GET" ? { ...response, body: counted(response.body, onRead) } : response;
     },
   };
   return (endpoint) => createProviderApi(endpoint, transport);
 }
 
-async function* counted(body: AsyncIterable<Uint8Array>, metrics: ProviderMetrics): AsyncGenerator<Uint8Array> {
-  for await (const chunk of body) {
-    metrics.add("ppio_repair_read_bytes_total", chunk.length);
-    yield chunk;
-  }
+function counted(body: ResponseBody, onRead: (bytes: number) => void): ResponseBody {
+  const { fill, close } = body;
+  return {
+    ...(close === undefined ? {} : { close }),
+    ...(fill === undefined
+      ? {}
+      : {
+          async fill(target) {
+            const count = await fill(target);
+            onRead(count);
+            return count;
+          },
+        }),
+    async *[Symbol.asyncIterator]() {
+      for await (const chunk of body) {
+        onRead(chunk.length);
+        yield chunk;
+      }
+    },
+  };
 }

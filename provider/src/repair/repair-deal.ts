@@ -107,14 +107,19 @@ async function fillAll(
   const deadlineMs = Math.min(...reservations.map(({ until }) => until * 1000)) - END_MARGIN_MS;
   const inTime = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, deadlineMs - now()))]);
   const sources = await sourcesOf(context, deal, reservations);
-  const done = await rebuild({ header: deal.header, sources, targets, pace, log, now, deadlineMs }, inTime);
+  // The round that draws the leaves comes to the chain meanwhile.
+  const over = new AbortController();
+  const rounds = [...new Set(reservations.map(({ round }) => round))];
+  const [done] = await Promise.all([
+    rebuild({ header: deal.header, sources, targets, pace, log, now, deadlineMs }, inTime),
+    ...rounds.map((round) => awaitRound(context, round, AbortSignal.any([inTime, over.signal]))),
+  ]).finally(() => over.abort());
   const dates = await refillDates(context, deal);
   let filled = 0;
   let wrongBytes: PpioError | undefined;
   for (const target of done) {
     const reservation = reservations.find(({ slotIndex }) => slotIndex === target.slot.slotIndex);
     if (reservation === undefined) continue;
-    await awaitRound(context, reservation.round, inTime);
     try {
       await fillSlot(context, deal, target, reservation, dates, inTime);
       filled += 1;

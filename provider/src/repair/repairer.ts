@@ -30,6 +30,10 @@ interface Watch {
   nextAt: number;
   failures: number;
   turnTaken: boolean;
+  /** Of the newest vacancy that it was looked at for. */
+  seenBlock: number;
+  /** Something else than that another one was first kept a repair from its end: no vacancy shortens the wait. */
+  hasFailed: boolean;
 }
 
 export class Repairer {
@@ -41,6 +45,10 @@ export class Repairer {
   readonly #watched = new Map<string, Watch>();
   readonly #running = new Map<string, Promise<void>>();
   #hasApproved = false;
+  /** Unix milliseconds at which it began. */
+  #lastRoundAt = 0;
+  /** Hash of the block of the last look that came to its end. */
+  #seenBlock: string | undefined;
 
   constructor(context: RepairContext, vacancies: Vacancies, plans: Plans, unfinished: readonly RepairPlan[]) {
     this.#context = context;
@@ -51,17 +59,24 @@ export class Repairer {
 
   /** Looks at what is due, and begins what may begin; repairs go on beside it. @throws CHAIN_UNREACHABLE */
   async round(signal: AbortSignal): Promise<void> {
-    const { chain, metrics, providerId } = this.#context;
+    const { chain, metrics, providerId, now } = this.#context;
+    this.#lastRoundAt = now();
     for (const plan of this.#unfinished.values()) {
       if (this.#isFree(plan.dealId) && this.#isDue(plan.dealId)) this.#start(plan.dealId, () => this.#resume(plan, signal));
     }
-    if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
-    if (!this.#hasApproved) await approveBonds(this.#context);
-    this.#hasApproved = true;
-    await this.#vacancies.refresh();
+    const block = await askChain(() => chain.rpc.getBlock("latest"));
+    // Nothing is new in a block that was looked at.
+    if (typeof block?.hash !== "string" || block.hash !== this.#seenBlock) {
+      if ((await askChain(() => chain.registry.evictedAtPeriod(providerId))) !== 0n) return;
+      if (!this.#hasApproved) await approveBonds(this.#context);
+      this.#hasApproved = true;
+      await this.#vacancies.refresh();
+      this.#seenBlock = block?.hash ?? undefined;
+    }
     const deals = this.#vacancies.deals();
     metrics.set("ppio_vacant_deals", deals.length);
     const open = new Set(deals);
+    for (const dealId of deals) this.#notice(dealId);
     const isKnown = (dealId: string): boolean => open.has(dealId) || this.#running.has(dealId) || this.#unfinished.has(dealId);
     for (const dealId of this.#watched.keys()) if (!isKnown(dealId)) this.#watched.delete(dealId);
     const due = deals.filter((dealId) => this.#isFree(dealId) && this.#isDue(dealId));
@@ -93,17 +108,37 @@ export class Repairer {
   #watch(dealId: string): Watch {
     const known = this.#watched.get(dealId);
     if (known !== undefined) return known;
-    const fresh = { nextAt: 0, failures: 0, turnTaken: false };
+    const fresh = { nextAt: 0, failures: 0, turnTaken: false, seenBlock: 0, hasFailed: false };
     this.#watched.set(dealId, fresh);
     return fresh;
+  }
+
+  /** Another slot became vacant: the deal does not rest any longer because of what was seen before. */
+  #notice(dealId: string): void {
+    const watch = this.#watch(dealId);
+    const block = this.#vacancies.newestBlock(dealId);
+    if (block <= watch.seenBlock) return;
+    watch.seenBlock = block;
+    if (!watch.turnTaken && !watch.hasFailed) watch.nextAt = 0;
+  }
+
+  /** Milliseconds until the turn of some deal has come; nothing when none comes after the last round. */
+  turnInMs(): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const [dealId, { turnTaken, nextAt }] of this.#watched) {
+      if (turnTaken && nextAt > this.#lastRoundAt && this.#isFree(dealId)) next = Math.min(next, nextAt);
+    }
+    return next === Number.POSITIVE_INFINITY ? undefined : Math.max(0, next - this.#context.now());
   }
 
   async #look(dealId: string, signal: AbortSignal): Promise<void> {
     const { chain, config, now, providerId } = this.#context;
     const watch = this.#watch(dealId);
-    const deal = await loadRepairable(chain, dealId);
-    const current = Number(await askChain(() => chain.proofs.currentPeriod()));
-    const periodSeconds = Number(await askChain(() => chain.proofs.periodSeconds()));
+    const [deal, current, periodSeconds] = await Promise.all([
+      loadRepairable(chain, dealId),
+      askChain(() => chain.proofs.currentPeriod()).then(Number),
+      askChain(() => chain.proofs.periodSeconds()).then(Number),
+    ]);
     const again = now() + periodSeconds * 1000 * LOOK_AGAIN_SHARE;
     const isOver = !deal.isActive || !deal.isSound || current + 1 >= deal.end;
     const unheld = deal.slots.filter(({ state }) => state === "vacant" || state === "reserved");
@@ -118,6 +153,7 @@ export class Repairer {
     const [first] = vacant;
     if (held >= liveSlotsWanted(deal.header, config.repairBelow) || first === undefined || held < deal.header.k) {
       watch.nextAt = again;
+      watch.turnTaken = false;
       return;
     }
     if (!watch.turnTaken) {
@@ -134,15 +170,16 @@ export class Repairer {
   /** Slots that can be reserved now. */
   async #takeable(deal: RepairableDeal, unheld: readonly DealSlot[]): Promise<DealSlot[]> {
     const nowSeconds = Math.floor(this.#context.now() / 1000);
-    const takeable: DealSlot[] = [];
-    for (const slot of unheld) {
-      if (slot.state === "vacant" || (await hasRunOut(this.#context, deal.dealId, slot.slotIndex, nowSeconds))) takeable.push(slot);
-    }
-    return takeable;
+    const isTakeable = await Promise.all(
+      unheld.map(
+        async ({ state, slotIndex }) => state === "vacant" || (await hasRunOut(this.#context, deal.dealId, slotIndex, nowSeconds)),
+      ),
+    );
+    return unheld.filter((_, at) => isTakeable[at]);
   }
 
   /** Beside everything else; never throws. */
-  #start(dealId: string, work: () => Promise<void>): void {
+  #start(dealId: string, work: () => Promise<boolean>): void {
     const { metrics } = this.#context;
     const run = this.#guarded(dealId, work).finally(() => {
       this.#running.delete(dealId);
@@ -152,15 +189,21 @@ export class Repairer {
     metrics.set("ppio_repairs_running", this.#running.size);
   }
 
-  async #guarded(dealId: string, work: () => Promise<void>): Promise<void> {
+  /** @param work true when it repaired something */
+  async #guarded(dealId: string, work: () => Promise<boolean>): Promise<void> {
     const watch = this.#watch(dealId);
+    watch.turnTaken = false;
     try {
-      await work();
+      const hasRepaired = await work();
       watch.failures = 0;
+      watch.hasFailed = false;
+      if (!hasRepaired) return;
+      // What became vacant meanwhile and nobody has taken yet is gone on with: its turns have passed.
+      watch.turnTaken = true;
+      watch.nextAt = 0;
     } catch (error) {
       this.#backOff(dealId, error);
     }
-    watch.turnTaken = false;
   }
 
   /** This deal waits, longer each time, and no other. */
@@ -172,24 +215,25 @@ export class Repairer {
     const pauseMs = isHopeless ? BACKOFF_MS_MAX : Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** watch.failures);
     watch.failures += 1;
     watch.nextAt = now() + pauseMs;
+    watch.hasFailed = !isPpioError(error, "CHAIN_REVERT");
     // That another one was first is how turns are decided.
     if (isPpioError(error, "CHAIN_REVERT")) log.debug("a repair was refused by the chain", { dealId, error });
     else if (!isPpioError(error, "CANCELLED")) log.warn("a repair failed; it is tried again later", { dealId, pauseMs, error });
   }
 
-  async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<void> {
+  async #repair(deal: RepairableDeal, vacant: readonly DealSlot[], period: number, signal: AbortSignal): Promise<boolean> {
     const plan = await planRepair(this.#context, deal, vacant, period, signal);
-    if (plan === undefined || !(await this.#pays(deal, plan, period))) return;
+    if (plan === undefined || !(await this.#pays(deal, plan, period))) return false;
     await this.#reserve(plan, deal);
-    await this.#finish(plan, signal);
+    return this.#finish(plan, signal);
   }
 
   /** What is not known to be reserved is sent again under the same name: it may have been under way when the process before ended. */
-  async #resume(plan: RepairPlan, signal: AbortSignal): Promise<void> {
+  async #resume(plan: RepairPlan, signal: AbortSignal): Promise<boolean> {
     const deal = await loadRepairable(this.#context.chain, plan.dealId);
     const isVacant = plan.slots.every(({ slotIndex }) => deal.slots[slotIndex]?.state === "vacant");
     if (deal.isActive && isVacant) await this.#reserve(plan, deal);
-    await this.#finish(plan, signal);
+    return this.#finish(plan, signal);
   }
 
   async #reserve(plan: RepairPlan, deal: RepairableDeal): Promise<void> {
@@ -204,8 +248,8 @@ export class Repairer {
     this.#context.log.info("a deal's vacant slots are reserved for repair", { dealId, slots });
   }
 
-  /** Sees a reserved plan through. */
-  async #finish(plan: RepairPlan, signal: AbortSignal): Promise<void> {
+  /** Sees a reserved plan through. False when nothing of it was reserved any more. */
+  async #finish(plan: RepairPlan, signal: AbortSignal): Promise<boolean> {
     const { metrics, log } = this.#context;
     const { dealId } = plan;
     this.#unfinished.set(dealId, plan);
@@ -216,6 +260,7 @@ export class Repairer {
       isWhole = filled === reserved;
       log.info("a repair has ended", { dealId, filled, reserved });
       if (!isWhole) throw new PpioError("REFUSED", `${reserved - filled} of ${reserved} slots of the deal could not be filled.`);
+      return filled > 0;
     } catch (error) {
       // Still on the disk when it could not be given back: then it is gone on with.
       if (!(await this.#plans.has(dealId))) this.#unfinished.delete(dealId);
@@ -228,17 +273,21 @@ export class Repairer {
   async #pays(deal: RepairableDeal, plan: RepairPlan, current: number): Promise<boolean> {
     const { chain, config, providerId } = this.#context;
     const slots = plan.slots.flatMap(({ slotIndex }) => deal.slots[slotIndex] ?? []);
-    let premiumWei = 0n;
-    for (const { collateralWei, vacantFrom } of slots) {
-      premiumWei += await askChain(() => chain.policy.premium(collateralWei, Math.max(0, current - vacantFrom)));
-    }
-    const fundWei = await askChain(() => chain.market.repairFundWei());
+    const premiumOf = ({ collateralWei, vacantFrom }: DealSlot): Promise<bigint> =>
+      askChain(() => chain.policy.premium(collateralWei, Math.max(0, current - vacantFrom)));
+    const [premiums, fundWei, bondWei, reservationSeconds] = await Promise.all([
+      Promise.all(slots.map(premiumOf)),
+      askChain(() => chain.market.repairFundWei()),
+      bondFor(this.#context, slots),
+      askChain(() => chain.repair.reservationSeconds()).then(Number),
+    ]);
+    const premiumWei = premiums.reduce((sum, wei) => sum + wei, 0n);
     const kept = plan.slots.find((slot) => slot.providerId === providerId);
     const ownPay = kept === undefined ? 0n : (deal.slots[kept.slotIndex]?.payPerPeriodWei ?? 0n);
     const gain = expectedGainWei({
       premiumWei: premiumWei < fundWei ? premiumWei : fundWei,
-      bondWei: await bondFor(this.#context, slots),
-      reservationSeconds: Number(await askChain(() => chain.repair.reservationSeconds())),
+      bondWei,
+      reservationSeconds,
       expectedSeconds: expectedSeconds(deal.header, slots.length, config.repairBytesPerSecond),
       ownPayWei: ownPay * BigInt(Math.max(0, deal.end - current - 1)),
     });

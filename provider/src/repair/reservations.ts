@@ -30,10 +30,11 @@ async function fund(context: RepairContext, attempt: string, bondWei: bigint): P
   const { token, repair, book } = chain;
   const { address } = operator;
   const balance = (): Promise<bigint> => askChain(() => token.balanceOf(address));
-  if ((await balance()) < bondWei && (await askChain(() => repair.creditOf(address))) > 0n) {
+  let heldWei = await balance();
+  if (heldWei < bondWei && (await askChain(() => repair.creditOf(address))) > 0n) {
     await sender.send(`repair-credit/${attempt}`, { to: book.repair, data: repair.interface.encodeFunctionData("withdraw", [address]) });
+    heldWei = await balance();
   }
-  const heldWei = await balance();
   if (heldWei < bondWei) {
     throw new PpioError("NO_FUNDS", `A repair's bond is ${bondWei} wei and the operator ${address} holds ${heldWei}; send it some tokens.`);
   }

@@ -6,7 +6,7 @@ import { PpioError } from "@ppio/core";
 
 /** Of a slot, per repairer and slot that it rebuilds: a repair reads it once, and goes on near where it stopped after a restart. */
 const SHARE_PER_REPAIRER = 1.5;
-/** Of a slot, for all repairers together: whoever comes after one that gave up. */
+/** Of a slot, for all repairers of one vacant slot together: whoever comes after one that gave up. Vacancies do not share it. */
 const SHARE_FOR_ALL = 4;
 /** On top, so that leaves can be shown of the smallest slots. */
 const SLACK_BYTES = 64 << 10;
@@ -21,7 +21,7 @@ interface Count {
 export interface RepairRead {
   readonly uploadId: string;
   readonly repairer: string;
-  /** The slot whose reservation is the ticket: one repairer may rebuild several, one after the other. */
+  /** The slot whose reservation is the ticket: several may be rebuilt, one after the other or at once, and each takes a reading. */
   readonly forSlot: number;
   readonly bytes: number;
   readonly slotBytes: number;
@@ -41,7 +41,7 @@ export class ServingBudget {
   spend({ uploadId, repairer, forSlot, bytes, slotBytes, windowMs }: RepairRead): void {
     this.#forgetOld();
     const own = this.#count(`${uploadId}/${repairer}/${forSlot}`, windowMs);
-    const all = this.#count(uploadId, windowMs);
+    const all = this.#count(`${uploadId}/${forSlot}`, windowMs);
     const isSpent =
       own.bytes + bytes > SHARE_PER_REPAIRER * slotBytes + SLACK_BYTES || all.bytes + bytes > SHARE_FOR_ALL * slotBytes + SLACK_BYTES;
     if (isSpent) {

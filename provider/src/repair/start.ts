@@ -12,7 +12,7 @@ import { Vacancies } from "./vacancies.ts";
 
 /** A look for vacancies, as often as a period asks for. */
 const LOOKS_PER_PERIOD = 20;
-const INTERVAL_MS_MIN = 1_000;
+const INTERVAL_MS_MIN = 500;
 const INTERVAL_MS_MAX = 30_000;
 /** Looks at what is kept; mostly nothing. */
 const LIES_INTERVAL_MS = 5_000;
@@ -44,7 +44,8 @@ export async function runRepairs({ context, offers, periodMs, signal }: RepairLo
     await repairer.round(signal);
     await payer.settle();
   };
-  await repeat({ name: "repair", intervalMs, signal, log, work });
+  const dueInMs = (): number | undefined => (context.admission.hindrances.length > 0 ? undefined : repairer.turnInMs());
+  await repeat({ name: "repair", intervalMs, signal, log, work, dueInMs });
   await repairer.close();
   await payer.settle();
   await proving;

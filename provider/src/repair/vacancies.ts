@@ -74,6 +74,11 @@ export class Vacancies {
     return [...this.#open.keys()];
   }
 
+  /** Block of the newest event that may have made a slot of the deal vacant; 0 when there is none. */
+  newestBlock(dealId: string): number {
+    return this.#open.get(dealId)?.block ?? 0;
+  }
+
   /** The chain says that nothing is vacant in the deal, or that it is over. */
   forget(dealId: string): void {
     const seen = this.#open.get(dealId);

@@ -2,7 +2,7 @@
 import { challengeLeaf, challengePoint, leafCountOf, verifyLeafProof } from "@ppio/core";
 import { PossessionProofs__factory, StorageMarket__factory } from "@ppio/core/contracts";
 import type { ChainConnection } from "@ppio/daemon";
-import { getBytes, hexlify, keccak256 } from "ethers";
+import { getBytes, hexlify, keccak256, toQuantity, ZeroHash } from "ethers";
 import type { TestSlot } from "./slot.ts";
 import { BOOK, PROVIDER_ID } from "./world.ts";
 
@@ -101,6 +101,14 @@ export class FakeLine {
     return this.slots.get(`${dealId}/${slotIndex}`) ?? { providerId: 0, fromPeriod: 0, liveUntil: 0, settledTo: 0, status: 0n };
   }
 
+  /** As a node gives it. */
+  #rawSlot(data: string): string {
+    const call = MARKET_ABI.parseTransaction({ data });
+    const [dealId, slotIndex] = call?.args ?? [];
+    const gwei = { startGwei: 0n, payGwei: 1n, collateralGwei: 2n, leafCount: 3n };
+    return MARKET_ABI.encodeFunctionResult("slot", [{ root: ZeroHash, ...gwei, ...this.slot(dealId, slotIndex) }]);
+  }
+
   connection(): ChainConnection {
     const query = async (kind: string, from: number, to: number) =>
       this.logs.filter((log) => log.kind === kind && log.blockNumber >= from && log.blockNumber <= to);
@@ -113,7 +121,14 @@ export class FakeLine {
     };
     return {
       book: { ...BOOK, beaconUrl: this.beaconUrl },
-      rpc: { getBlockNumber: async () => this.block, getBlock: async () => ({ timestamp: this.timestamp, number: this.block }) },
+      rpc: {
+        getBlockNumber: async () => this.block,
+        send: async (method: string, [asked]: [{ fromBlock: string; toBlock: string; data: string }]) =>
+          method === "eth_call"
+            ? this.#rawSlot(asked.data)
+            : (await query("filled", Number(asked.fromBlock), Number(asked.toBlock))).map(rawFilled),
+        getBlock: async () => ({ timestamp: this.timestamp, number: this.block }),
+      },
       registry: { evictedAtPeriod: async () => BigInt(this.evictedAt) },
       beacon: { isOnTime: async () => this.seedIsOut, randomness: async (round: bigint) => this.seed(Number(round)) },
       market: {
@@ -188,4 +203,12 @@ export class FakeLine {
     if (answered !== SAMPLES) throw new Error(`${answered} samples were answered`);
     this.proven.add(period);
   }
+}
+
+/** As a node gives it. */
+function rawFilled({ blockNumber, index, args }: Log): Record<string, unknown> {
+  const { dealId, slotIndex, payGwei, startGwei } = args;
+  const values = [dealId, slotIndex, PROVIDER_ID, ZeroHash, payGwei, 1n, startGwei, 1];
+  const { data, topics } = MARKET_ABI.encodeEventLog("SlotFilled", values);
+  return { data, topics, blockNumber: toQuantity(blockNumber), logIndex: toQuantity(index) };
 }

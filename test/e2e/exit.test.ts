@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { expect } from "chai";
 import { parseEther } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet, LAUNCHER } from "../support/e2e/devnet.ts";
+import { freePort } from "../support/ports.ts";
 
 const ACTIVE = 1n;
 const COLLATERAL_WEI = parseEther("500");
@@ -25,15 +25,6 @@ interface StatusJson {
   readonly earnedWei: string;
   readonly slashedWei: string;
   readonly exit: { readonly moved: number; readonly remaining: number | null };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 describe("A provider that comes and leaves", function () {

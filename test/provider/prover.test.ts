@@ -343,6 +343,19 @@ describe("prover", () => {
     expect(prover.context.metrics.get("ppio_missed_periods_total")).to.equal(1);
   });
 
+  it("tells of it once when the provider was evicted for it", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1).seedIsOut = false;
+    await prover.look();
+    prover.line.evictedAt = 2;
+    for (const second of [1, 2, 3]) {
+      prover.line.at(4, second);
+      await prover.look();
+    }
+    expect(prover.alerts.filter(({ kind }) => kind === "period-missed")).to.have.length(1);
+    expect(prover.context.metrics.get("ppio_missed_periods_total")).to.equal(1);
+  });
+
   describe("when nobody brings the seed to the chain", () => {
     const secretKey = drandSecretKey();
     const server = createServer((request, response) => {

@@ -37,7 +37,11 @@ async function lookAt(context: ProviderContext, inventory: Inventory, state: Pro
   const current = Number(await chain.proofs.periodOf(timestamp));
   const period = current - 1;
   if (period < 1) return;
-  if (state.watched !== undefined && state.watched.period < period) await tellMiss(context, state.watched);
+  if (state.watched !== undefined && state.watched.period < period) {
+    await tellMiss(context, state.watched);
+    // Told once, also when this look ends before the next period is watched: of one that was evicted it always does.
+    delete state.watched;
+  }
   const isKnown = state.watched?.period === period;
   // What is proven may be taken back by a reorg until the window closes: asked again with every block.
   if (state.keptAfter === period && !(isKnown && state.watched?.isProven)) return;

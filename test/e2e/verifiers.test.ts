@@ -35,10 +35,13 @@ describe("Verifiers on a devnet", function () {
     const { providers } = await devnet.json();
     const dead = providers.at(-1);
     if (dead === undefined) throw new Error("no providers");
-    process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     const { openPeriod, commitPeriod, revealPeriod, finalisePeriod } = await committee.windowsOf(term);
+    // What the term is about begins with the draw. Away for most of it, and back before it would be evicted for its misses: none before.
     await devnet.until(async () => (await members()).length === HONEST + 2);
-    // Away for most of the term, and back before it would be evicted for its misses.
+    await devnet.until(
+      async () => (await devnet.contracts.proofs.isProven(dead.providerId, openPeriod - 1n)) || (await devnet.period()) > openPeriod,
+    );
+    process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     await inPeriod(openPeriod + 3n);
     const restarted = devnet.ok("devnet", "restart", dead.name);
     await inPeriod(commitPeriod);

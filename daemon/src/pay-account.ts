@@ -31,6 +31,8 @@ export interface PayAccountTerms {
   readonly reserveLeastWei?: bigint;
   readonly maxPricePerGibWei: bigint;
   readonly keySeconds?: number;
+  /** What `reserveWei` and `bondWei` were reckoned from; the account as it is now without this. */
+  readonly account?: { readonly reserveWei: bigint; readonly bondWei: bigint };
 }
 
 /** @throws NO_FUNDS when the payer's tokens do not suffice, CHAIN_REVERT, CHAIN_UNREACHABLE */
@@ -43,7 +45,7 @@ export async function ensurePayAccount(options: PayAccountOptions, terms: PayAcc
 
 async function topUp({ contracts, book, payer, send }: PayAccountOptions, terms: PayAccountTerms): Promise<void> {
   const { token, escrow } = contracts;
-  const account = await escrow.accountOf(payer);
+  const account = terms.account ?? (await escrow.accountOf(payer));
   const isLow = account.reserveWei < (terms.reserveLeastWei ?? terms.reserveWei);
   const reserveWei = isLow ? above(terms.reserveWei, account.reserveWei) : 0n;
   const bondWei = above(terms.bondWei, account.bondWei);

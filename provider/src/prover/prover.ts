@@ -52,7 +52,8 @@ async function lookAt(context: ProviderContext, inventory: Inventory, state: Pro
   const isProven = await chain.proofs.isProven(providerId, period);
   if (isProven) context.metrics.set("ppio_last_proven_period", period);
   if (state.keptAfter === period) {
-    if (isProven) return;
+    // With its seed, and that came again too late: nobody owes a proof any more.
+    if (isProven || (await chain.proofs.isVoid(period))) return;
     log.warn("the chain took a proof back; it is sent again", { period });
     // Not done with this period any more, however many looks it takes: the seed may be gone with the proof.
     state.keptAfter = period - 1;

@@ -2,7 +2,7 @@
  * A payer's account in the escrow: topped up from the payer's own tokens, with a session key that is known on the chain. The key is on the
  * disk before the chain knows it; whatever was interrupted is gone on with.
  */
-import { type AddressBook, type PayKey, type PayRecord, type PayStore, PpioError, type StoredStream } from "@ppio/core";
+import { type AddressBook, explainRevert, type PayKey, type PayRecord, type PayStore, PpioError, type StoredStream } from "@ppio/core";
 import { MaxUint256, Wallet } from "ethers";
 import type { ChainContracts } from "./chain.ts";
 import type { TxCall } from "./tx-sender.ts";
@@ -86,7 +86,13 @@ async function ensureKey(options: PayAccountOptions, terms: PayAccountTerms): Pr
   const noBudget = await escrow.NO_BUDGET();
   // A payee can get what the account holds; what the account holds is the bound.
   const data = escrow.interface.encodeFunctionData("authorizeKey", [address, noBudget, noBudget, expiry]);
-  await send(`pay-key/${address}`, { to: book.escrow, data });
+  try {
+    await send(`pay-key/${address}`, { to: book.escrow, data });
+  } catch (error) {
+    // Another command of this payer was faster with the same key; what the node knows of the coming block it may not show yet.
+    const isThere = explainRevert(error)?.details["contractError"] === "KeyExists";
+    if (!isThere && (await escrow.keyOf(payer, address)).expiry !== BigInt(expiry)) throw error;
+  }
   return record;
 }
 

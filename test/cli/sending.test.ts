@@ -49,9 +49,13 @@ const taken = (code: "NONCE_EXPIRED" | "REPLACEMENT_UNDERPRICED"): Error => make
 
 describe("sending beside other commands of the same wallet", () => {
   it("goes on with the next nonce, each time with room for gas", async () => {
-    const wallet = new BusyWallet(taken("NONCE_EXPIRED"), taken("REPLACEMENT_UNDERPRICED"));
+    // The same call, signed by another command in the same moment: one transaction is not two.
+    const same = makeError("could not coalesce error", "UNKNOWN_ERROR", {
+      error: { code: -32_603, message: "transaction already imported" },
+    });
+    const wallet = new BusyWallet(taken("NONCE_EXPIRED"), taken("REPLACEMENT_UNDERPRICED"), same);
     expect((await sendingAs(wallet, 0).sendTransaction({ to: AT })).hash).to.equal("0x01");
-    expect(wallet.asked).to.deep.equal(Array(3).fill({ to: AT, gasLimit: 1_300n }));
+    expect(wallet.asked).to.deep.equal(Array(4).fill({ to: AT, gasLimit: 1_300n }));
   });
 
   it("gives up when the nonce is taken every time, and at once for anything else", async () => {

@@ -126,20 +126,28 @@ describe("Challenged and damaged slots on a devnet", function () {
   });
 
   it("are named when they are drawn first, for half, and the period is proven all the same", async () => {
-    const dealId = await put("caught");
     const { market, proofs } = devnet.contracts;
-    const forfeit = await forfeitOf(dealId, 3);
-    await flip(
-      dealId,
-      3,
-      Array.from({ length: 60 }, (_, row) => row),
-    );
-    const { bps, providerId } = await forfeit();
-    expect(bps).to.equal(5_000n);
-    const lostIn = Number((await market.slot(dealId, 3)).fromPeriod);
-    expect(await proofs.isProven(providerId, lostIn)).to.equal(true);
-    expect(await isMissed(providerId)).to.equal(false);
-    await devnet.ok("get", "ppio://rot/caught", devnet.path("out"), "--force");
+    const names = ["caught", "caught-then", "caught-at-last"];
+    const name = await devnet.until(async () => {
+      const next = names.shift();
+      if (next === undefined) throw new Error("one void period after the other");
+      const dealId = await put(next);
+      const forfeit = await forfeitOf(dealId, 3);
+      await flip(
+        dealId,
+        3,
+        Array.from({ length: 60 }, (_, row) => row),
+      );
+      const { bps, providerId } = await forfeit();
+      const lostIn = Number((await market.slot(dealId, 3)).fromPeriod);
+      // Drawn for a proof that nobody owes any more: a busy machine's beacon may be late. Then it is found, and given up.
+      if (bps === 1_000n && (await proofs.isVoid(lostIn - 1))) return false;
+      expect(bps).to.equal(5_000n);
+      expect(await proofs.isProven(providerId, lostIn)).to.equal(true);
+      expect(await isMissed(providerId)).to.equal(false);
+      return next;
+    });
+    await devnet.ok("get", `ppio://rot/${name}`, devnet.path("out"), "--force");
     expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
     await expectSoundBooks();
   });

@@ -125,6 +125,11 @@ describe("Storing and reading on a devnet", function () {
     expect(deals).to.have.length(before + contents.length + 1);
   });
 
+  it("takes the deposits of several commands at once, each of them whole", async () => {
+    await Promise.all(["1", "2", "3"].map((tokens) => devnet.ok("bandwidth", "deposit", tokens)));
+    expect((await devnet.ok<{ reserveWei: string }>("bandwidth", "status")).reserveWei).to.equal(`6${"0".repeat(18)}`);
+  });
+
   it("takes standard input", async () => {
     const bytes = randomBytes(9_000);
     const stored = await runPpio(["--home", devnet.home, "put", "-", "ppio://pipes/in", ...CODE], bytes);

@@ -3,6 +3,7 @@ export * from "./chain/bucket-messages.ts";
 export * from "./chain/challenge.ts";
 export * from "./chain/committee-messages.ts";
 export * from "./chain/gas-margin.ts";
+export * from "./chain/nonce-taken.ts";
 export * from "./chain/revert.ts";
 export * from "./chain/sponsor-messages.ts";
 export * from "./chain/typed-data.ts";

@@ -2,7 +2,7 @@
  * A payer's account in the escrow: topped up from the payer's own tokens, with a session key that is known on the chain. The key is on the
  * disk before the chain knows it; whatever was interrupted is gone on with.
  */
-import { type AddressBook, type PayKey, type PayRecord, type PayStore, PpioError, type StoredStream } from "@ppio/core";
+import { type AddressBook, explainRevert, type PayKey, type PayRecord, type PayStore, PpioError, type StoredStream } from "@ppio/core";
 import { MaxUint256, Wallet } from "ethers";
 import type { ChainContracts } from "./chain.ts";
 import type { TxCall } from "./tx-sender.ts";
@@ -31,6 +31,8 @@ export interface PayAccountTerms {
   readonly reserveLeastWei?: bigint;
   readonly maxPricePerGibWei: bigint;
   readonly keySeconds?: number;
+  /** What `reserveWei` and `bondWei` were reckoned from; the account as it is now without this. */
+  readonly account?: { readonly reserveWei: bigint; readonly bondWei: bigint };
 }
 
 /** @throws NO_FUNDS when the payer's tokens do not suffice, CHAIN_REVERT, CHAIN_UNREACHABLE */
@@ -43,7 +45,7 @@ export async function ensurePayAccount(options: PayAccountOptions, terms: PayAcc
 
 async function topUp({ contracts, book, payer, send }: PayAccountOptions, terms: PayAccountTerms): Promise<void> {
   const { token, escrow } = contracts;
-  const account = await escrow.accountOf(payer);
+  const account = terms.account ?? (await escrow.accountOf(payer));
   const isLow = account.reserveWei < (terms.reserveLeastWei ?? terms.reserveWei);
   const reserveWei = isLow ? above(terms.reserveWei, account.reserveWei) : 0n;
   const bondWei = above(terms.bondWei, account.bondWei);
@@ -84,7 +86,13 @@ async function ensureKey(options: PayAccountOptions, terms: PayAccountTerms): Pr
   const noBudget = await escrow.NO_BUDGET();
   // A payee can get what the account holds; what the account holds is the bound.
   const data = escrow.interface.encodeFunctionData("authorizeKey", [address, noBudget, noBudget, expiry]);
-  await send(`pay-key/${address}`, { to: book.escrow, data });
+  try {
+    await send(`pay-key/${address}`, { to: book.escrow, data });
+  } catch (error) {
+    // Another command of this payer was faster with the same key; what the node knows of the coming block it may not show yet.
+    const isThere = explainRevert(error)?.details["contractError"] === "KeyExists";
+    if (!isThere && (await escrow.keyOf(payer, address)).expiry !== BigInt(expiry)) throw error;
+  }
   return record;
 }
 

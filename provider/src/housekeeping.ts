@@ -72,7 +72,7 @@ async function sendSettlement({ chain, sender, log }: ProviderContext, id: strin
   try {
     await sender.send(id, { to: chain.book.market, data });
   } catch (error) {
-    if (!isPpioError(error, "CHAIN_REVERT")) throw error;
+    if (!isPpioError(error, "CHAIN_REVERT") && !isPpioError(error, "CONFLICT")) throw error;
     log.warn("a slot could not be settled", { ...slot, error });
   }
 }

@@ -1,12 +1,12 @@
 /** The sender of transactions against a real node: reorgs, foreign nonces, forgotten pools, fees. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createLogger, createRpc, TxSender, type TxTiming } from "@ppio/daemon";
 import { expect } from "chai";
 import { type JsonRpcProvider, Transaction, Wallet } from "ethers";
 import { codeOf } from "../support/code-of.ts";
+import { freePort } from "../support/ports.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
 
 const CHAIN_ID = 31_337;
@@ -22,15 +22,6 @@ function anvilBinary(): string | undefined {
     return undefined;
   }
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 
 describe("sending transactions on a node that reorganises", function () {
   this.timeout(60_000);

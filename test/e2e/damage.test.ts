@@ -8,12 +8,18 @@ import { join } from "node:path";
 import { connectContracts } from "@ppio/daemon";
 import { expect } from "chai";
 import { NonceManager, Wallet } from "ethers";
+import { openClient } from "../../cli/src/client/open-client.ts";
+import { openHome } from "../../cli/src/home.ts";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
 
 const GWEI = 1_000_000_000n;
 const BPS = 10_000n;
 const CELL_BYTES = 65_536;
+/** Long enough for what shall happen between a proof and the end of its window, on a busy machine too. */
+const PERIOD_SECONDS = 20;
+/** Of a period, to find a damaged slot in and to give it up. */
+const LEFT_SECONDS = 8n;
 const FILLED = 1n;
 const VACANT = 2n;
 
@@ -24,7 +30,7 @@ describe("Challenged and damaged slots on a devnet", function () {
 
   before(async () => {
     // As many providers as slots: each holds one of every deal, and has more than the damaged one to prove.
-    devnet = await Devnet.start(4, { PPIO_SCRUB_BYTES_PER_SECOND: "0", PPIO_REPAIR: "false" });
+    devnet = await Devnet.start(4, { PPIO_SCRUB_BYTES_PER_SECOND: "0", PPIO_REPAIR: "false" }, "--period-seconds", String(PERIOD_SECONDS));
     await writeFile(devnet.path("in"), bytes);
     await put("ballast");
   });
@@ -93,15 +99,22 @@ describe("Challenged and damaged slots on a devnet", function () {
     const dealId = await put("declared");
     const { market, proofs } = devnet.contracts;
     const holder = Number((await market.slot(dealId, 0)).providerId);
-    // In a running period whose proof of the one before is through: nothing is drawn before the period's end.
+    // A process of its own would take its time to begin.
+    const { client, close } = await openClient({ home: openHome(devnet.home) });
+    // In a running period whose proof of the one before is through: nothing is drawn before the period's end, which must not be near.
     const period = await devnet.until(async () => {
       const current = await devnet.period();
-      return (await proofs.isProven(holder, current - 1)) && current;
+      const { close: end } = await proofs.periodBounds(current);
+      const now = BigInt((await devnet.rpc.getBlock("latest"))?.timestamp ?? 0);
+      return end - now >= LEFT_SECONDS && (await proofs.isProven(holder, current - 1)) && current;
     });
     const forfeit = await forfeitOf(dealId, 0);
     await flip(dealId, 0, [0]);
-    await devnet.ok("get", "ppio://rot/declared", devnet.path("part"), "--range", "0:1000", "--force");
-    expect((await readFile(devnet.path("part"))).equals(bytes.subarray(0, 1000)), "readable all along").to.equal(true);
+    const part: Uint8Array[] = [];
+    const read = await client.get({ bucket: "rot", key: "declared", range: { offset: 0, length: 1000 } });
+    for await (const piece of read.bytes) part.push(piece);
+    close();
+    expect(Buffer.concat(part).equals(bytes.subarray(0, 1000)), "readable all along").to.equal(true);
     const { bps, slashedWei, providerId, collateralGwei } = await forfeit();
     expect([bps, providerId]).to.deep.equal([1_000n, holder]);
     expect(slashedWei * 5n).to.equal((collateralGwei * GWEI) / 2n);
@@ -113,20 +126,28 @@ describe("Challenged and damaged slots on a devnet", function () {
   });
 
   it("are named when they are drawn first, for half, and the period is proven all the same", async () => {
-    const dealId = await put("caught");
     const { market, proofs } = devnet.contracts;
-    const forfeit = await forfeitOf(dealId, 3);
-    await flip(
-      dealId,
-      3,
-      Array.from({ length: 60 }, (_, row) => row),
-    );
-    const { bps, providerId } = await forfeit();
-    expect(bps).to.equal(5_000n);
-    const lostIn = Number((await market.slot(dealId, 3)).fromPeriod);
-    expect(await proofs.isProven(providerId, lostIn)).to.equal(true);
-    expect(await isMissed(providerId)).to.equal(false);
-    await devnet.ok("get", "ppio://rot/caught", devnet.path("out"), "--force");
+    const names = ["caught", "caught-then", "caught-at-last"];
+    const name = await devnet.until(async () => {
+      const next = names.shift();
+      if (next === undefined) throw new Error("one void period after the other");
+      const dealId = await put(next);
+      const forfeit = await forfeitOf(dealId, 3);
+      await flip(
+        dealId,
+        3,
+        Array.from({ length: 60 }, (_, row) => row),
+      );
+      const { bps, providerId } = await forfeit();
+      const lostIn = Number((await market.slot(dealId, 3)).fromPeriod);
+      // Drawn for a proof that nobody owes any more: a busy machine's beacon may be late. Then it is found, and given up.
+      if (bps === 1_000n && (await proofs.isVoid(lostIn - 1))) return false;
+      expect(bps).to.equal(5_000n);
+      expect(await proofs.isProven(providerId, lostIn)).to.equal(true);
+      expect(await isMissed(providerId)).to.equal(false);
+      return next;
+    });
+    await devnet.ok("get", `ppio://rot/${name}`, devnet.path("out"), "--force");
     expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
     await expectSoundBooks();
   });

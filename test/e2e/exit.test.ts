@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { expect } from "chai";
 import { parseEther } from "ethers";
 import { readBooks } from "../support/e2e/books.ts";
 import { Devnet, LAUNCHER } from "../support/e2e/devnet.ts";
+import { freePort } from "../support/ports.ts";
 
 const ACTIVE = 1n;
 const COLLATERAL_WEI = parseEther("500");
@@ -27,21 +27,14 @@ interface StatusJson {
   readonly exit: { readonly moved: number; readonly remaining: number | null };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
 describe("A provider that comes and leaves", function () {
   this.timeout(240_000);
   let devnet: Devnet;
   const running: ChildProcess[] = [];
   const objects = ["a", "b", "c"].map((name) => ({ name, bytes: randomBytes(700_000) }));
   let leaver: InitJson;
+  /** Period whose proof was due when the leaver was killed. */
+  let dueAtKill: number;
 
   before(async () => {
     devnet = await Devnet.start(3);
@@ -136,6 +129,7 @@ describe("A provider that comes and leaves", function () {
     await devnet.until(async () => (await handedOver()) > 0);
     const child = running[0];
     if (child === undefined) throw new Error("the leaver does not run");
+    dueAtKill = (await devnet.period()) - 1;
     child.kill("SIGKILL");
     await once(child, "exit");
     await restart(leaver);
@@ -155,19 +149,25 @@ describe("A provider that comes and leaves", function () {
     const { registry, token, market, proofs } = devnet.contracts;
     await devnet.until(async () => (await registry.getProvider(leaver.providerId)).lockedWei === 0n);
     const misses = await proofs.queryFilter(proofs.filters.PeriodMissed(leaver.providerId), devnet.book.fromBlock);
-    expect(misses.length, "the kill may have cost a period").to.be.at.most(1);
+    // On a busy machine it may have been late before as well: the first one costs nothing, and no other costs more than its share.
+    const afterKill = misses.filter(({ args }) => Number(args.period) >= dueAtKill);
+    expect(afterKill.length, "the kill may have cost a period").to.be.at.most(1);
+    expect(misses[0]?.args.slashedWei ?? 0n).to.equal(0n);
+    const lostWei = misses.reduce((sum, { args }) => sum + args.slashedWei, 0n);
     const { earnedWei, slashedWei } = await status("leaver");
-    expect([BigInt(earnedWei) > 0n, slashedWei]).to.deep.equal([true, "0"]);
+    expect([BigInt(earnedWei) > 0n, slashedWei]).to.deep.equal([true, String(lostWei)]);
     const { owner } = await registry.getProvider(leaver.providerId);
     const first = await devnet.run("provider", "exit", "--data-dir", devnet.path("leaver"), "--deadline", "2");
     expect([first.status, first.stderr]).to.satisfy(([code, text]: [number, string]) => code === 20 && text.includes("may be taken from"));
-    expect(await market.creditOf(owner), "what was earned is paid out").to.equal(0n);
+    // It owns the deals too: what others miss may be refunded to it at any time.
+    const paidOut = await market.queryFilter(market.filters.Withdrawn(owner), devnet.book.fromBlock);
+    expect(paidOut.reduce((sum, { args }) => sum + args.amountWei, 0n) >= BigInt(earnedWei), "what was earned is paid out").to.equal(true);
     const before = await token.balanceOf(owner);
     await devnet.rpc.send("evm_increaseTime", [600]);
     const left = await devnet.ok<{ collateralWei: string; payWei: string }>("provider", "exit", "--data-dir", devnet.path("leaver"));
-    expect(left.collateralWei).to.equal(String(COLLATERAL_WEI));
+    expect(left.collateralWei).to.equal(String(COLLATERAL_WEI - lostWei));
     expect((await registry.getProvider(leaver.providerId)).collateralWei).to.equal(0n);
-    expect((await token.balanceOf(owner)) - before).to.equal(COLLATERAL_WEI + BigInt(left.payWei));
+    expect((await token.balanceOf(owner)) - before).to.equal(COLLATERAL_WEI - lostWei + BigInt(left.payWei));
     const books = await readBooks(devnet);
     expect(books.marketHolds).to.equal(books.marketOwes);
     expect(books.registryHolds).to.equal(books.registryOwes);

@@ -3,10 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { connect, type PeerCertificate } from "node:tls";
+import { isAlive } from "@ppio/daemon";
 import { expect } from "chai";
 import { Devnet, type DevnetJson, LAUNCHER, runPpio } from "../support/e2e/devnet.ts";
+import { freePort } from "../support/ports.ts";
 import { TestAcmeServer } from "../support/reach/acme-server.ts";
 import { TestAuthority } from "../support/reach/certificates.ts";
 import { SimulatedGateway } from "../support/reach/gateway.ts";
@@ -101,8 +102,10 @@ describe("A provider that customers shall reach", function () {
   });
 
   it("is told what to do when the daemon is down", async () => {
-    process.kill(await devnet.pidOf(provider.name), "SIGTERM");
-    await devnet.until(async () => !(await answers(provider.port)));
+    const pid = await devnet.pidOf(provider.name);
+    process.kill(pid, "SIGTERM");
+    // To its end, not until it is silent: the next one takes over its folder and port.
+    await devnet.until(async () => !(await isAlive(pid)));
     const { report, codes, status } = await check();
     expect(codes).to.include.members(["listener-silent", "outside-refused"]);
     expect(report.isReachable).to.equal(false);
@@ -198,22 +201,6 @@ describe("A provider that customers shall reach", function () {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-async function answers(port: number): Promise<boolean> {
-  return fetch(`http://127.0.0.1:${port}/v1/health`).then(
-    () => true,
-    () => false,
-  );
-}
 
 async function certificateAt(port: number): Promise<PeerCertificate> {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false });

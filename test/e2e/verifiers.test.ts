@@ -29,16 +29,24 @@ describe("Verifiers on a devnet", function () {
 
   const termNow = async () => Number(await committee.currentTerm());
   const inPeriod = async (period: bigint) => devnet.until(async () => BigInt(await devnet.period()) >= period);
+  /** Whether one of the periods [from, until) is void. */
+  const areVoid = async (from: bigint, until: bigint): Promise<boolean> => {
+    for (let period = from; period < until; period += 1n) if (await devnet.contracts.proofs.isVoid(period)) return true;
+    return false;
+  };
   const members = async () => (await committee.termOf(term)).members;
 
   it("score what they measured, whatever a third of them says or keeps to itself", async () => {
     const { providers } = await devnet.json();
     const dead = providers.at(-1);
     if (dead === undefined) throw new Error("no providers");
-    process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     const { openPeriod, commitPeriod, revealPeriod, finalisePeriod } = await committee.windowsOf(term);
+    // What the term is about begins with the draw. Away for most of it, and back before it would be evicted for its misses: none before.
     await devnet.until(async () => (await members()).length === HONEST + 2);
-    // Away for most of the term, and back before it would be evicted for its misses.
+    await devnet.until(
+      async () => (await devnet.contracts.proofs.isProven(dead.providerId, openPeriod - 1n)) || (await devnet.period()) > openPeriod,
+    );
+    process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     await inPeriod(openPeriod + 3n);
     const restarted = devnet.ok("devnet", "restart", dead.name);
     await inPeriod(commitPeriod);
@@ -80,7 +88,10 @@ describe("Verifiers on a devnet", function () {
   it("are settled: silence costs, lies earn nothing, honest reports earn, and the money adds up to the wei", async () => {
     await devnet.until(async () => (await termNow()) >= term + 2 && (await committee.termOf(term)).settled);
     const penalised = await committee.queryFilter(committee.filters.StakePenalised(undefined, term));
-    expect(penalised.map(({ args }) => args.verifier)).to.deep.equal([silent.address]);
+    // Nobody is to blame for silence when the beacon was late in the time to report, as it may be on a busy machine.
+    const { commitPeriod, finalisePeriod } = await committee.windowsOf(term);
+    const isExcused = await areVoid(commitPeriod, finalisePeriod);
+    expect(penalised.map(({ args }) => args.verifier)).to.deep.equal(isExcused ? [] : [silent.address]);
     const { near, members: seats } = await committee.termOf(term);
     expect(near[seats.indexOf(liar.address)]).to.equal(0n);
     const honestSeats = seats.filter((seat) => seat !== liar.address && seat !== silent.address);

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PpioError } from "@ppio/core";
+import { type ErrorCode, PpioError } from "@ppio/core";
 import { createLogger } from "@ppio/daemon";
 import {
   Admission,
@@ -31,7 +31,7 @@ interface House {
   readonly context: ProviderContext;
   readonly clock: { seconds: number };
   readonly settled: string[];
-  readonly refusing: Set<string>;
+  readonly refusing: Map<string, ErrorCode>;
   held(slot: TestSlot): boolean;
   take(change?: { readonly offeredUntil?: number; readonly isSealed?: boolean }): Promise<TestSlot>;
 }
@@ -40,13 +40,14 @@ async function openHouse(): Promise<House> {
   const line = new FakeLine();
   const clock = { seconds: 0 };
   const settled: string[] = [];
-  const refusing = new Set<string>();
+  const refusing = new Map<string, ErrorCode>();
   const now = (): number => clock.seconds * 1000;
   const store = await SlotStore.open({ dir: join(await temporaryFolder(), "slots"), capacityBytes: 1 << 24, log, now });
   const damage = await damageDesk(store, now);
   const send = async (_id: string, { data }: { readonly data: string }): Promise<TransactionReceipt> => {
     const dealId = String(MARKET_ABI.parseTransaction({ data })?.args[0]);
-    if (refusing.has(dealId)) throw new PpioError("CHAIN_REVERT", "no");
+    const refusal = refusing.get(dealId);
+    if (refusal !== undefined) throw new PpioError(refusal, "no");
     settled.push(dealId);
     return {} as TransactionReceipt;
   };
@@ -178,13 +179,16 @@ describe("housekeeping", () => {
 
   it("settles what is due, and one refusal keeps nobody else from its pay", async () => {
     const house = await openHouse();
-    const [early, refused, due, ended, other] = [makeSlot(), makeSlot(), makeSlot(), makeSlot(), makeSlot()];
+    const [early, refused, lost, due, ended, other] = [makeSlot(), makeSlot(), makeSlot(), makeSlot(), makeSlot(), makeSlot()];
     house.line.fill(early, 1n, { settledTo: 40 });
     house.line.fill(refused, 1n);
+    house.line.fill(lost, 1n);
     house.line.fill(due, 1n);
     house.line.fill(ended, 1n, { settledTo: 30, liveUntil: 33 });
     house.line.fill(other, 1n, { providerId: 99 });
-    house.refusing.add(refused.meta.dealId);
+    house.refusing.set(refused.meta.dealId, "CHAIN_REVERT");
+    // Given up since it was looked at: WrongSlotStatus.
+    house.refusing.set(lost.meta.dealId, "CONFLICT");
     house.line.at(50);
     const inventory = new Inventory(house.context.chain, PROVIDER_ID);
     await inventory.refresh();

@@ -28,8 +28,6 @@ import { HEADER, makeSlot, pieces, type TestSlot } from "../support/provider/slo
 import { CONFIG, DOMAIN, PROVIDER_ID } from "../support/provider/world.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
 
-const log = createLogger({ component: "test", write: () => undefined });
-
 interface Prover {
   readonly line: FakeLine;
   readonly slots: readonly TestSlot[];
@@ -38,6 +36,8 @@ interface Prover {
   /** Ids of what was sent, in order. */
   readonly sent: string[];
   readonly alerts: readonly AlertNotice[];
+  /** Lines of its log. */
+  readonly told: readonly string[];
   readonly clock: { nowMs: number };
   look(): Promise<void>;
   declare(): Promise<void>;
@@ -48,6 +48,8 @@ interface Prover {
 
 async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Prover> {
   const dir = join(await temporaryFolder(), "slots");
+  const told: string[] = [];
+  const log = createLogger({ component: "test", write: (text) => void told.push(text) });
   const store = await SlotStore.open({ dir, capacityBytes: 1 << 24, log });
   const line = new FakeLine();
   const slots = pays.map((_pay, index) => makeSlot(HEADER, index));
@@ -102,6 +104,7 @@ async function startProver(pays: readonly bigint[] = [7n, 20n, 3n]): Promise<Pro
     sent,
     faults,
     alerts,
+    told,
     clock,
     look: () => proveDuePeriod(current, inventory, state),
     async declare() {
@@ -333,6 +336,21 @@ describe("prover", () => {
     expect([...prover.line.proven]).to.deep.equal([2]);
   });
 
+  it("leaves the period alone when the seed came again too late: it is void", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1);
+    await prover.look();
+    prover.line.proven.clear();
+    prover.line.isVoid = true;
+    prover.line.seedIsOut = false;
+    for (const second of [50, 51, 52]) {
+      prover.line.at(3, second);
+      await prover.look();
+    }
+    expect(prover.sent).to.deep.equal(["prove/2"]);
+    expect(prover.told.filter((text) => text.includes("took a proof back"))).to.deep.equal([]);
+  });
+
   it("tells of a period whose window closed without a proof", async () => {
     const prover = await startProver();
     prover.line.at(3, 1).seedIsOut = false;
@@ -340,6 +358,19 @@ describe("prover", () => {
     prover.line.at(4, 1).seedIsOut = true;
     await prover.look();
     expect(prover.alerts.map(({ kind, subject }) => [kind, subject])).to.deep.equal([["period-missed", "2"]]);
+    expect(prover.context.metrics.get("ppio_missed_periods_total")).to.equal(1);
+  });
+
+  it("tells of it once when the provider was evicted for it", async () => {
+    const prover = await startProver();
+    prover.line.at(3, 1).seedIsOut = false;
+    await prover.look();
+    prover.line.evictedAt = 2;
+    for (const second of [1, 2, 3]) {
+      prover.line.at(4, second);
+      await prover.look();
+    }
+    expect(prover.alerts.filter(({ kind }) => kind === "period-missed")).to.have.length(1);
     expect(prover.context.metrics.get("ppio_missed_periods_total")).to.equal(1);
   });
 

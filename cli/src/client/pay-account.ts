@@ -1,13 +1,11 @@
 /** The user's account that pays for reads: put in, looked at, taken out. */
-import { type AddressBook, explainRevert, type PayRecord, PpioError, withGasMargin } from "@ppio/core";
+import { type AddressBook, type PayRecord, PpioError } from "@ppio/core";
 import { type ChainContracts, connectContracts } from "@ppio/daemon/chain";
 import { ensurePayAccount } from "@ppio/daemon/pay-account";
-import { isError, type Provider, type Signer } from "ethers";
+import type { Signer } from "ethers";
 import type { Home } from "../home.ts";
+import { askForAll, sendingAs } from "../sending.ts";
 import { payStoreOf } from "./pay-store.ts";
-
-/** A withdrawal that payees were faster than is asked for again so often. */
-const REQUESTS_MAX = 10;
 
 export interface BandwidthDeposit {
   readonly home: Home;
@@ -25,16 +23,18 @@ export interface BandwidthDeposit {
 /** Adds to the reserve, lets a session key of this machine sign on it, and takes a withdrawal back. @throws NO_FUNDS, CHAIN_REVERT */
 export async function depositBandwidth(options: BandwidthDeposit): Promise<void> {
   const { home, book, wallet, amountWei, maxPricePerGibWei, keySeconds } = options;
-  const sender = withGasMargin(wallet);
+  const sender = sendingAs(wallet);
   const contracts = connectContracts(book, sender);
   const { escrow } = contracts;
   const before = await escrow.accountOf(wallet.address);
   await ensurePayAccount(
     {
       ...{ contracts, book, payer: wallet.address, store: payStoreOf(home, book), nowSeconds: () => Date.now() / 1000 },
-      send: async (_id, call) => (await sender.sendTransaction?.(call))?.wait(),
+      send: async (_id, call) => (await sender.sendTransaction(call)).wait(),
     },
     {
+      // Payees that redeem just now must not make the deposit more.
+      account: before,
       reserveWei: before.reserveWei + amountWei,
       bondWei: before.bondWei > options.bondWei ? before.bondWei : options.bondWei,
       maxPricePerGibWei,
@@ -134,33 +134,11 @@ export async function withdrawBandwidth(
   if (record !== undefined && Number((await escrow.keyOf(payer, record.key.address)).expiry) > nowSeconds) {
     await (await escrow.revokeKey(record.key.address)).wait();
   }
-  return requestAll(escrow, payer);
-}
-
-/** Asks for all that is there; payees that redeem just then make it less, and the next block tells by how much. */
-async function requestAll(escrow: ChainContracts["escrow"], payer: string): Promise<BandwidthWithdrawal> {
-  const rpc = escrow.runner?.provider;
-  for (let attempt = 1; ; attempt += 1) {
-    const number = (await rpc?.getBlockNumber()) ?? 0;
-    const { reserveWei, bondWei } = await escrow.accountOf(payer);
-    try {
-      await (await escrow.requestWithdrawal(reserveWei, bondWei)).wait();
-      return { reserveWei, bondWei, ripeAt: Number((await escrow.accountOf(payer)).ripeAt) };
-    } catch (error) {
-      const isMined = isError(error, "CALL_EXCEPTION") && Boolean(error.receipt);
-      const hasShrunk = isMined || explainRevert(error)?.details["contractError"] === "RequestTooLarge";
-      if (!hasShrunk || attempt >= REQUESTS_MAX) throw error;
-      if (rpc != null) await blockAfter(rpc, number);
-    }
-  }
-}
-
-function blockAfter(rpc: Provider, number: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = (newest: number): void => {
-      if (newest <= number) return;
-      rpc.off("block", look).then(() => resolve(), reject);
-    };
-    rpc.on("block", look).catch(reject);
+  // Payees that redeem just then make it less.
+  return askForAll(escrow.runner?.provider, "RequestTooLarge", async () => {
+    const present = await escrow.accountOf(payer);
+    await (await escrow.requestWithdrawal(present.reserveWei, present.bondWei)).wait();
+    const asked = await escrow.accountOf(payer);
+    return { reserveWei: present.reserveWei, bondWei: present.bondWei, ripeAt: Number(asked.ripeAt) };
   });
 }

@@ -1,10 +1,11 @@
 /** `ppio bandwidth deposit|status|max-price|withdraw`: the reserve that pays for reads. */
-import { PpioError, withGasMargin } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import type { Command } from "commander";
 import { type BandwidthStatus, depositBandwidth, readBandwidthStatus, withdrawBandwidth } from "../client/pay-account.ts";
 import { payStoreOf } from "../client/pay-store.ts";
 import { formatTokens, table } from "../output.ts";
+import { sendingAs } from "../sending.ts";
 import { parseTokens, parseWhole, tokensOption } from "./numbers.ts";
 import { refusals, runWithClient } from "./runtime.ts";
 
@@ -57,7 +58,7 @@ export function addBandwidthCommands(program: Command): void {
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ home, output }, { wallet, book, rpc }) => {
         const record = await payStoreOf(home, book).read();
-        const contracts = connectContracts(book, withGasMargin(wallet));
+        const contracts = connectContracts(book, sendingAs(wallet));
         const result = await refusals(async () => {
           const block = await rpc.getBlock("latest");
           return await withdrawBandwidth(contracts, wallet.address, record, block?.timestamp ?? 0);

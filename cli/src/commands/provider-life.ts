@@ -1,6 +1,6 @@
 /** `ppio provider init` and `ppio provider exit`: the beginning and the end of a provider. */
 import { join, resolve } from "node:path";
-import { PpioError, withGasMargin } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import type { Command } from "commander";
 import { readWalletFile } from "../home.ts";
@@ -8,6 +8,7 @@ import { formatTokens } from "../output.ts";
 import { ProviderControl } from "../providers/control.ts";
 import { exitProvider } from "../providers/exit.ts";
 import { initProvider } from "../providers/init.ts";
+import { sendingAs } from "../sending.ts";
 import { type DataDirFlags, dataDirOption, parseEndpoint, parseWhole, tokensOption } from "./numbers.ts";
 import { refusals, runWithClient } from "./runtime.ts";
 
@@ -43,7 +44,7 @@ export function addInit(provider: Command): void {
         const settings = { dataDir, network: addressBook, host, port, capacityBytes, pricePerGibPeriodWei: String(flags.price) };
         const result = await refusals(() =>
           initProvider({
-            contracts: connectContracts(book, withGasMargin(wallet)),
+            contracts: connectContracts(book, sendingAs(wallet)),
             rpc,
             owner: wallet,
             file: join(dataDir, "config.json"),
@@ -91,7 +92,7 @@ export function addExit(provider: Command): void {
         if (providerId === undefined) {
           throw new PpioError("USAGE", `No provider runs on ${flags.dataDir}; start it, or give its id when it holds nothing any more.`);
         }
-        const contracts = connectContracts(book, withGasMargin(wallet));
+        const contracts = connectContracts(book, sendingAs(wallet));
         const { owner } = await contracts.registry.getProvider(providerId);
         if (owner !== wallet.address) {
           throw new PpioError("UNAUTHORIZED", `Provider ${providerId} belongs to ${owner}; run this with its wallet.`);

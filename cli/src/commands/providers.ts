@@ -1,5 +1,4 @@
 /** `ppio provider …`: set one up, run it, look at it, leave. */
-import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { PROVIDER_OPTIONS, startProvider } from "@ppio/provider";
 import type { Command } from "commander";
@@ -9,6 +8,7 @@ import { describeReport } from "../providers/describe.ts";
 import { claimPay } from "../providers/leave.ts";
 import { depositCollateral, registerProvider } from "../providers/register.ts";
 import { readProviderStatus } from "../providers/status.ts";
+import { sendingAs } from "../sending.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { type DataDirFlags, dataDirOption, parseAddress, parseEndpoint, parseTokens, parseWhole, tokensOption } from "./numbers.ts";
 import { addProviderCheck } from "./provider-check.ts";
@@ -43,7 +43,7 @@ export function addProviderCommands(program: Command): void {
     .addOption(tokensOption("--collateral <tokens>", "put down at once", "0"))
     .action((flags: RegisterFlags, command: Command) =>
       runWithClient(command, async (runtime, { wallet, book, rpc }) => {
-        const contracts = connectContracts(book, withGasMargin(wallet));
+        const contracts = connectContracts(book, sendingAs(wallet));
         const { endpoint, operator, capacityBytes, failureDomain } = flags;
         const providerId = await refusals(() =>
           registerProvider({
@@ -70,7 +70,7 @@ export function addProviderCommands(program: Command): void {
     .argument("<tokens>", "amount", parseTokens("The amount"))
     .action((providerId: number, amountWei: bigint, _flags: unknown, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
-        const contracts = connectContracts(book, withGasMargin(wallet));
+        const contracts = connectContracts(book, sendingAs(wallet));
         await refusals(() => depositCollateral(contracts, wallet, providerId, amountWei));
         const { collateralWei } = await contracts.registry.getProvider(providerId);
         output.result({ providerId, collateralWei }, `provider ${providerId} has ${formatTokens(collateralWei)} of collateral`);
@@ -124,7 +124,7 @@ export function addProviderCommands(program: Command): void {
     .description("pay out what the market, answered challenges and paid reads owe to this wallet")
     .action((_flags: unknown, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
-        const claimed = await refusals(() => claimPay(connectContracts(book, withGasMargin(wallet)), wallet.address));
+        const claimed = await refusals(() => claimPay(connectContracts(book, sendingAs(wallet)), wallet.address));
         output.result(
           claimed,
           `paid out ${formatTokens(claimed.payWei)} of pay, ${formatTokens(claimed.bondsWei)} of bonds and ${formatTokens(claimed.readsWei)} for reads`,

@@ -1,12 +1,13 @@
 /** `ppio verifier start|status|canary|leave|withdraw`: measure providers for the committee. */
 import { resolve } from "node:path";
-import { PpioError, withGasMargin } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { VerifierCommittee__factory } from "@ppio/core/contracts/VerifierCommittee";
 import { type ConfigOf, connectChain, connectContracts, defineOptions, readAddressBookFile, resolveConfig } from "@ppio/daemon";
 import { startVerifier, VERIFIER_OPTIONS } from "@ppio/oracle";
 import type { Command } from "commander";
 import { formatTokens, table } from "../output.ts";
 import { readCommittee } from "../providers/committee.ts";
+import { paidOutWei, sendingAs } from "../sending.ts";
 import { addDaemonOptions, runDaemon } from "./daemons.ts";
 import { parseAddress, parseWhole } from "./numbers.ts";
 import { refusals, runCommand, runWithClient } from "./runtime.ts";
@@ -106,7 +107,7 @@ function withAccount(
     const chain = await connectChain({ book, privateKey: config.privateKey });
     try {
       if (chain.wallet === undefined) throw new PpioError("CONFIG", "The verifier's key is missing.");
-      const committee = VerifierCommittee__factory.connect(book.committee, withGasMargin(chain.wallet));
+      const committee = VerifierCommittee__factory.connect(book.committee, sendingAs(chain.wallet));
       const { data, text } = await refusals(() => body({ committee, address: chain.wallet?.address ?? "" }));
       output.result(data, text);
     } finally {
@@ -129,13 +130,13 @@ function leave(command: Command): Promise<void> {
 function withdraw(command: Command, to: string | undefined): Promise<void> {
   return withAccount(command, async ({ committee, address }) => {
     const target = to ?? address;
-    const creditWei = await committee.creditOf(address);
-    if (creditWei > 0n) await (await committee.withdrawCredit(target)).wait();
+    const hasCredit = (await committee.creditOf(address)) > 0n;
+    const creditWei = hasCredit ? paidOutWei(await (await committee.withdrawCredit(target)).wait()) : 0n;
     const { freeFromTerm, stakeWei } = await committee.verifierOf(address);
     const isFree = freeFromTerm !== 0n && stakeWei > 0n && (await committee.currentTerm()) >= freeFromTerm;
-    if (isFree) await (await committee.withdrawStake(target)).wait();
-    if (creditWei === 0n && !isFree) throw new PpioError("NOT_FOUND", `${address} has no rewards, and no stake that is free.`);
-    const text = `${formatTokens(creditWei)} of rewards and ${formatTokens(isFree ? stakeWei : 0n)} of stake sent to ${target}.`;
-    return { data: { to: target, creditWei, stakeWei: isFree ? stakeWei : 0n }, text };
+    const paidWei = isFree ? paidOutWei(await (await committee.withdrawStake(target)).wait()) : 0n;
+    if (!hasCredit && !isFree) throw new PpioError("NOT_FOUND", `${address} has no rewards, and no stake that is free.`);
+    const text = `${formatTokens(creditWei)} of rewards and ${formatTokens(paidWei)} of stake sent to ${target}.`;
+    return { data: { to: target, creditWei, stakeWei: paidWei }, text };
   });
 }

@@ -2,13 +2,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { deriveKey, keysFromMnemonic } from "@ppio/client";
-import { PpioError, withGasMargin } from "@ppio/core";
+import { PpioError } from "@ppio/core";
 import { connectContracts, createRpc, readAddressBookFile } from "@ppio/daemon";
 import type { Command } from "commander";
 import { formatEther, hexlify, isHexString, Mnemonic, parseEther, randomBytes, Wallet } from "ethers";
 import { devnetPaths, readDevnet } from "../devnet/state.ts";
 import { type Home, writeWalletFile } from "../home.ts";
 import { formatTokens, type Output } from "../output.ts";
+import { paidOutWei, sendingAs } from "../sending.ts";
 import { parseAddress } from "./numbers.ts";
 import { type Runtime, refusals, runCommand, runWithClient } from "./runtime.ts";
 
@@ -64,8 +65,9 @@ export async function fundOnDevnet(home: Home, network: string, address: string)
   const book = await readAddressBookFile(network);
   const rpc = createRpc(book.rpcUrl, book.chainId);
   try {
-    const faucet = new Wallet(state.faucetKey, rpc);
-    const { token } = connectContracts(book, withGasMargin(faucet));
+    // Several homes may ask it at once.
+    const faucet = sendingAs(new Wallet(state.faucetKey, rpc));
+    const { token } = connectContracts(book, faucet);
     await refusals(async () => {
       if ((await rpc.getBalance(address)) < COIN_WEI) await (await faucet.sendTransaction({ to: address, value: COIN_WEI })).wait();
       await (await token.faucet(address)).wait();
@@ -110,7 +112,7 @@ export function addWalletCommands(program: Command): void {
     .action((_options: unknown, command: Command) =>
       runWithClient(command, async ({ home, output }, { wallet, book }) => {
         const devnet = await fundOnDevnet(home, devnetPaths(home.devnetDir).addressBook, wallet.address);
-        const { token } = connectContracts(book, withGasMargin(wallet));
+        const { token } = connectContracts(book, sendingAs(wallet));
         if (!devnet) await refusals(async () => (await token.faucet(wallet.address)).wait());
         const tokenWei = await token.balanceOf(wallet.address);
         output.result({ address: wallet.address, tokenWei }, `${wallet.address} holds ${formatTokens(tokenWei)}.`);
@@ -122,11 +124,12 @@ export function addWalletCommands(program: Command): void {
     .option("--to <address>", "where to; the wallet itself without it", parseAddress("--to"))
     .action((options: { readonly to?: string }, command: Command) =>
       runWithClient(command, async ({ output }, { wallet, book }) => {
-        const { market } = connectContracts(book, withGasMargin(wallet));
-        const amountWei = await market.creditOf(wallet.address);
-        if (amountWei === 0n) throw new PpioError("NOT_FOUND", `${wallet.address} has no credits to withdraw.`);
+        const { market } = connectContracts(book, sendingAs(wallet));
+        if ((await market.creditOf(wallet.address)) === 0n)
+          throw new PpioError("NOT_FOUND", `${wallet.address} has no credits to withdraw.`);
         const to = options.to ?? wallet.address;
         const receipt = await refusals(async () => (await market.withdraw(to)).wait());
+        const amountWei = paidOutWei(receipt);
         output.result({ to, amountWei, hash: receipt?.hash }, `${formatTokens(amountWei)} sent to ${to}.`);
       }),
     );

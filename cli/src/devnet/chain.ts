@@ -70,16 +70,30 @@ export async function giveCoin(rpc: JsonRpcProvider, address: string, wei: bigin
 
 /** Below those that systems give to outgoing connections and to whoever listens on any port: a daemon that is down keeps its own. */
 const PORT_FIRST = 10_000;
-const PORT_COUNT = 22_000;
+const PORT_LAST = 31_999;
 /** Two devnets that come up at once look in different places. */
 const PORT_STRIDE = 97;
 
-/** Ports that are free now. */
-export async function freePorts(count: number): Promise<number[]> {
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** `PPIO_DEVNET_PORTS` ("first-last"), for devnets side by side whose daemons go down and come back. @throws USAGE */
+export function devnetPorts(text = process.env["PPIO_DEVNET_PORTS"] ?? ""): PortRange {
+  if (text === "") return { first: PORT_FIRST, last: PORT_LAST };
+  const [, first, last] = (/^(\d{1,5})-(\d{1,5})$/.exec(text) ?? []).map(Number);
+  if (first !== undefined && last !== undefined && first > 0 && first <= last && last <= 65_535) return { first, last };
+  throw new PpioError("USAGE", `PPIO_DEVNET_PORTS is "${text}"; it has the form 10000-31999.`);
+}
+
+/** Ports that are free now. @throws IO when there are too few */
+export async function freePorts(count: number, { first, last } = devnetPorts()): Promise<number[]> {
+  const size = last - first + 1;
   const ports: number[] = [];
   for (let step = 0; ports.length < count; step += 1) {
-    if (step === PORT_COUNT) throw new PpioError("IO", `There are no ${count} free ports on this machine; stop what holds them.`);
-    const port = PORT_FIRST + ((process.pid * PORT_STRIDE + step) % PORT_COUNT);
+    if (step === size) throw new PpioError("IO", `There are not ${count} free ports from ${first} to ${last}; stop what holds them.`);
+    const port = first + ((process.pid * PORT_STRIDE + step) % size);
     if (await isFree(port)) ports.push(port);
   }
   return ports;

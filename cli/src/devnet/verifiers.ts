@@ -1,7 +1,7 @@
 /** Verifiers of a devnet: tokens for their stakes, canary objects of a customer of their own, grants for each, processes. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type AddressBook, withGasMargin } from "@ppio/core";
+import type { AddressBook } from "@ppio/core";
 import { connectContracts, readJsonFile } from "@ppio/daemon";
 import { type JsonRpcProvider, parseEther, Wallet } from "ethers";
 import { makeCanaries, writeGrants } from "../canary/make.ts";
@@ -9,6 +9,7 @@ import { openClient } from "../client/open-client.ts";
 import { depositBandwidth } from "../client/pay-account.ts";
 import { createWallet } from "../commands/wallet.ts";
 import { type Home, openHome } from "../home.ts";
+import { sendingAs } from "../sending.ts";
 import { giveCoin } from "./chain.ts";
 import { startVerifier } from "./daemons.ts";
 import type { DevnetPaths, DevnetProcess, DevnetState } from "./state.ts";
@@ -42,7 +43,7 @@ export async function startVerifiers(options: VerifiersOptions): Promise<void> {
 /** Once: a verifier of a kept devnet has put its stake down already. */
 async function giveTokens({ rpc, book }: VerifiersOptions, key: string): Promise<void> {
   const wallet = new Wallet(key, rpc);
-  const { token } = connectContracts(book, withGasMargin(wallet));
+  const { token } = connectContracts(book, sendingAs(wallet));
   if ((await token.allowance(wallet.address, book.committee)) !== 0n || (await token.balanceOf(wallet.address)) !== 0n) return;
   await (await token.faucet(wallet.address)).wait();
 }
@@ -91,6 +92,6 @@ async function renewCanaries(options: VerifiersOptions): Promise<void> {
 async function createCustomer({ paths, state, rpc, book }: VerifiersOptions, home: Home): Promise<void> {
   const { address } = await createWallet({ home, network: paths.addressBook });
   await giveCoin(rpc, address, COIN_WEI);
-  const { token } = connectContracts(book, withGasMargin(new Wallet(state.faucetKey, rpc)));
+  const { token } = connectContracts(book, sendingAs(new Wallet(state.faucetKey, rpc)));
   await (await token.faucet(address)).wait();
 }

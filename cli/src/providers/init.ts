@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { PpioError } from "@ppio/core";
 import { atomicWriteFile, type ChainContracts, readJsonFile } from "@ppio/daemon";
 import { type JsonRpcProvider, type Signer, Wallet } from "ethers";
+import { sendingAs } from "../sending.ts";
 import { depositCollateral, registerProvider } from "./register.ts";
 
 export interface InitOptions {
@@ -70,7 +71,7 @@ export async function initProvider(options: InitOptions): Promise<InitResult> {
   }
   if (gasWei > 0n) {
     note("giving the operator coin for gas");
-    await (await owner.sendTransaction({ to: operator.address, value: gasWei })).wait();
+    await (await sendingAs(owner).sendTransaction({ to: operator.address, value: gasWei })).wait();
   }
   const { collateralWei } = await contracts.registry.getProvider(providerId);
   return { providerId, operator: operator.address, file, collateralWei };

@@ -5,6 +5,7 @@
 import type { ChainContracts } from "@ppio/daemon";
 import { pause } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
+import { askForAll, paidOutWei } from "../sending.ts";
 
 const POLL_MS = 1_000;
 
@@ -28,10 +29,11 @@ export interface Claimed {
 
 /** Pays out what the market, the challenges and the escrow owe to `owner`. */
 export async function claimPay({ market, challenges, escrow }: ChainContracts, owner: string): Promise<Claimed> {
-  const [payWei, bondsWei, readsWei] = await Promise.all([market.creditOf(owner), challenges.creditOf(owner), escrow.creditOf(owner)]);
-  if (payWei > 0n) await (await market.withdraw(owner)).wait();
-  if (bondsWei > 0n) await (await challenges.withdraw(owner)).wait();
-  if (readsWei > 0n) await (await escrow.withdraw(owner)).wait();
+  const paid: bigint[] = [];
+  for (const account of [market, challenges, escrow]) {
+    paid.push((await account.creditOf(owner)) === 0n ? 0n : paidOutWei(await (await account.withdraw(owner)).wait()));
+  }
+  const [payWei = 0n, bondsWei = 0n, readsWei = 0n] = paid;
   return { payWei, bondsWei, readsWei };
 }
 
@@ -47,7 +49,10 @@ export async function askCollateralBack({ contracts, rpc, providerId }: LeaveOpt
   const hasLapsed = BigInt(block?.timestamp ?? 0) > record.unbondingUntil + delaySeconds;
   const isAsked = record.unbondingWei >= record.collateralWei && !hasLapsed;
   if (isAsked) return Number(record.unbondingUntil);
-  await (await registry.startUnbonding(providerId, await registry.freeCollateral(providerId))).wait();
+  // A miss that is reported just then makes it less.
+  await askForAll(rpc, "InsufficientFreeCollateral", async () =>
+    (await registry.startUnbonding(providerId, await registry.freeCollateral(providerId))).wait(),
+  );
   return Number((await registry.getProvider(providerId)).unbondingUntil);
 }
 
@@ -58,9 +63,7 @@ export async function takeCollateral(options: LeaveOptions, from: number): Promi
   while (!signal.aborted) {
     const block = await rpc.getBlock("latest");
     if (block !== null && block.timestamp >= from) {
-      const before = (await contracts.registry.getProvider(providerId)).collateralWei;
-      await (await contracts.registry.withdrawCollateral(providerId)).wait();
-      return before - (await contracts.registry.getProvider(providerId)).collateralWei;
+      return paidOutWei(await (await contracts.registry.withdrawCollateral(providerId)).wait());
     }
     await pause(POLL_MS, signal);
   }

@@ -1,5 +1,5 @@
 /** The contracts as the library uses them: typed handles, reads that outlast an outage, transactions that are sent once. */
-import { type AddressBook, isPpioError, PpioError, type SigningDomain, withGasMargin } from "@ppio/core";
+import { type AddressBook, isNonceTaken, isPpioError, PpioError, type SigningDomain, withGasMargin } from "@ppio/core";
 import {
   type IDrandBeacon,
   IDrandBeacon__factory,
@@ -12,7 +12,7 @@ import {
   type IVerifierCommittee,
   IVerifierCommittee__factory,
 } from "@ppio/core/interfaces";
-import { type ContractTransactionResponse, isError, type Provider, type Signer, type TransactionReceipt } from "ethers";
+import type { ContractTransactionResponse, Provider, Signer, TransactionReceipt } from "ethers";
 import { type Clock, type Log, throwIfAborted } from "../deps.ts";
 import { type ChainRetry, createChainRetry, isChainUnreachable, type RetryOptions } from "./retry.ts";
 import { explain } from "./revert.ts";
@@ -65,11 +65,6 @@ const RECEIPT_MS = 120_000;
 const RECEIPT_PAUSE_MS = 100;
 const RECEIPT_PAUSE_MAX_MS = 1_000;
 const OVERTAKEN_PAUSE_MS = 1_000;
-
-/** Another process with the same wallet was faster. */
-function isNonceTaken(error: unknown): boolean {
-  return isError(error, "NONCE_EXPIRED") || isError(error, "REPLACEMENT_UNDERPRICED");
-}
 
 function isRevertedInBlock(error: unknown): boolean {
   return isPpioError(error, "CHAIN_REVERT") && "hash" in error.details;

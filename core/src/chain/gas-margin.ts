@@ -6,8 +6,10 @@ import type { ContractRunner, Signer } from "ethers";
 
 const GAS_PERCENT = 130n;
 
+export type SendingRunner = ContractRunner & Required<Pick<ContractRunner, "sendTransaction">>;
+
 /** A runner for contracts that sends as `signer` does, with room in its gas limits. */
-export function withGasMargin(signer: Signer): ContractRunner {
+export function withGasMargin(signer: Signer): SendingRunner {
   return {
     provider: signer.provider,
     call: (request) => signer.call(request),

@@ -37,7 +37,11 @@ async function lookAt(context: ProviderContext, inventory: Inventory, state: Pro
   const current = Number(await chain.proofs.periodOf(timestamp));
   const period = current - 1;
   if (period < 1) return;
-  if (state.watched !== undefined && state.watched.period < period) await tellMiss(context, state.watched);
+  if (state.watched !== undefined && state.watched.period < period) {
+    await tellMiss(context, state.watched);
+    // Told once, also when this look ends before the next period is watched: of one that was evicted it always does.
+    delete state.watched;
+  }
   const isKnown = state.watched?.period === period;
   // What is proven may be taken back by a reorg until the window closes: asked again with every block.
   if (state.keptAfter === period && !(isKnown && state.watched?.isProven)) return;
@@ -48,7 +52,8 @@ async function lookAt(context: ProviderContext, inventory: Inventory, state: Pro
   const isProven = await chain.proofs.isProven(providerId, period);
   if (isProven) context.metrics.set("ppio_last_proven_period", period);
   if (state.keptAfter === period) {
-    if (isProven) return;
+    // With its seed, and that came again too late: nobody owes a proof any more.
+    if (isProven || (await chain.proofs.isVoid(period))) return;
     log.warn("the chain took a proof back; it is sent again", { period });
     // Not done with this period any more, however many looks it takes: the seed may be gone with the proof.
     state.keptAfter = period - 1;

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { AddressBook } from "@ppio/core";
 import { type ChainContracts, connectContracts, createRpc, isAlive } from "@ppio/daemon";
 import type { JsonRpcProvider } from "ethers";
+import { ownPorts } from "../ports.ts";
 
 export const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/ppio.cjs", import.meta.url));
 const POLL_MS = 100;
@@ -83,7 +84,11 @@ export class Devnet {
   /** Brings one up with a funded wallet; `env` goes to its daemons too. */
   static async start(providers: number, env: Readonly<Record<string, string>> = {}, ...more: readonly string[]): Promise<Devnet> {
     const home = await mkdtemp(join(tmpdir(), "ppio-e2e-"));
-    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more], undefined, env);
+    const { first, last } = ownPorts();
+    const up = await runPpio(["--home", home, "--json", "devnet", "up", "--providers", String(providers), ...more], undefined, {
+      ...env,
+      PPIO_DEVNET_PORTS: `${first}-${last}`,
+    });
     if (up.status !== 0) throw new Error(`devnet up: ${up.stderr}`);
     const { book } = JSON.parse(up.stdout) as { book: AddressBook };
     const devnet = new Devnet(home, book, env);

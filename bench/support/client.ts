@@ -66,7 +66,15 @@ async function get({ key, range, isGenerated = false }: GetOrder) {
 
 function generatedSource(sizeBytes: number): ObjectSource {
   const generated = new GeneratedBytes();
-  return { sizeBytes, read: async (offset, length) => generated.at(offset, length) };
+  return {
+    sizeBytes,
+    // As the command reads a file.
+    read: async (offset, length, room) => {
+      const target = room.subarray(0, length);
+      generated.read(offset, target);
+      return target;
+    },
+  };
 }
 
 answerOrders({

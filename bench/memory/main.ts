@@ -4,14 +4,13 @@
  * are read and checked when they return. They lie on disk, in the system's temporary folder: 1.6 times as many.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { startNetwork } from "../support/network.ts";
 import { mibFromEnvironment } from "../support/numbers.ts";
-import { startClient } from "../support/our-client.ts";
+import { ALLOCATOR, startClient } from "../support/our-client.ts";
 
 // As the launcher of `ppio` starts itself again with: the clients here are started without it.
-Object.assign(process.env, createRequire(import.meta.url)("../../cli/bin/allocator.cjs"));
+Object.assign(process.env, ALLOCATOR);
 
 const MIB = mibFromEnvironment(10_240);
 const CODE = { k: 10, n: 16 };

@@ -1,5 +1,4 @@
 /** Our side of the end-to-end questions: the client of `ppio`, in a process of its own, its orders those of a user. */
-import { setFlagsFromString } from "node:v8";
 import type { ObjectSource, PutProgress } from "@ppio/client";
 import { freeLent } from "@ppio/core";
 import { openSource } from "../../cli/src/client/files.ts";
@@ -7,9 +6,6 @@ import { openClient } from "../../cli/src/client/open-client.ts";
 import { openHome } from "../../cli/src/home.ts";
 import { GeneratedBytes } from "./generated.ts";
 import { answerOrders, type Order } from "./worker.ts";
-
-// As the launcher of `ppio` sets it (docs/adr/0004-young-generation.md).
-setFlagsFromString("--semi-space-growth-factor=1");
 
 const PERIODS = 24;
 const { client } = await openClient({ home: openHome(process.argv[2]) });
@@ -66,7 +62,15 @@ async function get({ key, range, isGenerated = false }: GetOrder) {
 
 function generatedSource(sizeBytes: number): ObjectSource {
   const generated = new GeneratedBytes();
-  return { sizeBytes, read: async (offset, length) => generated.at(offset, length) };
+  return {
+    sizeBytes,
+    // As the command reads a file.
+    read: async (offset, length, room) => {
+      const target = room.subarray(0, length);
+      generated.read(offset, target);
+      return target;
+    },
+  };
 }
 
 answerOrders({

@@ -1,10 +1,19 @@
 /** Starts client.ts as JavaScript, like the command that users run: Node's type stripping would count as its memory and start. */
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
 import { Worker } from "./worker.ts";
 
 /** Inside the repository, so that the packages are found. */
 const BUNDLE = fileURLToPath(new URL("../../node_modules/.cache/ppio-bench/client.mjs", import.meta.url));
+
+/** What the launcher of `ppio` starts a process again with that moves objects; the clients here are started without it. */
+interface MemorySettings {
+  readonly ALLOCATOR: Readonly<Record<string, string>>;
+  readonly YOUNG_GENERATION: string;
+}
+
+export const { ALLOCATOR, YOUNG_GENERATION }: MemorySettings = createRequire(import.meta.url)("../../cli/bin/memory.cjs");
 
 export interface Got {
   readonly ms: number;
@@ -30,5 +39,5 @@ export function startClient(home: string, execArgv: readonly string[] = []): Pro
     format: "esm",
     target: "node22",
   });
-  return Worker.start(BUNDLE, [home], execArgv);
+  return Worker.start(BUNDLE, [home], [YOUNG_GENERATION, ...execArgv]);
 }

@@ -37,7 +37,7 @@ export interface ClientLimits {
 
 export const LIMITS_DEFAULT: ClientLimits = {
   putBufferBytes: 24 << 20,
-  getBufferBytes: 24 << 20,
+  getBufferBytes: 16 << 20,
   readBytesMax: 16 << 20,
   requestBytesMax: 1 << 20,
   triesMax: 5,

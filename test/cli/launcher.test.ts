@@ -53,9 +53,18 @@ describe("launcher", () => {
     expect(second?.args).to.deep.equal(["provider", "start", "--help"]);
   });
 
-  it("gives it to what moves objects too", async function () {
+  it("gives it to what moves objects too, and a small young generation", async function () {
     if (process.platform !== "linux") this.skip();
-    expect((await startsOf(["put", "--help"])).map(({ arenas }) => arenas)).to.deep.equal([undefined, "1"]);
+    const [first, second, ...more] = await startsOf(["put", "--help"]);
+    expect([first?.arenas, second?.arenas]).to.deep.equal([undefined, "1"]);
+    expect(second?.flags).to.deep.equal([...(first?.flags ?? []), "--max-semi-space-size=2"]);
+    expect(more).to.have.length(0);
+  });
+
+  it("leaves a young generation alone that somebody has chosen", async function () {
+    if (process.platform !== "linux") this.skip();
+    const starts = await startsOf(["get", "--help"], { NODE_OPTIONS: "--max-semi-space-size=8" });
+    expect(starts.map(({ flags }) => flags.some((flag) => flag.includes("semi-space")))).to.deep.equal([false, false]);
   });
 
   it("leaves settings alone that are there, and commands that end soon", async () => {

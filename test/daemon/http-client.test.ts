@@ -172,6 +172,14 @@ describe("the HTTP client", () => {
     });
   }
 
+  it("takes a head of any length, and nothing of the body right behind it", async () => {
+    const lengths = [440, 940].flatMap((from) => Array.from({ length: 60 }, (_, at) => from + at));
+    const url = await tcp((socket, count) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 3\r\nx: ${"y".repeat(lengths[count - 1] ?? 0)}\r\n\r\nabc`);
+    });
+    for (const length of lengths) expect(await text(await get(url)), `${length}`).to.equal("abc");
+  });
+
   for (const [name, answer, code] of [
     ["no HTTP", "SSH-2.0-x\r\n\r\n", "BAD_FORMAT"],
     ["two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd", "BAD_FORMAT"],

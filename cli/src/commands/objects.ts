@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import type { Client, ObjectInfo, PutProgress, ResumedPut } from "@ppio/client";
-import { PpioError } from "@ppio/core";
+import { freeLent, PpioError } from "@ppio/core";
 import type { Command } from "commander";
 import { openSource, writeWhole } from "../client/files.ts";
 import type { OpenedClient } from "../client/open-client.ts";
@@ -196,6 +196,7 @@ async function writeToStandardOutput(bytes: AsyncIterable<Uint8Array>, onBytes: 
       );
     });
     onBytes(piece.length);
+    freeLent(piece);
   }
 }
 

@@ -4,7 +4,7 @@
  * byte is the one that was stored (docs/adr/0026-reads-by-tags.md). When one does not fit, what was read is read again and held against
  * the roots on the chain, which name the provider that sent something else; from then on so is all that this read still needs.
  */
-import { type Frame, isPpioError, type Manifest, type ManifestPart, type ObjectPlan, PpioError, planObject } from "@ppio/core";
+import { isPpioError, type Manifest, type ManifestPart, PpioError, planObject } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
 import { throwIfAborted } from "../deps.ts";
@@ -13,6 +13,7 @@ import { workersFor } from "../workers/pool.ts";
 import { newObject, type ObjectTask } from "../workers/tasks.ts";
 import { openReader } from "./deal-reader.ts";
 import { createRoom } from "./room.ts";
+import { BATCHES_AHEAD, type RowBatch, rowBatches } from "./row-batches.ts";
 
 export interface ByteRange {
   readonly offset: number;
@@ -27,9 +28,6 @@ export interface ReadObjectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Batches read ahead of the one in use. */
-const BATCHES_AHEAD = 2;
-
 export async function* readObject(context: Context, options: ReadObjectOptions): AsyncGenerator<Uint8Array> {
   const { manifest } = options;
   const from = options.range?.offset ?? 0;
@@ -43,10 +41,10 @@ export async function* readObject(context: Context, options: ReadObjectOptions):
   }
 }
 
-interface RowBatch {
-  readonly firstRow: number;
-  readonly rowCount: number;
-  readonly frames: readonly Frame[];
+interface BatchAhead {
+  readonly firstFrame: number;
+  /** Plaintext of each frame. */
+  readonly opened: Promise<readonly Uint8Array[]>;
 }
 
 async function* readPart(context: Context, options: ReadObjectOptions, part: ManifestPart, from: number, to: number) {
@@ -72,8 +70,7 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   const task: ObjectTask = { object: newObject(), seal, plan: shape };
   const workers = workersFor(context.workers, to - from);
   const room = createRoom();
-  const batches = planRowBatches(context, plan, from, to);
-  const lastCell = batches.at(-1)?.frames.at(-1)?.cell ?? 0;
+  const lastCell = plan.frame(plan.frameAt(Math.max(from, to - 1))).cell;
   let isChecked = false;
   const reader = await openReader(context, {
     dealId: hexlify(part.dealId),
@@ -84,12 +81,11 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
     isChecked: () => isChecked,
     ...(signal === undefined ? {} : { signal }),
   });
-  const openOnce = async ({ firstRow, rowCount, frames }: RowBatch): Promise<readonly Uint8Array[]> => {
-    const want = [...new Set(frames.map((frame) => frame.cell % k))];
+  const openOnce = async ({ firstRow, rowCount, firstFrame, frameCount }: RowBatch): Promise<readonly Uint8Array[]> => {
+    const want = [...new Set(Array.from({ length: frameCount }, (_, at) => plan.frame(firstFrame + at).cell % k))];
     const rows = await reader.readRows(firstRow, rowCount, want, stop.signal);
     const slots = [...rows].map(([slotIndex, cells]) => ({ slotIndex, cells }));
-    const firstFrame = frames[0]?.index ?? 0;
-    const opened = await workers.run("open", { ...task, firstFrame, frameCount: frames.length, firstRow, slots });
+    const opened = await workers.run("open", { ...task, firstFrame, frameCount, firstRow, slots });
     for (const { cells } of opened.slots) room.give(cells);
     return opened.frames;
   };
@@ -106,21 +102,24 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
   const stop = new AbortController();
   const onAbort = (): void => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const ahead: Promise<readonly Uint8Array[]>[] = [];
+  const batches = rowBatches(context.limits, plan, from, to);
+  const ahead: BatchAhead[] = [];
   try {
-    let next = 0;
-    for (let at = 0; at < batches.length; at += 1) {
+    for (;;) {
       throwIfAborted(signal);
-      for (; next < batches.length && next < at + BATCHES_AHEAD; next += 1) {
-        const batch = openBatch(batches[next] as RowBatch);
-        batch.catch(() => {});
-        ahead.push(batch);
+      while (ahead.length < BATCHES_AHEAD) {
+        const { value: batch } = batches.next();
+        if (batch === undefined) break;
+        const opened = openBatch(batch);
+        opened.catch(() => {});
+        ahead.push({ firstFrame: batch.firstFrame, opened });
       }
-      for (const [index, plaintext] of (await (ahead.shift() ?? [])).entries()) {
-        const frame = batches[at]?.frames[index];
-        if (frame === undefined) continue;
-        const cutFrom = Math.max(0, from - frame.plainOffset);
-        const cutTo = Math.min(plaintext.length, to - frame.plainOffset);
+      const first = ahead.shift();
+      if (first === undefined) break;
+      for (const [at, plaintext] of (await first.opened).entries()) {
+        const { plainOffset } = plan.frame(first.firstFrame + at);
+        const cutFrom = Math.max(0, from - plainOffset);
+        const cutTo = Math.min(plaintext.length, to - plainOffset);
         if (cutFrom < cutTo) yield plaintext.subarray(cutFrom, cutTo);
       }
     }
@@ -129,28 +128,4 @@ async function* readPart(context: Context, options: ReadObjectOptions, part: Man
     stop.abort(new PpioError("CANCELLED", "The read was given up."));
     reader.close();
   }
-}
-
-/**
- * Batches of rows that hold [from, to), with the frames in them, small enough that what is read ahead fits the memory. The first is one
- * row, so that the first byte does not wait for a full batch; the others grow.
- */
-function planRowBatches(context: Context, plan: ObjectPlan, from: number, to: number): RowBatch[] {
-  const { k, cellBytes } = plan.header;
-  const { getBufferBytes, requestBytesMax } = context.limits;
-  // Of one the cells are read, the other one is there twice while it is opened, and plaintext of the one before is handed out.
-  const fitting = Math.floor(getBufferBytes / (2 * BATCHES_AHEAD * k * cellBytes));
-  const rowsPerBatch = Math.max(1, Math.min(fitting, Math.floor(requestBytesMax / cellBytes)));
-  const firstFrame = plan.frameAt(from);
-  const lastFrame = to > from ? plan.frameAt(to - 1) : firstFrame;
-  const lastRow = Math.floor(lastFrame / k);
-  const batches: RowBatch[] = [];
-  let rowCount = 1;
-  for (let firstRow = Math.floor(firstFrame / k); firstRow <= lastRow; firstRow += rowCount) {
-    if (batches.length > 0) rowCount = Math.min(2 * rowCount, rowsPerBatch, lastRow + 1 - firstRow);
-    const begin = Math.max(firstFrame, firstRow * k);
-    const end = Math.min(lastFrame, (firstRow + rowCount) * k - 1);
-    batches.push({ firstRow, rowCount, frames: Array.from({ length: end - begin + 1 }, (_, at) => plan.frame(begin + at)) });
-  }
-  return batches;
 }

@@ -3,6 +3,8 @@ import { PpioError } from "@ppio/core";
 import type { Connection } from "./connection.ts";
 
 const HEAD_BYTES_MAX = 64 << 10;
+/** Looked at together: most heads are shorter, and the body behind them shall not become text. */
+const PIECE_BYTES = 512;
 const END = "\r\n\r\n";
 
 export interface ResponseHead {
@@ -30,7 +32,7 @@ export async function readHead(connection: Connection): Promise<ResponseHead | u
 async function readText(connection: Connection): Promise<string | undefined> {
   let text = "";
   for (;;) {
-    const bytes = await connection.some();
+    const bytes = (await connection.some())?.subarray(0, PIECE_BYTES);
     if (bytes === undefined) {
       if (text === "") return undefined;
       throw malformed("it ends in its head");

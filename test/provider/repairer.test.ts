@@ -150,7 +150,9 @@ async function stage(
   const plans = await Plans.open(join(await temporaryFolder(), "repairs"));
   for (const plan of options.unfinished ?? []) await plans.save(plan);
   const vacancies = {
-    refresh: async () => void (chain.looks += 1),
+    refresh: async () => {
+      chain.looks += 1;
+    },
     ...{ deals: () => deals, forget: () => undefined },
     newestBlock: () => chain.newestVacancy,
   } as unknown as Vacancies;

@@ -1,6 +1,7 @@
 /** Three oracles, a provider that is away, and a beacon that is away, on real processes. */
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { withGasMargin } from "@ppio/core";
 import { signatureForEvm } from "@ppio/core/drand";
 import { expect } from "chai";
 import { getBytes, toQuantity, Wallet } from "ethers";
@@ -91,7 +92,7 @@ describe("Three oracles on a devnet", function () {
     // Anybody may bring a round: at once here, so that what is left of the time to prove is more than half of it.
     const relay = async (round: bigint): Promise<void> => {
       const { signature } = (await (await fetch(`${devnet.book.beaconUrl}/public/${round}`)).json()) as { signature: string };
-      await beacon.connect(wallet).submit(round, signatureForEvm(getBytes(`0x${signature}`)));
+      await beacon.connect(withGasMargin(wallet)).submit(round, signatureForEvm(getBytes(`0x${signature}`)));
     };
     const [absent] = (await devnet.json()).providers;
     const [chain, away] = [await devnet.pidOf("chain"), await devnet.pidOf(absent?.name ?? "")];

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { withGasMargin } from "@ppio/core";
 import { connectContracts } from "@ppio/daemon";
 import { expect } from "chai";
 import { NonceManager, Wallet } from "ethers";
@@ -84,7 +85,7 @@ describe("Challenged and damaged slots on a devnet", function () {
     const { registry, market } = devnet.contracts;
     const { faucetKey } = JSON.parse(await readFile(devnet.path("devnet", "devnet.json"), "utf8")) as { faucetKey: string };
     const challenger = new NonceManager(new Wallet(faucetKey, devnet.rpc));
-    const { token, challenges } = connectContracts(devnet.book, challenger);
+    const { token, challenges } = connectContracts(devnet.book, withGasMargin(challenger));
     const bondWei = await challenges.bondWei();
     await (await token.faucet(challenger)).wait();
     await (await token.approve(devnet.book.challenges, bondWei)).wait();

@@ -1,7 +1,7 @@
 /** Reads that cost money, on real processes: nobody reads unpaid, nobody pays for nothing, and the money adds up to the wei. */
 import { randomBytes } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { ERROR_CODES } from "@ppio/core";
+import { ERROR_CODES, withGasMargin } from "@ppio/core";
 import { expect } from "chai";
 import { Wallet } from "ethers";
 import { readEscrowBooks } from "../support/e2e/books.ts";
@@ -132,7 +132,7 @@ describe("Paid reads", function () {
     const holder = (await devnet.json()).providers.find(({ providerId }) => providerId === lost);
     if (holder === undefined) throw new Error("nobody holds the slot");
     // Its disk is gone, and it says so.
-    await (await market.connect(new Wallet(holder.ownerKey, devnet.rpc)).declareLost(dealId, LOST_SLOT)).wait();
+    await (await market.connect(withGasMargin(new Wallet(holder.ownerKey, devnet.rpc))).declareLost(dealId, LOST_SLOT)).wait();
     const [repaired] = await devnet.until(async () => {
       const found = await repair.queryFilter(repair.filters.SlotRepaired(dealId, LOST_SLOT), devnet.book.fromBlock);
       return found.length > 0 && found;
@@ -170,7 +170,7 @@ describe("Paid reads", function () {
     const earner = (await devnet.json()).providers.find(({ ownerKey }) => new Wallet(ownerKey).address === owed.streams[0]?.payee);
     const owner = new Wallet(earner?.ownerKey ?? "", devnet.rpc);
     const [before, creditWei] = [await token.balanceOf(owner.address), await escrow.creditOf(owner.address)];
-    await (await escrow.connect(owner).withdraw(owner.address)).wait();
+    await (await escrow.connect(withGasMargin(owner)).withdraw(owner.address)).wait();
     const gotWei = (await token.balanceOf(owner.address)) - before;
     // Verifiers pay it as well, perhaps just now.
     expect(gotWei >= creditWei && creditWei >= BigInt(owed.streams[0]?.owedWei ?? 0)).to.equal(true);

@@ -2,7 +2,15 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { decodeDealHeader, readTicketMessage, repairAuthorization, repairTicketMessage, slotBytes, ticketAuthorization } from "@ppio/core";
+import {
+  decodeDealHeader,
+  readTicketMessage,
+  repairAuthorization,
+  repairTicketMessage,
+  slotBytes,
+  ticketAuthorization,
+  withGasMargin,
+} from "@ppio/core";
 import { expect } from "chai";
 import { getBytes, Wallet, ZeroAddress, ZeroHash } from "ethers";
 import { readBooks, readRepairBooks } from "../support/e2e/books.ts";
@@ -173,7 +181,7 @@ describe("Repair by the network itself", function () {
     );
     const holder = await providerOf(Number((await market.slot(id, 2)).providerId));
     // Its disk is gone, and it says so.
-    await (await market.connect(new Wallet(holder.ownerKey, devnet.rpc)).declareLost(id, 2)).wait();
+    await (await market.connect(withGasMargin(new Wallet(holder.ownerKey, devnet.rpc))).declareLost(id, 2)).wait();
     const reservations = () => repair.queryFilter(repair.filters.SlotReserved(id, 2), devnet.book.fromBlock);
     const [reservation] = await devnet.until(async () => {
       const found = await reservations();

@@ -223,6 +223,29 @@ describe("the HTTP client", () => {
     expect(await codeOf(() => get(url, stop.signal))).to.equal("NETWORK");
   });
 
+  it("puts what comes into many pieces at once, whatever the lengths of pieces and framing", async () => {
+    for (const framing of ["length", "chunked"]) {
+      const url = await http((_, response) => {
+        if (framing === "length") response.setHeader("content-length", BODY.length);
+        for (let at = 0; at < BODY.length; at += 70_001) response.write(BODY.subarray(at, at + 70_001));
+        response.end();
+      });
+      const { body } = await get(url);
+      const reader = answerReader(body);
+      const out = new Uint8Array(BODY.length);
+      const pieces = [0, 1, 0, 2, 65_536, 65_537, 100_000, 3, BODY.length - 231_079 - 10];
+      const startOf = (piece: number): number => pieces.slice(0, piece).reduce((sum, length) => sum + length, 0);
+      await reader.readInto(...pieces.map((_, at) => out.subarray(startOf(at), startOf(at + 1))));
+      const rest = out.subarray(startOf(pieces.length));
+      await reader.readInto(rest.subarray(0, 4), rest.subarray(4));
+      await reader.end();
+      expect(out, framing).to.deep.equal(BODY);
+      const again = answerReader((await get(url)).body);
+      const more = [new Uint8Array(BODY.length - 1), new Uint8Array(5)];
+      expect(await codeOf(() => again.readInto(...more)), framing).to.equal("TRUNCATED");
+    }
+  });
+
   it("keeps eight connections to a host at most, and lets the others wait", async () => {
     let [open, most] = [0, 0];
     const url = await http((_, response) => {

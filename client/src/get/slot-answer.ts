@@ -13,7 +13,7 @@ import {
   type ProviderApi,
   readAnswerMessage,
   readVerifiedHead,
-  readWholeCell,
+  readWholeCells,
   type SigningDomain,
   slotBytes,
 } from "@ppio/core";
@@ -79,9 +79,11 @@ export async function openSlotAnswer(
       for (let start = 0; start < target.length; start += runBytes) {
         const run = target.subarray(start, start + runBytes);
         const first = row;
-        for (let at = 0; at < run.length; at += cellBytes, row += 1) {
-          await readWholeCell(answer, run.subarray(at, at + cellBytes), who);
-        }
+        const cells = Array.from({ length: Math.ceil(run.length / cellBytes) }, (_, at) =>
+          run.subarray(at * cellBytes, (at + 1) * cellBytes),
+        );
+        await readWholeCells(answer, cells, who);
+        row += cells.length;
         const expected = roots.subarray(NODE_BYTES * (first - firstRow), NODE_BYTES * (row - firstRow));
         if (isChecked() && !(await options.hasRoots(first, run, expected))) {
           throw new PpioError("CORRUPT", `${who} sent bytes that do not match the slot; another provider is asked.`);

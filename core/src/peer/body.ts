@@ -5,8 +5,8 @@ import type { ResponseBody } from "./transport.ts";
 
 export interface AnswerReader {
   readonly readExactly: ReadExactly;
-  /** Fills `target`; throws `TRUNCATED` when the answer ends before. */
-  readInto(target: Uint8Array): Promise<void>;
+  /** Fills the targets, one after the other, the cheaper the more at once; throws `TRUNCATED` when the answer ends before. */
+  readInto(...targets: readonly Uint8Array[]): Promise<void>;
   /** Throws `BAD_FORMAT` when bytes are left. */
   end(): Promise<void>;
   /** Gives the connection up. */
@@ -18,10 +18,10 @@ export function answerReader(body: ResponseBody): AnswerReader {
   return fill === undefined ? readerOfPieces(body) : readerOf(fill, async () => body.close?.());
 }
 
-function readerOf(fill: (target: Uint8Array) => Promise<number>, close: () => Promise<void>): AnswerReader {
-  const readInto = async (target: Uint8Array): Promise<void> => {
-    const count = await fill(target);
-    if (count < target.length) throw endedEarly(target.length - count);
+function readerOf(fill: (...targets: readonly Uint8Array[]) => Promise<number>, close: () => Promise<void>): AnswerReader {
+  const readInto = async (...targets: readonly Uint8Array[]): Promise<void> => {
+    const missing = lengthOf(targets) - (await fill(...targets));
+    if (missing > 0) throw endedEarly(missing);
   };
   return {
     readInto,
@@ -42,15 +42,17 @@ function readerOfPieces(body: AsyncIterable<Uint8Array>): AnswerReader {
     rest = value;
     return true;
   };
-  const readInto = async (target: Uint8Array): Promise<void> => {
-    for (let at = 0; at < target.length; ) {
-      if (rest.length === 0 && !(await fill())) {
-        throw endedEarly(target.length - at);
+  const readInto = async (...targets: readonly Uint8Array[]): Promise<void> => {
+    let missing = lengthOf(targets);
+    for (const target of targets) {
+      for (let at = 0; at < target.length; ) {
+        if (rest.length === 0 && !(await fill())) throw endedEarly(missing);
+        const take = Math.min(rest.length, target.length - at);
+        target.set(rest.subarray(0, take), at);
+        rest = rest.subarray(take);
+        at += take;
+        missing -= take;
       }
-      const take = Math.min(rest.length, target.length - at);
-      target.set(rest.subarray(0, take), at);
-      rest = rest.subarray(take);
-      at += take;
     }
   };
   return {
@@ -64,6 +66,10 @@ function readerOfPieces(body: AsyncIterable<Uint8Array>): AnswerReader {
       await iterator.return?.();
     },
   };
+}
+
+function lengthOf(targets: readonly Uint8Array[]): number {
+  return targets.reduce((sum, { length }) => sum + length, 0);
 }
 
 async function exactly(readInto: (target: Uint8Array) => Promise<void>, length: number): Promise<Uint8Array> {

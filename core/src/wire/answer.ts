@@ -9,6 +9,8 @@ const FIXED_HEAD_BYTES = 1 + 4 + 2 + 8 + 65;
 /** A read names at most this many cells. */
 export const ANSWER_CELLS_MAX = 65_536;
 export const SIBLINGS_MAX = 80;
+/** Before each cell; 0 before a whole one. */
+export const SIBLING_COUNT_BYTES = 2;
 
 export interface AnswerHead {
   readonly cellRoots: readonly Uint8Array[];
@@ -55,17 +57,17 @@ export async function readAnswerHead(read: ReadExactly, expectedCells: number): 
 
 /** siblingCount u16 | siblings: goes before each cell's bytes; no siblings when the whole cell follows. */
 export function encodeCellSiblings(siblings: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(2 + 32 * siblings.length);
+  const out = new Uint8Array(SIBLING_COUNT_BYTES + 32 * siblings.length);
   new DataView(out.buffer).setUint16(0, siblings.length);
   siblings.forEach((word, index) => {
-    out.set(word, 2 + 32 * index);
+    out.set(word, SIBLING_COUNT_BYTES + 32 * index);
   });
   return out;
 }
 
 export async function readCellSiblings(read: ReadExactly): Promise<Uint8Array[]> {
-  const count = await read(2);
-  const siblingCount = new DataView(count.buffer, count.byteOffset, 2).getUint16(0);
+  const count = await read(SIBLING_COUNT_BYTES);
+  const siblingCount = new DataView(count.buffer, count.byteOffset, SIBLING_COUNT_BYTES).getUint16(0);
   if (siblingCount > SIBLINGS_MAX) throw new PpioError("BAD_FORMAT", "The provider's answer has too many siblings.");
   return readWords(read, siblingCount);
 }

@@ -15,7 +15,7 @@ import {
   verifyCellPart,
   verifyCellRun,
 } from "../tree/slot-tree.ts";
-import { type AnswerHead, readAnswerHead, readCellSiblings } from "./answer.ts";
+import { type AnswerHead, readAnswerHead, readCellSiblings, SIBLING_COUNT_BYTES } from "./answer.ts";
 
 export interface SlotRange {
   readonly shape: SlotShape;
@@ -106,12 +106,18 @@ export async function readVerifiedHead(
   return { head, roots };
 }
 
-/** Fills `target` with the answer's next cell, to be checked. @throws CORRUPT when it does not come whole */
-export async function readWholeCell(answer: AnswerReader, target: Uint8Array, who: string): Promise<[]> {
-  if ((await readCellSiblings(answer.readExactly)).length !== 0) {
+/** Fills `targets` with the answer's next cells, to be checked. @throws CORRUPT when they do not come whole */
+export async function readWholeCells(answer: AnswerReader, targets: readonly Uint8Array[], who: string): Promise<void> {
+  const counts = new Uint8Array(SIBLING_COUNT_BYTES * targets.length);
+  const countOf = (at: number): Uint8Array => counts.subarray(SIBLING_COUNT_BYTES * at, SIBLING_COUNT_BYTES * (at + 1));
+  await answer.readInto(...targets.flatMap((target, at) => [countOf(at), target]));
+  if (counts.some((byte) => byte !== 0)) {
     throw new PpioError("CORRUPT", `${who} sent siblings with a whole cell; another provider is asked.`);
   }
-  await answer.readInto(target);
+}
+
+async function readWholeCell(answer: AnswerReader, target: Uint8Array, who: string): Promise<[]> {
+  await readWholeCells(answer, [target], who);
   return [];
 }
 

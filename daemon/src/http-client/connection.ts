@@ -1,10 +1,12 @@
 /**
  * One kept connection. What arrives lies in one piece of memory for the connection's life and is copied from there to where it is wanted,
- * which costs a third of what node:http needs (docs/adr/0027-http-client.md). Nothing is read from the socket before somebody takes it.
+ * as it arrives when it is known where that is, which costs a fraction of what node:http needs (docs/adr/0027-http-client.md). Nothing is
+ * read from the socket before somebody takes it.
  */
 import { connect as connectPlain, type OnReadOpts, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { PpioError } from "@ppio/core";
+import type { Scatter } from "./scatter.ts";
 
 const RECEIVED_BYTES = 64 << 10;
 
@@ -19,6 +21,8 @@ export class Connection {
   #end = 0;
   #isEnded = false;
   #failure: Error | undefined;
+  /** Where bytes go as they come, and how many yet. */
+  #wanted: { readonly into: Scatter; left: number } | undefined;
   /** Whoever waits for more. */
   #wake: (() => void) | undefined;
   /** Resolves when it is closed, by whoever. */
@@ -104,16 +108,27 @@ export class Connection {
     this.#start += count;
   }
 
-  /** @returns bytes that were put into `target`, fewer than it holds only at the end @throws whatever broke it */
-  async fill(target: Uint8Array): Promise<number> {
-    let filled = 0;
-    for (;;) {
-      const count = Math.min(target.length - filled, this.#end - this.#start);
-      target.set(this.#received.subarray(this.#start, this.#start + count), filled);
-      this.#start += count;
-      filled += count;
-      if (filled === target.length || !(await this.#more())) return filled;
+  /** @returns bytes that were put there, fewer than `count` only at the end @throws whatever broke it */
+  async fill(into: Scatter, count: number): Promise<number> {
+    const wanted = { into, left: count };
+    this.#give(wanted);
+    while (wanted.left > 0) {
+      this.#wanted = wanted;
+      try {
+        if (!(await this.#more())) break;
+      } finally {
+        this.#wanted = undefined;
+      }
     }
+    return count - wanted.left;
+  }
+
+  /** Of what has come, as much as is wanted. */
+  #give(wanted: { readonly into: Scatter; left: number }): void {
+    const count = Math.min(wanted.left, this.#end - this.#start);
+    wanted.into.put(this.#received.subarray(this.#start, this.#start + count));
+    this.#start += count;
+    wanted.left -= count;
   }
 
   /** Waits for nothing more, without keeping the process alive, until it is used again or `onGone` is called. */
@@ -135,7 +150,7 @@ export class Connection {
     this.#changed();
   }
 
-  /** Once all is taken. @returns whether more came */
+  /** Once all is taken: waits until what is wanted is there, or anything when that is not said. @returns whether more came */
   async #more(): Promise<boolean> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isEnded) return false;
@@ -143,7 +158,7 @@ export class Connection {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    if (this.#start < this.#end) return true;
+    if (this.#start < this.#end || this.#wanted?.left === 0) return true;
     if (this.#failure !== undefined) throw this.#failure;
     return false;
   }
@@ -154,6 +169,9 @@ export class Connection {
     if (this.#onGone !== undefined) this.destroy();
     this.#start = 0;
     this.#end = count;
+    const wanted = this.#wanted;
+    if (wanted !== undefined && wanted.left > 0) this.#give(wanted);
+    if (wanted !== undefined && wanted.left > 0) return true;
     this.#changed();
     return false;
   }

@@ -2,6 +2,7 @@
 import type { ResponseBody } from "@ppio/core";
 import type { Connection } from "./connection.ts";
 import { type Framing, latin1, malformed } from "./response-head.ts";
+import { Scatter } from "./scatter.ts";
 
 const CHUNK_LINE_BYTES_MAX = 1024;
 
@@ -46,12 +47,13 @@ export function responseBody(connection: Connection, framing: Framing, onEnd: (i
   };
 
   const body: ResponseBody = {
-    fill: (target) =>
+    fill: (...targets) =>
       guarded(async () => {
+        const into = new Scatter(targets);
         let filled = 0;
-        while (filled < target.length && (await isThere())) {
-          const wanted = Math.min(left, target.length - filled);
-          const count = await connection.fill(target.subarray(filled, filled + wanted));
+        while (filled < into.length && (await isThere())) {
+          const wanted = Math.min(left, into.length - filled);
+          const count = await connection.fill(into, wanted);
           filled += count;
           take(count);
           if (count < wanted) {

@@ -10,9 +10,8 @@ import {
   type DealHeader,
   encodeCellSiblings,
   NODE_BYTES,
+  SIBLING_COUNT_BYTES,
 } from "@ppio/core";
-
-const SIBLING_COUNT_BYTES = 2;
 
 /** Bytes of a slot, and the cells that they touch. */
 export interface SlotRange {

@@ -2,11 +2,12 @@
  * How fast does an object come back? BENCH_MIB (256) at 10/16 from sixteen provider processes, verified against the chain and opened
  * twice, to nowhere: against Helia over Bitswap (>= 6), WebTorrent (>= 2) and a bare libp2p stream (>= 1.3), a process to another each.
  * All over loopback, all bytes in memory. Ours stands still while a peer runs. Processor time is that of all processes that take part.
+ * Nobody's first BENCH_WARM_ROUNDS (3) are counted: daemons run for months, and engines compile what they run often.
  */
 import { startHelia } from "./support/helia.ts";
 import { interleave, printRatio } from "./support/measure.ts";
 import { startNetwork } from "./support/network.ts";
-import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts";
+import { mibFromEnvironment, roundsFromEnvironment, wholeFromEnvironment } from "./support/numbers.ts";
 import { type Got, startClient } from "./support/our-client.ts";
 import { hasPeers } from "./support/peers.ts";
 import { processorMs } from "./support/processor-time.ts";
@@ -15,6 +16,7 @@ import { Worker } from "./support/worker.ts";
 
 const MIB = mibFromEnvironment(256);
 const ROUNDS = roundsFromEnvironment(3);
+const WARM_ROUNDS = wholeFromEnvironment("BENCH_WARM_ROUNDS", 3, 0);
 const CODE = { k: 10, n: 16 };
 const PEERS = ["Helia over Bitswap", "WebTorrent", "a bare libp2p stream"];
 
@@ -80,6 +82,7 @@ async function compare(): Promise<void> {
   const contestants: Contestant[] = [];
   try {
     for (const start of [ours, helia, webTorrent, libp2p]) contestants.push(await start(source));
+    for (let round = 0; round < WARM_ROUNDS; round += 1) for (const { fetch } of contestants) await fetch();
     const nanosecondsPerByte = contestants.map(() => Number.NaN);
     const speeds = contestants.map(({ fetch, pids }, at) => async () => {
       const before = processorMs(pids);

@@ -8,9 +8,9 @@ export function roundsFromEnvironment(fallback: number): number {
   return wholeFromEnvironment("BENCH_ROUNDS", fallback);
 }
 
-export function wholeFromEnvironment(name: string, fallback: number): number {
+export function wholeFromEnvironment(name: string, fallback: number, least = 1): number {
   const value = Number(process.env[name] ?? fallback);
-  if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a whole number above 0.`);
+  if (!Number.isSafeInteger(value) || value < least) throw new RangeError(`${name} must be a whole number, ${least} at least.`);
   return value;
 }
 

@@ -73,7 +73,7 @@ describe("the HTTP client", () => {
     const reader = answerReader((await get(long)).body);
     const out = new Uint8Array(BODY.length);
     for (let at = 0, step = 1; at < out.length; at += step, step = Math.min(step * 3, out.length - at)) {
-      await reader.readInto(out.subarray(at, at + step));
+      await reader.readInto([out.subarray(at, at + step)]);
     }
     await reader.end();
     expect(out).to.deep.equal(BODY);
@@ -235,14 +235,14 @@ describe("the HTTP client", () => {
       const out = new Uint8Array(BODY.length);
       const pieces = [0, 1, 0, 2, 65_536, 65_537, 100_000, 3, BODY.length - 231_079 - 10];
       const startOf = (piece: number): number => pieces.slice(0, piece).reduce((sum, length) => sum + length, 0);
-      await reader.readInto(...pieces.map((_, at) => out.subarray(startOf(at), startOf(at + 1))));
+      await reader.readInto(pieces.map((_, at) => out.subarray(startOf(at), startOf(at + 1))));
       const rest = out.subarray(startOf(pieces.length));
-      await reader.readInto(rest.subarray(0, 4), rest.subarray(4));
+      await reader.readInto([rest.subarray(0, 4), rest.subarray(4)]);
       await reader.end();
       expect(out, framing).to.deep.equal(BODY);
       const again = answerReader((await get(url)).body);
       const more = [new Uint8Array(BODY.length - 1), new Uint8Array(5)];
-      expect(await codeOf(() => again.readInto(...more)), framing).to.equal("TRUNCATED");
+      expect(await codeOf(() => again.readInto(more)), framing).to.equal("TRUNCATED");
     }
   });
 

@@ -25,9 +25,9 @@ export function paidAnswer(answer: AnswerReader, signal: AbortSignal | undefined
   };
   return {
     readExactly: (length) => watched(length, answer.readExactly(length)),
-    readInto: (...targets) => {
+    readInto: (targets) => {
       const bytes = targets.reduce((sum, { length }) => sum + length, 0);
-      return watched(bytes, answer.readInto(...targets));
+      return watched(bytes, answer.readInto(targets));
     },
     async end() {
       await watched(0, answer.end());

@@ -6,7 +6,7 @@ import type { ResponseBody } from "./transport.ts";
 export interface AnswerReader {
   readonly readExactly: ReadExactly;
   /** Fills the targets, one after the other, the cheaper the more at once; throws `TRUNCATED` when the answer ends before. */
-  readInto(...targets: readonly Uint8Array[]): Promise<void>;
+  readInto(targets: readonly Uint8Array[]): Promise<void>;
   /** Throws `BAD_FORMAT` when bytes are left. */
   end(): Promise<void>;
   /** Gives the connection up. */
@@ -18,16 +18,16 @@ export function answerReader(body: ResponseBody): AnswerReader {
   return fill === undefined ? readerOfPieces(body) : readerOf(fill, async () => body.close?.());
 }
 
-function readerOf(fill: (...targets: readonly Uint8Array[]) => Promise<number>, close: () => Promise<void>): AnswerReader {
-  const readInto = async (...targets: readonly Uint8Array[]): Promise<void> => {
-    const missing = lengthOf(targets) - (await fill(...targets));
+function readerOf(fill: (targets: readonly Uint8Array[]) => Promise<number>, close: () => Promise<void>): AnswerReader {
+  const readInto = async (targets: readonly Uint8Array[]): Promise<void> => {
+    const missing = lengthOf(targets) - (await fill(targets));
     if (missing > 0) throw endedEarly(missing);
   };
   return {
     readInto,
     readExactly: (length) => exactly(readInto, length),
     async end() {
-      if ((await fill(new Uint8Array(1))) > 0) throw tooLong();
+      if ((await fill([new Uint8Array(1)])) > 0) throw tooLong();
     },
     close,
   };
@@ -42,7 +42,7 @@ function readerOfPieces(body: AsyncIterable<Uint8Array>): AnswerReader {
     rest = value;
     return true;
   };
-  const readInto = async (...targets: readonly Uint8Array[]): Promise<void> => {
+  const readInto = async (targets: readonly Uint8Array[]): Promise<void> => {
     let missing = lengthOf(targets);
     for (const target of targets) {
       for (let at = 0; at < target.length; ) {
@@ -72,9 +72,9 @@ function lengthOf(targets: readonly Uint8Array[]): number {
   return targets.reduce((sum, { length }) => sum + length, 0);
 }
 
-async function exactly(readInto: (target: Uint8Array) => Promise<void>, length: number): Promise<Uint8Array> {
+async function exactly(readInto: AnswerReader["readInto"], length: number): Promise<Uint8Array> {
   const out = new Uint8Array(length);
-  await readInto(out);
+  await readInto([out]);
   return out;
 }
 

@@ -19,7 +19,7 @@ export interface ResponseBody extends AsyncIterable<Uint8Array> {
    * Takes the next bytes without pieces in between, where the transport can; not beside an iteration.
    * @returns bytes that were put into the targets, one after the other; fewer than they hold only at the body's end
    */
-  fill?(...targets: readonly Uint8Array[]): Promise<number>;
+  fill?(targets: readonly Uint8Array[]): Promise<number>;
   /** Gives up what was not taken by `fill`. */
   close?(): Promise<void>;
 }

@@ -110,7 +110,7 @@ export async function readVerifiedHead(
 export async function readWholeCells(answer: AnswerReader, targets: readonly Uint8Array[], who: string): Promise<void> {
   const counts = new Uint8Array(SIBLING_COUNT_BYTES * targets.length);
   const countOf = (at: number): Uint8Array => counts.subarray(SIBLING_COUNT_BYTES * at, SIBLING_COUNT_BYTES * (at + 1));
-  await answer.readInto(...targets.flatMap((target, at) => [countOf(at), target]));
+  await answer.readInto(targets.flatMap((target, at) => [countOf(at), target]));
   if (counts.some((byte) => byte !== 0)) {
     throw new PpioError("CORRUPT", `${who} sent siblings with a whole cell; another provider is asked.`);
   }
@@ -123,7 +123,7 @@ async function readWholeCell(answer: AnswerReader, target: Uint8Array, who: stri
 
 async function readPartCell(answer: AnswerReader, target: Uint8Array): Promise<Uint8Array[]> {
   const siblings = await readCellSiblings(answer.readExactly);
-  await answer.readInto(target);
+  await answer.readInto([target]);
   return siblings;
 }
 

@@ -82,9 +82,9 @@ function withFailures(body: ResponseBody, url: URL, signal: AbortSignal | undefi
     ...(fill === undefined
       ? {}
       : {
-          fill: async (...targets) => {
+          fill: async (targets) => {
             try {
-              return await fill(...targets);
+              return await fill(targets);
             } catch (cause) {
               throw failureOf(url, signal, cause);
             }

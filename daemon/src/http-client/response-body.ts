@@ -47,7 +47,7 @@ export function responseBody(connection: Connection, framing: Framing, onEnd: (i
   };
 
   const body: ResponseBody = {
-    fill: (...targets) =>
+    fill: (targets) =>
       guarded(async () => {
         const into = new Scatter(targets);
         let filled = 0;

@@ -65,8 +65,8 @@ function counted(body: ResponseBody, onRead: (bytes: number) => void): ResponseB
     ...(fill === undefined
       ? {}
       : {
-          async fill(target) {
-            const count = await fill(target);
+          async fill(targets) {
+            const count = await fill(targets);
             onRead(count);
             return count;
           },

@@ -60,25 +60,21 @@ describe("sending beside other commands of the same wallet", () => {
 
   it("gives up when the nonce is taken every time, and at once for anything else", async () => {
     const busy = new BusyWallet(...Array.from({ length: 40 }, () => taken("NONCE_EXPIRED")));
-    expect(
-      String(
-        await sendingAs(busy, 0)
-          .sendTransaction({ to: AT })
-          .catch((error: unknown) => error),
-      ),
-    ).to.include("taken");
+    expect(await failureOf(busy)).to.include("taken");
     expect(busy.asked.length).to.be.within(5, 20);
     const poor = new BusyWallet(makeError("poor", "INSUFFICIENT_FUNDS", { transaction: "0x" as never }));
-    expect(
-      String(
-        await sendingAs(poor, 0)
-          .sendTransaction({ to: AT })
-          .catch((error: unknown) => error),
-      ),
-    ).to.include("poor");
+    expect(await failureOf(poor)).to.include("poor");
     expect(poor.asked).to.have.length(1);
   });
 });
+
+async function failureOf(wallet: BusyWallet): Promise<string> {
+  return String(
+    await sendingAs(wallet, 0)
+      .sendTransaction({ to: AT })
+      .catch((error: unknown) => error),
+  );
+}
 
 /** A mined call of a contract with one event of it. */
 function mined(abi: Contract["interface"], event: string, args: readonly unknown[]): ContractTransactionResponse {

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
 /** Of a devnet: two periods, the seed's delay and its greatest lag, and some. */
 const HALT_MS = 35_000;
@@ -10,10 +11,11 @@ const HALT_MS = 35_000;
 describe("A halt of the chain on a devnet", function () {
   this.timeout(240_000);
   let devnet: Devnet;
+  const bytes = randomBytes(100_000);
 
   before(async () => {
     devnet = await Devnet.start(4);
-    await writeFile(devnet.path("in"), randomBytes(100_000));
+    await writeFile(devnet.path("in"), bytes);
     const { dealId } = await devnet.ok<{ dealId: string }>(
       "put",
       devnet.path("in"),
@@ -38,10 +40,12 @@ describe("A halt of the chain on a devnet", function () {
     // Nothing can be awaited on a halted chain but time itself: wherever in a period the halt began, the next one's seed comes too late.
     await devnet.until(async () => Date.now() - stoppedAt > HALT_MS);
     process.kill(chain, "SIGCONT");
+    await expectReadable(devnet, "ppio://halted/x", bytes);
     await devnet.until(async () => (await devnet.period()) >= period + 6);
     expect(await proofs.isVoid(period + 1)).to.equal(true);
     const misses = await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock);
     const during = misses.slice(before).filter(({ args }) => args.period >= BigInt(period) && args.period <= BigInt(period) + 1n);
     expect(during).to.deep.equal([]);
+    await expectBooksToBalance(devnet);
   });
 });

@@ -1,12 +1,13 @@
 /** A repairer that reads from a liar, on real processes: it takes what the liar signed to the chain, and heals what both of them held. */
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { decodeDealHeader } from "@ppio/core";
 import { IFraudProofs__factory } from "@ppio/core/interfaces";
 import { isAlive } from "@ppio/daemon";
 import { expect } from "chai";
 import { getBytes } from "ethers";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 import { startLiar } from "../support/e2e/liar.ts";
 
 const PROVIDERS = 6;
@@ -53,6 +54,7 @@ describe("A repairer that meets a signed lie", function () {
     const fraud = IFraudProofs__factory.connect(devnet.book.fraudProofs, devnet.rpc);
     const proven = () => fraud.queryFilter(fraud.filters.LieProven(liarId), devnet.book.fromBlock);
     try {
+      await expectReadable(devnet, "ppio://lied/x", bytes);
       await devnet.until(async () => (await proven()).length > 0);
     } finally {
       liar.close();
@@ -70,7 +72,7 @@ describe("A repairer that meets a signed lie", function () {
       if ([liarId, goneId].includes(providerId)) continue;
       await devnet.until(async () => (await readdir(devnet.path("devnet", name, "lies"))).length === 0);
     }
-    await devnet.ok("get", "ppio://lied/x", devnet.path("out"), "--force");
-    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
+    await expectReadable(devnet, "ppio://lied/x", bytes);
+    await expectBooksToBalance(devnet);
   });
 });

@@ -1,15 +1,18 @@
 /** Four verifiers as processes, one that lies and one that is silent, over providers that serve and one that does not. */
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
 import { decodeReport } from "@ppio/core";
 import { expect } from "chai";
-import { readBooks } from "../support/e2e/books.ts";
 import { committeeBooks, committeeOf, PlayedVerifier } from "../support/e2e/committee.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
 const HONEST = 4;
 
 describe("Verifiers on a devnet", function () {
   this.timeout(300_000);
   let devnet: Devnet;
+  const bytes = randomBytes(100_000);
   let liar: PlayedVerifier;
   let silent: PlayedVerifier;
   let committee: ReturnType<typeof committeeOf>;
@@ -19,6 +22,8 @@ describe("Verifiers on a devnet", function () {
   before(async () => {
     devnet = await Devnet.start(4, {}, "--verifiers", String(HONEST));
     committee = committeeOf(devnet);
+    await writeFile(devnet.path("in"), bytes);
+    await devnet.ok("put", devnet.path("in"), "ppio://judged/x", "--code", "2/4", "--periods", "360");
     [liar, silent] = await Promise.all([PlayedVerifier.join(devnet), PlayedVerifier.join(devnet)]);
     term = await devnet.until(async () => {
       const current = Number(await committee.currentTerm());
@@ -48,6 +53,7 @@ describe("Verifiers on a devnet", function () {
     );
     process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     await inPeriod(openPeriod + 3n);
+    await expectReadable(devnet, "ppio://judged/x", bytes);
     const restarted = devnet.ok("devnet", "restart", dead.name);
     await inPeriod(commitPeriod);
     await liar.commit(
@@ -99,7 +105,7 @@ describe("Verifiers on a devnet", function () {
     expect(await committee.creditOf(liar.address)).to.equal(0n);
     const { holds, owes } = await committeeBooks(devnet);
     expect(holds).to.equal(owes);
-    const books = await readBooks(devnet);
-    expect([books.marketHolds, books.registryHolds]).to.deep.equal([books.marketOwes, books.registryOwes]);
+    await expectReadable(devnet, "ppio://judged/x", bytes);
+    await expectBooksToBalance(devnet);
   });
 });

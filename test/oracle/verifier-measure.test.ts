@@ -18,6 +18,8 @@ const GENESIS_MS = 1_800_000_000_000;
 const PERIOD_MS = 10_000;
 const PROBES = 5;
 const SEED = `0x${"07".repeat(32)}`;
+/** The verifier's own, which a new one draws by chance: with this one each provider's probes are spread over the term. */
+const PLAN_SEED = `0x${"0c".repeat(32)}`;
 const urlOf = (providerId: number): string => `http://provider-${providerId}`;
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -40,6 +42,8 @@ describe("measuring", () => {
     await mkdir(join(folder, "grants"));
     const tickets = [await canary.ticket(GENESIS_MS / 1000)];
     await writeFile(join(folder, "grants", "a.json"), JSON.stringify(canary.grant(tickets)));
+    await mkdir(join(folder, "terms"));
+    await writeFile(join(folder, "terms", "verifier.json"), JSON.stringify({ version: 1, account: "a", seed: PLAN_SEED }));
     isWitnessThere = true;
     owner = canary.owner.address;
     holders = [1, 2];

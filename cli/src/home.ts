@@ -1,7 +1,7 @@
 /**
  * The user's home folder (`--home`, `PPIO_HOME`, or `.ppio` here): the wallet, the application root, heads of buckets, and puts
- * that are under way: attempts until they are paid for, then the journal; proofs of providers' lies, how providers served, and what pays
- * for reads. Everything in it that is secret has mode 0600.
+ * that are under way: attempts until they are paid for, then the journal; what reading deals takes while the chain is away; proofs of
+ * providers' lies, how providers served, and what pays for reads. Everything in it that is secret has mode 0600.
  */
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -15,6 +15,8 @@ export interface Home {
   readonly headsDir: string;
   readonly putsDir: string;
   readonly attemptsDir: string;
+  /** What reading deals takes while the chain is away. */
+  readonly dealsDir: string;
   readonly liesDir: string;
   /** How providers served this user. */
   readonly serviceDir: string;
@@ -43,6 +45,7 @@ export function openHome(dir: string | undefined): Home {
     headsDir: join(path, "heads"),
     putsDir: join(path, "puts"),
     attemptsDir: join(path, "attempts"),
+    dealsDir: join(path, "deals"),
     liesDir: join(path, "lies"),
     serviceDir: join(path, "service"),
     payDir: join(path, "pay"),

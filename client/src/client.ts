@@ -6,6 +6,8 @@ import { parallelism, startWorker } from "#workers";
 import { createChain } from "./chain/chain.ts";
 import { type DealView, loadDeal } from "./chain/deal-view.ts";
 import type { Context } from "./context.ts";
+import { createDealBook } from "./deals/deal-book.ts";
+import { createMemoryDealStore, type DealStore } from "./deals/deal-store.ts";
 import { type DealSummary, listDeals } from "./deals/list-deals.ts";
 import { terminateDeal } from "./deals/terminate.ts";
 import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock, systemRandom } from "./deps.ts";
@@ -54,6 +56,8 @@ export interface ClientOptions {
   readonly provider?: Provider;
   /** Where bucket heads live. Without one they are forgotten with the client. */
   readonly headStore?: HeadStore;
+  /** Where it is kept what reading a deal takes, for when the chain is away. Without one it is forgotten with the client. */
+  readonly dealStore?: DealStore;
   /** Where puts that are under way are noted, so that a crash between paying and listing loses nothing. */
   readonly journal?: PutJournal;
   /** Where large objects on their way are noted, so that a put that is repeated after a cut sends only what is missing. */
@@ -99,6 +103,8 @@ export interface Client {
   convict(lie: Lie, signal?: AbortSignal): Promise<Conviction>;
   /** All that is known of one provider since it registered. Reads the chain's events, so it takes its time. */
   providerStanding(providerId: number, signal?: AbortSignal): Promise<ProviderStanding>;
+  /** Whether the chain did not answer when it was asked last, and something was read by what is kept of its deal. */
+  isChainAway(): boolean;
   /** Ends its threads, keeps what it has seen of providers, and lets go of the chain connection that the client made itself. */
   close(): void;
 }
@@ -117,10 +123,18 @@ export function createClient(options: ClientOptions): Client {
   const threads = options.workers ?? Math.min(WORKERS_MAX, parallelism() - 1);
   const limits = { ...LIMITS_DEFAULT, ...options.limits };
   const chain = createChain({ addressBook, provider, signer: options.signer, clock, log });
+  const random = options.random ?? systemRandom;
+  const dealBook = createDealBook({
+    ...{ chain, clock, random, log },
+    store: options.dealStore ?? createMemoryDealStore(),
+    keptBy: { masterSecret, applicationSecret },
+    chainMs: limits.chainMs,
+    awayMs: limits.dealKeptSeconds * 1_000,
+  });
   const context: Context = {
     chain,
     clock,
-    random: options.random ?? systemRandom,
+    random,
     log,
     limits,
     sha256: options.sha256 ?? (() => sha256.create()),
@@ -131,6 +145,7 @@ export function createClient(options: ClientOptions): Client {
     attempts: options.attempts,
     lies: options.lies ?? createMemoryLieStore(),
     service: createServiceLog({ store: options.service ?? createMemoryServiceStore(), clock, log }),
+    dealBook,
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),
     workers: threads > 0 ? createWorkerPool(startWorker, threads) : createInlinePool(),
@@ -154,6 +169,7 @@ export function createClient(options: ClientOptions): Client {
     lies: () => context.lies.list(),
     convict: (lie, signal) => convictLiar(context, lie, signal),
     providerStanding: (providerId, signal) => providerStanding(context, providerId, signal),
+    isChainAway: () => dealBook.isChainAway(),
     close: () => {
       context.workers.close();
       void context.service.flush();

@@ -2,6 +2,7 @@
 
 import type { BucketIndex, Payer, ProviderApi } from "@ppio/core";
 import type { Chain } from "./chain/chain.ts";
+import type { DealBook } from "./deals/deal-book.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { LieStore } from "./fraud/lie-store.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
@@ -31,7 +32,8 @@ export interface Context {
   readonly workers: WorkerPool;
   /** How providers have served this client. */
   readonly service: ServiceLog;
-  /** By deal id. */
+  readonly dealBook: DealBook;
+  /** Deals as they were read last, by id. */
   readonly deals: Memory<ReadableDeal>;
   /** Listings by the record of their head, which names one for ever. */
   readonly listings: Memory<BucketIndex>;

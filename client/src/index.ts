@@ -12,6 +12,7 @@ export {
 } from "@ppio/core";
 export type { DealStatus, DealView, SlotProvider, SlotStatus, SlotView } from "./chain/deal-view.ts";
 export { type Client, type ClientOptions, createClient } from "./client.ts";
+export { createMemoryDealStore, type DealStore } from "./deals/deal-store.ts";
 export type { DealSummary } from "./deals/list-deals.ts";
 export type { Clock, Hasher, Log, Random } from "./deps.ts";
 export type { Conviction } from "./fraud/convict.ts";

@@ -20,6 +20,8 @@ export interface ClientLimits {
   readonly hedgeMs: number;
   /** A provider of a put that makes no progress for so long may be late; a spare begins when it promises to be faster. */
   readonly lateMs: number;
+  /** A deal that is kept is read by what is kept when the chain has not answered by then. */
+  readonly chainMs: number;
   /** Rounds of putting slots whose provider failed on spare providers. */
   readonly passesMax: number;
   /** Offers must be usable for this long. */
@@ -46,6 +48,7 @@ export const LIMITS_DEFAULT: ClientLimits = {
   bytesPerSecondMin: 64 << 10,
   hedgeMs: 1_500,
   lateMs: 1_500,
+  chainMs: 5_000,
   passesMax: 8,
   offerSeconds: 900,
   authoritySeconds: 6 * 3600,

@@ -9,6 +9,7 @@ import {
   type PerformActionRequest,
 } from "ethers";
 import { NewestBlock, type RawBlock } from "./newest-block.ts";
+import { createRpcRequests, type RpcRequests } from "./rpc-requests.ts";
 
 const RPC_TIMEOUT_MS = 10_000;
 const POLLING_MS = 500;
@@ -17,7 +18,18 @@ const BATCH_STALL_MS = 1;
 
 /** ethers reads an answer's text letter by letter, through lists of many times its length; the system's reader needs none. */
 class LeanRpc extends JsonRpcProvider {
+  readonly #requests: RpcRequests;
   #newest: NewestBlock | undefined;
+
+  constructor(requests: RpcRequests, ...options: ConstructorParameters<typeof JsonRpcProvider>) {
+    super(...options);
+    this.#requests = requests;
+  }
+
+  override destroy(): void {
+    super.destroy();
+    this.#requests.close();
+  }
 
   /** From now on all loops of this process share what one of them was told of the newest block. */
   shareNewestBlock(): void {
@@ -64,14 +76,22 @@ function parseAnswer(response: FetchResponse): JsonRpcResult | JsonRpcResult[] {
 export interface RpcOptions {
   /** Several loops ask for the newest block, none of which needs it newer than a fraction of a second. */
   readonly sharesNewestBlock?: boolean;
+  /** A request that takes longer has failed. */
+  readonly timeoutMs?: number;
 }
 
 /** A provider that asks once and fails with an error instead of retrying for ever. */
-export function createRpc(rpcUrl: string, chainId: number, { sharesNewestBlock = false }: RpcOptions = {}): JsonRpcProvider {
+export function createRpc(
+  rpcUrl: string,
+  chainId: number,
+  { sharesNewestBlock = false, timeoutMs = RPC_TIMEOUT_MS }: RpcOptions = {},
+): JsonRpcProvider {
+  const requests = createRpcRequests(rpcUrl);
   const request = new FetchRequest(rpcUrl);
-  request.timeout = RPC_TIMEOUT_MS;
+  request.timeout = timeoutMs;
+  request.getUrlFunc = requests.getUrl;
   // A fixed network: no detection loop that prints to the console while the node is away.
-  const rpc = new LeanRpc(request, chainId, {
+  const rpc = new LeanRpc(requests, request, chainId, {
     ...{ staticNetwork: true, pollingInterval: POLLING_MS, cacheTimeout: -1 },
     ...{ batchMaxCount: 20, batchStallTime: BATCH_STALL_MS },
   });

@@ -1,9 +1,12 @@
 /** How daemons ask the chain: the newest block once for all their loops. */
+import { EventEmitter, once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer, type Socket } from "node:net";
+import { gzipSync } from "node:zlib";
 import { createRpc } from "@ppio/daemon";
 import { NewestBlock } from "@ppio/daemon/newest-block";
 import { expect } from "chai";
+import { codeOf } from "../support/code-of.ts";
 
 describe("the newest block", () => {
   interface Node {
@@ -69,7 +72,11 @@ describe("an RPC provider that shares the newest block", () => {
           asked.push(method);
           return { jsonrpc: "2.0", id, result: resultOf(method) };
         });
-        response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
+        response.setHeader("content-type", "application/json");
+        // As public nodes do.
+        if (request.headers["accept-encoding"] === "gzip")
+          response.setHeader("content-encoding", "gzip").end(gzipSync(JSON.stringify(answer)));
+        else response.end(JSON.stringify(answer));
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -121,6 +128,42 @@ describe("an RPC provider that shares the newest block", () => {
       expect(asked).to.deep.equal(["eth_blockNumber", "eth_blockNumber"]);
     } finally {
       rpc.destroy();
+    }
+  });
+});
+
+describe("an RPC provider whose node takes connections and never answers", () => {
+  it("keeps none of them after its time, nor when the provider is destroyed", async () => {
+    const open = new Set<Socket>();
+    const changed = new EventEmitter();
+    const server = createNetServer((socket) => {
+      open.add(socket);
+      changed.emit("change");
+      socket.once("close", () => {
+        open.delete(socket);
+        changed.emit("change");
+      });
+      socket.on("error", () => {}).resume();
+    });
+    const until = async (count: number): Promise<void> => {
+      while (open.size !== count) await once(changed, "change");
+    };
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const impatient = createRpc(url, 31_337, { timeoutMs: 50 });
+    const rpc = createRpc(url, 31_337);
+    try {
+      expect(await codeOf(() => impatient.getBlockNumber())).to.include("code=TIMEOUT");
+      await until(0);
+      const asked = rpc.getBlockNumber();
+      asked.catch(() => {});
+      await until(1);
+      rpc.destroy();
+      await until(0);
+    } finally {
+      impatient.destroy();
+      rpc.destroy();
+      server.close();
     }
   });
 });

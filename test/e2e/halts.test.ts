@@ -1,6 +1,6 @@
-/** A chain that stands still, on real processes: it is nobody's fault. */
+/** A chain that stands still, on real processes: it is nobody's fault, and nobody's bytes are out of reach. */
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { Devnet } from "../support/e2e/devnet.ts";
 import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
@@ -30,14 +30,17 @@ describe("A halt of the chain on a devnet", function () {
   });
   after(() => devnet.stop());
 
-  it("punishes nobody when the chain halts: the periods are void", async () => {
+  it("punishes nobody when the chain halts: the periods are void, and what is stored is read all the while", async () => {
     const { proofs } = devnet.contracts;
     const before = (await proofs.queryFilter(proofs.filters.PeriodMissed(), devnet.book.fromBlock)).length;
     const period = await devnet.period();
     const chain = await devnet.pidOf("chain");
     process.kill(chain, "SIGSTOP");
     const stoppedAt = Date.now();
-    // Nothing can be awaited on a halted chain but time itself: wherever in a period the halt began, the next one's seed comes too late.
+    const read = await devnet.run("get", "ppio://halted/x", devnet.path("read"));
+    expect([read.status, read.stderr]).to.deep.equal([0, "the chain does not answer; read by what this machine knows of its deals\n"]);
+    expect((await readFile(devnet.path("read"))).equals(bytes)).to.equal(true);
+    // Nothing else can be awaited on a halted chain but time itself: wherever in a period the halt began, the next one's seed comes too late.
     await devnet.until(async () => Date.now() - stoppedAt > HALT_MS);
     process.kill(chain, "SIGCONT");
     await expectReadable(devnet, "ppio://halted/x", bytes);

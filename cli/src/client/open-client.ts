@@ -10,7 +10,7 @@ import { getBytes, type HDNodeWallet, type JsonRpcProvider } from "ethers";
 import { type Home, readWalletFile } from "../home.ts";
 import { createFileAttemptStore } from "./attempts.ts";
 import { payStoreOf } from "./pay-store.ts";
-import { createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
+import { createFileDealStore, createFileHeadStore, createFileJournal, createFileLieStore, createFileServiceStore } from "./stores.ts";
 
 export interface OpenedClient {
   readonly client: Client;
@@ -45,6 +45,7 @@ export async function openClient(options: OpenClientOptions): Promise<OpenedClie
     provider: rpc,
     transport,
     headStore: createFileHeadStore(home.headsDir),
+    dealStore: createFileDealStore(home.dealsDir),
     journal: createFileJournal(home.putsDir),
     attempts: createFileAttemptStore(home.attemptsDir),
     lies: createFileLieStore(home.liesDir),

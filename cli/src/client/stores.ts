@@ -1,7 +1,7 @@
-/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, the journal of puts, proofs of lies, how providers served. */
-import { mkdir, readdir, rm } from "node:fs/promises";
+/** The library's stores on this machine's disk: bucket heads, moved by compare-and-swap, what reading deals takes, the journal of puts, proofs of lies, how providers served. */
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
+import type { DealStore, HeadStore, JournalRecord, Lie, LieStore, PutJournal, ServiceStore } from "@ppio/client";
 import { type AddressBook, equalBytes, PpioError } from "@ppio/core";
 import { atomicWriteFile, isErrno, readIfThere, readJsonFile, syncFolder } from "@ppio/daemon/files";
 import { waitForLock } from "@ppio/daemon/lock";
@@ -39,6 +39,35 @@ export function createFileHeadStore(dir: string): HeadStore {
       }
     },
   };
+}
+
+/** Beyond these the fourth that was saved longest ago goes. */
+const DEALS_MAX = 8_192;
+
+export function createFileDealStore(dir: string, dealsMax = DEALS_MAX): DealStore {
+  const pathOf = (dealId: string): string => join(dir, `${checkedId(dealId)}.deal`);
+  return {
+    read: (dealId) => readIfThere(pathOf(dealId)),
+    async save(dealId, sealed) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      await atomicWriteFile(pathOf(dealId), sealed, { mode: 0o600 });
+      const names = await namesIn(dir, ".deal");
+      if (names.length > dealsMax) await removeOldest(dir, names, Math.ceil(dealsMax / 4));
+    },
+    forget: (dealId) => rm(pathOf(dealId), { force: true }),
+  };
+}
+
+async function removeOldest(dir: string, names: readonly string[], count: number): Promise<void> {
+  const dated = await Promise.all(
+    names.map(async (name) => {
+      const path = join(dir, name);
+      // Another process may be faster.
+      return { path, savedMs: (await stat(path).catch(() => undefined))?.mtimeMs ?? 0 };
+    }),
+  );
+  dated.sort((a, b) => a.savedMs - b.savedMs);
+  for (const { path } of dated.slice(0, count)) await rm(path, { force: true });
 }
 
 export function createFileJournal(dir: string): PutJournal {

@@ -64,6 +64,7 @@ export function addObjectCommands(program: Command): void {
     .action((uri: string, _flags: unknown, command: Command) =>
       runWithClient(command, async ({ output, signal }, { client }) => {
         const info = await client.stat(parseObjectKeyUri(uri), signal);
+        noteOutage(output, client);
         output.result(info, describeObject(info));
       }),
     );
@@ -142,6 +143,10 @@ async function noteLies(output: Output, client: Client): Promise<void> {
     output.note(`providers ${[...liars].join(", ")} signed lies; "ppio fraud prove" takes their collateral and pays you a part`);
 }
 
+function noteOutage(output: Output, client: Client): void {
+  if (client.isChainAway()) output.note("the chain does not answer; read by what this machine knows of its deals");
+}
+
 async function get(
   { output, signal, progress }: Runtime,
   { client }: OpenedClient,
@@ -168,6 +173,7 @@ async function get(
     else await writeWhole(target, checked, onBytes, flags.force === true);
   } finally {
     bar.end();
+    noteOutage(output, client);
     await noteLies(output, client);
   }
   if (target !== "-") {
@@ -208,6 +214,7 @@ async function list({ output, signal }: Runtime, { client }: OpenedClient, uri: 
   }
   const { bucket, key: prefix } = parseObjectUri(uri);
   const objects = await client.list(bucket, prefix, signal);
+  noteOutage(output, client);
   const rows = objects.map((info) => [info.key, formatBytes(info.sizeBytes), new Date(info.modifiedAt).toISOString(), codeOf(info)]);
   output.result({ bucket, prefix, objects }, rows.length === 0 ? "no objects" : table(["key", "size", "modified", "code"], rows));
 }

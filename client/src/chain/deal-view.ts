@@ -8,7 +8,7 @@ export type DealStatus = "None" | "Active" | "Completed" | "Terminated" | "Faile
 export type SlotStatus = "None" | "Filled" | "Vacant" | "Closed" | "Challenged" | "Reserved";
 
 export const DEAL_STATUS: readonly DealStatus[] = ["None", "Active", "Completed", "Terminated", "Failed"];
-const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed", "Challenged", "Reserved"];
+export const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed", "Challenged", "Reserved"];
 const GWEI = 1_000_000_000n;
 
 export interface SlotProvider {
@@ -33,8 +33,17 @@ export interface SlotView {
   readonly provider: SlotProvider;
 }
 
-export interface DealView {
+/** What reading takes of a slot: what its cells are held against, and who has them. */
+export type SlotSource = Pick<SlotView, "slotIndex" | "root" | "status" | "provider">;
+
+/** What reading takes of a deal. The roots never change; its providers do, seldom. */
+export interface DealSource {
   readonly dealId: string;
+  readonly header: DealHeader;
+  readonly slots: readonly SlotSource[];
+}
+
+export interface DealView extends DealSource {
   readonly owner: string;
   readonly payer: string;
   readonly start: number;
@@ -43,7 +52,6 @@ export interface DealView {
   readonly n: number;
   readonly status: DealStatus;
   readonly renewUntil: number;
-  readonly header: DealHeader;
   readonly slots: readonly SlotView[];
 }
 
@@ -87,7 +95,8 @@ export async function loadDeal(chain: Chain, dealId: string, signal?: AbortSigna
   };
 }
 
-const NOBODY: SlotProvider = { providerId: 0, owner: "", operator: "", endpoint: "", failureDomain: "", evicted: true };
+/** Who holds a slot that nobody holds. */
+export const NOBODY: SlotProvider = { providerId: 0, owner: "", operator: "", endpoint: "", failureDomain: "", evicted: true };
 
 export async function loadSlotProvider(chain: Chain, providerId: number, signal?: AbortSignal): Promise<SlotProvider> {
   const provider = await chain.read("provider", () => chain.registry.getProvider(providerId), signal);

@@ -23,6 +23,7 @@ export async function terminateDeal(
   if (before === NONE) {
     throw new PpioError("NOT_FOUND", `There is no deal ${dealId} on this chain; check the id and the network.`, { details: { dealId } });
   }
+  await context.dealBook.forget(dealId);
   if (before !== ACTIVE) return false;
   await chain.send({
     what: "ending a deal",

@@ -1,12 +1,12 @@
 /** Keeps what shows that a provider lied, when it signed for it. */
 import { type AnswerHead, type LieSubject, lieEvidence, lieId } from "@ppio/core";
-import type { SlotView } from "../chain/deal-view.ts";
+import type { SlotSource } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 
 /** @param head contradicts the slot's root @param currentOperator asked when another one has signed: keys are rotated */
 export async function noteLie(
   { chain, lies, log }: Pick<Context, "chain" | "lies" | "log">,
-  slot: SlotView,
+  slot: SlotSource,
   subject: LieSubject,
   head: AnswerHead,
   currentOperator: () => Promise<string>,

@@ -2,7 +2,7 @@
 
 import { type AnswerHead, type DealHeader, isPpioError } from "@ppio/core";
 import type { Chain } from "../chain/chain.ts";
-import { type DealView, loadDeal, loadSlotProvider } from "../chain/deal-view.ts";
+import { type DealSource, loadSlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import { noteLie } from "../fraud/note-lie.ts";
 import { createInlinePool, type WorkerPool } from "../workers/pool.ts";
@@ -14,9 +14,9 @@ import { openSlotAnswer } from "./slot-answer.ts";
 import { createSlotStream, type SlotStream } from "./slot-stream.ts";
 import { issueTicket } from "./ticket.ts";
 
-/** What a reader needs to know of a deal. The roots never change; its providers do, seldom. */
+/** What a reader needs to know of a deal. */
 export interface ReadableDeal {
-  readonly deal: DealView;
+  readonly deal: DealSource;
   /** Value of the `authorization` header. The same ticket again is cheaper for a provider than a new one. */
   readonly authorization: string;
   /** Slots of which an answer's signature was right. */
@@ -56,23 +56,23 @@ export interface OpenReaderOptions extends ReadingOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads a deal by what is remembered of it, and by what the chain says now when too few of the providers remembered serve it. */
+/** Reads a deal by what is known of it, and by what the chain says now when too few of the providers that are known serve it. */
 export async function openReader(context: Context, options: OpenReaderOptions): Promise<DealReader> {
   const { dealId, signal } = options;
   await context.service.ready();
   let isFresh = false;
-  const look = () =>
-    context.deals.get(dealId, () => {
-      isFresh = true;
-      return loadReadable(context, dealId, signal);
+  const look = (how: "find" | "ask") =>
+    context.deals.get(dealId, async () => {
+      const { deal, isFromChain } = await context.dealBook[how](dealId, signal);
+      isFresh = isFromChain;
+      return { deal, authorization: await ticketFor(context, deal), signed: new Set<number>() };
     });
-  const first = readerOf(context, await look(), options);
+  const first = readerOf(context, await look("find"), options);
   const readers = [first];
   let latest = Promise.resolve(first);
   const renew = async (): Promise<DealReader> => {
-    isFresh = true;
     context.deals.forget(dealId);
-    const reader = readerOf(context, await look(), options);
+    const reader = readerOf(context, await look("ask"), options);
     readers.push(reader);
     return reader;
   };
@@ -99,17 +99,12 @@ export async function openReader(context: Context, options: OpenReaderOptions): 
 }
 
 /** Reads `deal` as it was loaded. */
-export async function openReaderOf(context: Context, deal: DealView, options: ReadingOptions): Promise<DealReader> {
+export async function openReaderOf(context: Context, deal: DealSource, options: ReadingOptions): Promise<DealReader> {
   await context.service.ready();
   return readerOf(context, { deal, authorization: await ticketFor(context, deal), signed: new Set() }, options);
 }
 
-async function loadReadable(context: Context, dealId: string, signal: AbortSignal | undefined): Promise<ReadableDeal> {
-  const deal = await loadDeal(context.chain, dealId, signal);
-  return { deal, authorization: await ticketFor(context, deal), signed: new Set() };
-}
-
-function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }: DealView): Promise<string> {
+function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }: DealSource): Promise<string> {
   return issueTicket({ domain: chain.domain, signer: chain.signer(), dealId, header, seconds: limits.authoritySeconds, clock, random });
 }
 

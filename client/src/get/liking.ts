@@ -1,5 +1,5 @@
 /** In which order the slots of a deal are asked, by what this client has seen of their providers. */
-import type { SlotView } from "../chain/deal-view.ts";
+import type { SlotSource } from "../chain/deal-view.ts";
 import { medianOf } from "../providers/rank.ts";
 import { isHeld, type ServiceRecord } from "../providers/service-record.ts";
 
@@ -10,10 +10,10 @@ export interface Liking {
   readonly lastResort: ReadonlySet<number>;
 }
 
-export function likingOf(slots: readonly SlotView[], recordOf: (providerId: number) => ServiceRecord | undefined, nowMs: number): Liking {
-  const speedOf = ({ provider }: SlotView): number | undefined => recordOf(provider.providerId)?.readBytesPerSecond;
+export function likingOf(slots: readonly SlotSource[], recordOf: (providerId: number) => ServiceRecord | undefined, nowMs: number): Liking {
+  const speedOf = ({ provider }: SlotSource): number | undefined => recordOf(provider.providerId)?.readBytesPerSecond;
   const usual = medianOf(slots.map(speedOf)) ?? 0;
-  const isGone = ({ status, provider }: SlotView): number => (status === "Filled" && !provider.evicted ? 0 : 1);
+  const isGone = ({ status, provider }: SlotSource): number => (status === "Filled" && !provider.evicted ? 0 : 1);
   const ordered = [...slots].sort(
     (a, b) => isGone(a) - isGone(b) || (speedOf(b) ?? usual) - (speedOf(a) ?? usual) || a.slotIndex - b.slotIndex,
   );

@@ -18,14 +18,14 @@ import {
   slotBytes,
 } from "@ppio/core";
 import { hexlify } from "ethers";
-import type { SlotView } from "../chain/deal-view.ts";
+import type { SlotSource } from "../chain/deal-view.ts";
 
 export interface SlotAnswerOptions {
   readonly api: ProviderApi;
   readonly domain: SigningDomain;
   readonly dealId: string;
   readonly header: DealHeader;
-  readonly slot: SlotView;
+  readonly slot: SlotSource;
   readonly authorization: string;
   /**
    * The bytes are held against the chain in any case. The signature only makes a lie provable, so it costs a provider that leaves it

@@ -61,6 +61,11 @@ export function listingKey(masterSecret: Uint8Array, bucket: string): Uint8Array
   return purposeKey(bucketNode(masterSecret, bucket), "listing");
 }
 
+/** Seals what a client keeps of deals for the time when the chain is away. */
+export function keptDealKey(masterSecret: Uint8Array): Uint8Array {
+  return purposeKey(masterSecret, "kept-deals");
+}
+
 /** What the network calls a bucket: 32 bytes that say nothing of its name. */
 export function bucketIdOf(masterSecret: Uint8Array, bucket: string): Uint8Array {
   return purposeKey(bucketNode(masterSecret, bucket), "id");

@@ -4,7 +4,7 @@ import type { IStorageMarket } from "@ppio/core/interfaces";
 import { formatUnits, hexlify, type TransactionReceipt } from "ethers";
 import type { Chain } from "../chain/chain.ts";
 import type { Context } from "../context.ts";
-import { escrowWeiOf, type PreparedDeal } from "./store-deal.ts";
+import { escrowWeiOf, type PreparedDeal, sourceOf } from "./store-deal.ts";
 
 const PERMIT_SECONDS = 3600;
 
@@ -36,12 +36,15 @@ export async function isOpened(chain: Chain, dealId: string, signal?: AbortSigna
   return deal.status !== 0n;
 }
 
+/** Opens them, and keeps what reading them takes. */
 export async function openDeals(context: Context, deals: readonly PreparedDeal[], signal?: AbortSignal): Promise<void> {
-  const { chain, clock } = context;
+  const { chain, clock, dealBook } = context;
   const escrowWei = deals.reduce((sum, deal) => sum + escrowWeiOf(deal), 0n);
   await requireFunds(context, escrowWei, signal);
   const terms = deals.map(dealTerms);
   const account = await chain.address();
+  // Meanwhile; of a deal that is refused it says nothing that anybody looks for.
+  const kept = Promise.all(deals.map((deal) => dealBook.keep(sourceOf(deal))));
   const receipt = await chain.send({
     what: "opening the deal",
     submit: async () => {
@@ -56,6 +59,7 @@ export async function openDeals(context: Context, deals: readonly PreparedDeal[]
     isDone: async () => (await Promise.all(deals.map((deal) => isOpened(chain, deal.dealId)))).every((opened) => opened),
     ...(signal === undefined ? {} : { signal }),
   });
+  await kept;
   for (const deal of deals) {
     if (receipt === undefined) await checkState(chain, deal, signal);
     else checkReceipt(chain, receipt, deal);

@@ -58,6 +58,7 @@ export async function sealPending(context: Context, pending: PendingPut): Promis
     deals: pending.deals.map((deal) => ({
       dealId: deal.dealId,
       terms: { ...deal.terms, header: hexlify(encodeDealHeader(deal.terms.header)) },
+      providers: deal.providers,
       offers: deal.offers.map((offer) => ({
         ...offer,
         payPerPeriodWei: offer.payPerPeriodWei.toString(),
@@ -73,6 +74,8 @@ export async function sealPending(context: Context, pending: PendingPut): Promis
 
 interface PlainDeal {
   readonly dealId: string;
+  /** Not in records of earlier versions. */
+  readonly providers?: PreparedDeal["providers"];
   readonly terms: Omit<PreparedDeal["terms"], "header"> & { readonly header: string };
   readonly offers: readonly (Omit<SlotOffer, "payPerPeriodWei" | "collateralWei"> & {
     readonly payPerPeriodWei: string;
@@ -102,6 +105,7 @@ export async function openPending(context: Context, record: JournalRecord): Prom
     deals: plain.deals.map((deal) => ({
       dealId: deal.dealId,
       terms: { ...deal.terms, header: decodeDealHeader(getBytes(deal.terms.header)) },
+      providers: deal.providers ?? [],
       offers: deal.offers.map((offer) => ({
         ...offer,
         payPerPeriodWei: BigInt(offer.payPerPeriodWei),

@@ -1,6 +1,7 @@
 /** Slots of one deal on n providers, up to the n signed offers: *stored*, not yet *dealt*. What the slots hold is the caller's. */
-import { type DealHeader, dealIdOf, type OfferTerms, type SlotOffer, slotBytes } from "@ppio/core";
-import { hexlify } from "ethers";
+import { type DealHeader, dealIdOf, type OfferTerms, PpioError, type SlotOffer, slotBytes } from "@ppio/core";
+import { getBytes, hexlify } from "ethers";
+import { type DealSource, NOBODY, type SlotProvider } from "../chain/deal-view.ts";
 import type { Context } from "../context.ts";
 import type { Candidate } from "../providers/fit.ts";
 import type { ProviderPool } from "../providers/list.ts";
@@ -24,6 +25,8 @@ export interface PreparedDeal {
   readonly dealId: string;
   readonly terms: OfferTerms;
   readonly offers: readonly SlotOffer[];
+  /** Who made each offer. */
+  readonly providers: readonly SlotProvider[];
 }
 
 /** What a deal takes from an attempt that may go on with another one. */
@@ -90,13 +93,36 @@ export async function storeDeal(context: Context, options: StoreDealOptions): Pr
     ...(signal === undefined ? {} : { signal }),
   });
   return {
-    deal: { dealId: dealIdOf(chain.domain, owner, dealSalt), terms: stored.terms, offers: stored.offers },
+    deal: {
+      dealId: dealIdOf(chain.domain, owner, dealSalt),
+      terms: stored.terms,
+      offers: stored.offers,
+      providers: stored.offers.map(({ providerId }) => providerAmong(candidates, providerId)),
+    },
     storedBytes: n * slotBytes(header),
     bytesInFlightMax: stored.bytesInFlightMax,
     passes: stored.passes,
     resumedBytes: stored.resumedBytes,
     failed: stored.failed,
   };
+}
+
+function providerAmong(candidates: readonly Candidate[], id: number): SlotProvider {
+  const found = candidates.find(({ providerId }) => providerId === id);
+  if (found === undefined) throw new PpioError("INTERNAL", `Provider ${id} was not asked for an offer.`);
+  const { providerId, owner, operator, endpoint, failureDomain } = found;
+  return { providerId, owner, operator, endpoint, failureDomain, evicted: false };
+}
+
+/** What reading the deal takes once it is open. */
+export function sourceOf({ dealId, terms, offers, providers }: PreparedDeal): DealSource {
+  const slots = offers.map(({ root }, slotIndex) => ({
+    slotIndex,
+    root: getBytes(root),
+    status: "Filled" as const,
+    provider: providers[slotIndex] ?? NOBODY,
+  }));
+  return { dealId, header: terms.header, slots };
 }
 
 /** Last period in which offers must be usable: long enough for the slots that are sent again. */

@@ -8,6 +8,7 @@ import type { Context } from "../context.ts";
 import { cancelled } from "../deps.ts";
 import type { Candidate } from "../providers/fit.ts";
 import { describeReasons, reasonOf } from "../providers/reasons.ts";
+import type { AwakeClock } from "./awake-clock.ts";
 import { createSlotUpload, type SlotUpload } from "./slot-upload.ts";
 
 export interface Slot {
@@ -30,7 +31,7 @@ export interface Runner {
   readonly candidate: Candidate;
   readonly upload: SlotUpload;
   state: "opening" | "open" | "sending" | "sent" | "signing";
-  /** When the step began that it is at, the oldest of those it has; nothing while it waits for us. */
+  /** When the step began that it is at, by the awake clock, the oldest of those it has; nothing while it waits for us. */
   sinceMs: number | undefined;
   /** Batches that it has taken, and how long that took it. */
   batchesDone: number;
@@ -74,6 +75,7 @@ export interface CrewOptions {
   readonly terms: UploadTerms;
   readonly slotIndices: readonly number[];
   readonly candidates: readonly Candidate[];
+  readonly awake: AwakeClock;
   /** Of a batch. */
   readonly stepBytes: number;
   /** Providers that were sent a part of a slot before, by the slot's index. */
@@ -81,7 +83,7 @@ export interface CrewOptions {
 }
 
 export function createCrew(context: Context, options: CrewOptions): Crew {
-  const { terms, candidates, stepBytes, begun = new Map<number, number>() } = options;
+  const { terms, candidates, awake, stepBytes, begun = new Map<number, number>() } = options;
   const { log, limits, clock, chain, service } = context;
   const slots: Slot[] = options.slotIndices.map((slotIndex, at) => {
     return { at, slotIndex, runners: new Set(), isStuck: false, acknowledgedBytes: 0 };
@@ -173,7 +175,7 @@ export function createCrew(context: Context, options: CrewOptions): Crew {
         candidate,
         upload,
         state: "opening",
-        sinceMs: clock.nowMs(),
+        sinceMs: awake.nowMs(),
         batchesDone: 0,
         batchesDue: 0,
         busyMs: 0,

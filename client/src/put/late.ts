@@ -1,11 +1,11 @@
 /** Finds the providers of a put that hold the others up, and makes room for spares. */
-import type { Clock } from "../deps.ts";
+import type { AwakeClock } from "./awake-clock.ts";
 import type { Crew, Runner } from "./crew.ts";
 import { isBehind, isStuck, type Pace } from "./pace.ts";
 
 export interface Race {
   readonly crew: Crew;
-  readonly clock: Clock;
+  readonly clock: AwakeClock;
   readonly lateMs: number;
   /** Batches of a slot. */
   readonly stepsTotal: number;

@@ -2,11 +2,13 @@
 import { checkOffer, type OfferDates, type OfferTerms, PpioError, type SlotOffer, type UploadTerms } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
+import type { AwakeClock } from "./awake-clock.ts";
 import type { Crew, Runner } from "./crew.ts";
 import { createPace, type Pace } from "./pace.ts";
 
 export interface NegotiationOptions {
   readonly context: Context;
+  readonly awake: AwakeClock;
   readonly crew: Crew;
   readonly terms: UploadTerms;
   readonly dates: () => Promise<OfferDates>;
@@ -71,12 +73,12 @@ async function agree(negotiation: Negotiation, roots: readonly Uint8Array[]): Pr
 
 /** Never rejects. */
 async function sign(negotiation: Negotiation, runner: Runner, root: Uint8Array): Promise<void> {
-  const { context, crew, fixedPayWei, onChange } = negotiation.options;
+  const { context, awake, crew, fixedPayWei, onChange } = negotiation.options;
   const { slot, candidate, upload } = runner;
   const payWei = fixedPayWei?.[slot.at];
   const pay = payWei === undefined ? {} : { payPerPeriodWei: payWei };
   runner.state = "signing";
-  runner.sinceMs = context.clock.nowMs();
+  runner.sinceMs = awake.nowMs();
   try {
     const offer = await offerSigned();
     if (slot.runners.has(runner)) crew.win(runner, offer);
@@ -100,7 +102,7 @@ async function sign(negotiation: Negotiation, runner: Runner, root: Uint8Array):
       });
       // Others have agreed on new dates meanwhile.
       if (negotiation.terms !== terms) continue;
-      const nowMs = context.clock.nowMs();
+      const nowMs = awake.nowMs();
       negotiation.pace.note(nowMs - (runner.sinceMs ?? nowMs));
       return checkOffer({
         domain: context.chain.domain,
@@ -109,7 +111,7 @@ async function sign(negotiation: Negotiation, runner: Runner, root: Uint8Array):
         root,
         candidate: { ...candidate, ...pay },
         body,
-        nowSeconds: Math.floor(nowMs / 1000),
+        nowSeconds: Math.floor(context.clock.nowMs() / 1000),
       });
     }
   }

@@ -7,6 +7,7 @@ import type { Context } from "../context.ts";
 import { NOT_NEEDED, throwIfAborted } from "../deps.ts";
 import type { Candidate } from "../providers/fit.ts";
 import { type ArenaPool, type BatchPlan, createArenaPool, planBatches } from "./arena.ts";
+import { type AwakeClock, createAwakeClock } from "./awake-clock.ts";
 import type { Fill } from "./batch.ts";
 import { type Crew, createCrew, type Runner } from "./crew.ts";
 import { replaceLate } from "./late.ts";
@@ -61,6 +62,8 @@ export interface StoredSlots {
 interface Run {
   readonly context: Context;
   readonly options: StoreSlotsOptions;
+  /** Ticks with every look for late providers. */
+  readonly awake: AwakeClock;
   readonly crew: Crew;
   readonly negotiation: Negotiation;
   /** Of a batch at a provider. */
@@ -127,13 +130,16 @@ function createRun(context: Context, options: StoreSlotsOptions): Run {
   const plan = planBatches(header, rowBytes, bufferBytes, context.limits.requestBytesMax, workers);
   const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
   const shape = { slotCount, bytesPerSlot, isShared: workers > 0 };
-  const crew = createCrew(context, { ...options, stepBytes: plan.rowsPerBatch * header.cellBytes });
+  const awake = createAwakeClock(context.clock, context.limits.lateMs / LOOKS_PER_LATE);
+  const crew = createCrew(context, { ...options, awake, stepBytes: plan.rowsPerBatch * header.cellBytes });
   const run: Run = {
     context,
     options,
+    awake,
     crew,
     negotiation: createNegotiation({
       context,
+      awake,
       crew,
       terms,
       dates: options.dates,
@@ -168,7 +174,7 @@ async function step(run: Run): Promise<void> {
   });
   throwIfAborted(run.options.signal);
   if (run.failure !== undefined) throw run.failure.error;
-  replaceLate({ ...run, clock: run.context.clock, lateMs: run.context.limits.lateMs, signingPace: run.negotiation.pace });
+  replaceLate({ ...run, clock: run.awake, lateMs: run.context.limits.lateMs, signingPace: run.negotiation.pace });
   hire(run);
   await startPass(run);
   negotiate(run.negotiation);
@@ -179,6 +185,7 @@ async function lookForLate(run: Run, signal: AbortSignal): Promise<void> {
   const { clock, limits } = run.context;
   while (!signal.aborted) {
     await clock.sleep(limits.lateMs / LOOKS_PER_LATE, signal).catch(() => undefined);
+    run.awake.tick();
     run.wake();
   }
 }
@@ -269,17 +276,17 @@ async function pass(run: Run, runners: readonly Runner[], needsRoots: boolean): 
 }
 
 function laneOf(run: Run, runner: Runner): Lane {
-  const { pace, crew, context } = run;
+  const { pace, crew, context, awake } = run;
   const { upload, slot, candidate } = runner;
   runner.state = "sending";
   return {
     at: slot.at,
     async put(offset, bytes) {
       const isNew = upload.receivedBytes < offset + bytes.length;
-      if (runner.batchesDue === 0) runner.sinceMs = context.clock.nowMs();
+      if (runner.batchesDue === 0) runner.sinceMs = awake.nowMs();
       runner.batchesDue += 1;
       await upload.put(offset, bytes);
-      const nowMs = context.clock.nowMs();
+      const nowMs = awake.nowMs();
       const tookMs = nowMs - (runner.sinceMs ?? nowMs);
       runner.batchesDue -= 1;
       runner.batchesDone += 1;

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createLogger, createRpc, TxSender, type TxTiming } from "@ppio/daemon";
+import { createLogger, createRpc, pause, TxSender, type TxTiming } from "@ppio/daemon";
 import { expect } from "chai";
 import { type JsonRpcProvider, Transaction, Wallet } from "ethers";
 import { codeOf } from "../support/code-of.ts";
@@ -164,11 +164,19 @@ describe("sending transactions on a node that reorganises", function () {
     const later = sender.send("later", CALL).then(() => order.push("later"));
     const urgent = sender.send("urgent", CALL, "urgent").then(() => order.push("urgent"));
     while (BigInt(Object.values(await pool())[0]?.maxFeePerGas ?? 0) <= slowFee) await new Promise(setImmediate);
-    const mining = setInterval(() => void mine(), 20);
+    let isOver = false;
+    // One block after the other: a call that is still under way when the node ends would be nobody's, and fail the test.
+    const mining = (async () => {
+      while (!isOver) {
+        await mine();
+        await pause(20, stop.signal);
+      }
+    })();
     try {
       await Promise.all([slow, later, urgent]);
     } finally {
-      clearInterval(mining);
+      isOver = true;
+      await mining;
     }
     expect(order).to.deep.equal(["urgent", "later"]);
     expect(await minedCount()).to.equal(3);

@@ -188,7 +188,7 @@ describe("A provider that customers shall reach", function () {
   it("gets a certificate by ACME and publishes its name", async () => {
     const server = await TestAcmeServer.start(authority);
     try {
-      server.challengePort = await freePort();
+      server.challengePort = await freePort(provider.port);
       const child = await start(
         ...["--acme", "true", "--acme-domain", "home.example.org", "--acme-directory-url", `${server.url}/directory`],
         ...["--acme-http-port", String(server.challengePort)],

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { decodeReport } from "@ppio/core";
 import { expect } from "chai";
-import { committeeBooks, committeeOf, PlayedVerifier } from "../support/e2e/committee.ts";
+import { committeeBooks, committeeOf, leastReadEarly, measuredAt, PlayedVerifier } from "../support/e2e/committee.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
 import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
@@ -43,10 +43,9 @@ describe("Verifiers on a devnet", function () {
 
   it("score what they measured, whatever a third of them says or keeps to itself", async () => {
     const { providers } = await devnet.json();
-    const dead = providers.at(-1);
-    if (dead === undefined) throw new Error("no providers");
+    const dead = await leastReadEarly(devnet, term, providers);
     const { openPeriod, commitPeriod, revealPeriod, finalisePeriod } = await committee.windowsOf(term);
-    // What the term is about begins with the draw. Away for most of it, and back before it would be evicted for its misses: none before.
+    // What the term is about begins with the draw. Away until all is read, and back before it would be evicted for its misses: none before.
     await devnet.until(async () => (await members()).length === HONEST + 2);
     await devnet.until(
       async () => (await devnet.contracts.proofs.isProven(dead.providerId, openPeriod - 1n)) || (await devnet.period()) > openPeriod,
@@ -54,6 +53,8 @@ describe("Verifiers on a devnet", function () {
     process.kill(await devnet.pidOf(dead.name), "SIGKILL");
     await inPeriod(openPeriod + 3n);
     await expectReadable(devnet, "ppio://judged/x", bytes);
+    const readAt = await measuredAt(devnet, openPeriod, commitPeriod);
+    await devnet.until(async () => BigInt((await devnet.rpc.getBlock("latest"))?.timestamp ?? 0) >= readAt);
     const restarted = devnet.ok("devnet", "restart", dead.name);
     await inPeriod(commitPeriod);
     await liar.commit(

@@ -212,7 +212,8 @@ describe("reading from a provider over HTTP", () => {
   it("gives up a reader that takes nothing, and keeps serving others", async () => {
     const narrow = await startWorld({
       config: { capacityBytes: 1 << 26, undealtBytesPerPayer: 1 << 26 },
-      limits: { readBufferBytes: 1, stallMs: 80 },
+      // Long enough for who does take and bring bytes, on a busy machine.
+      limits: { readBufferBytes: 1, stallMs: 1_000 },
     });
     const upload = await store(narrow, { ...HEADER, cellBytes: 1 << 20, lastCellBytes: 1 << 20, rows: 16 });
     const headers = await ticketHeaders(narrow, upload);

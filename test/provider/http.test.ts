@@ -189,7 +189,8 @@ describe("a provider over HTTP", () => {
 
     it("keeps what a sender brought that then stalled or hung up, and lets it go on", async () => {
       await world.close();
-      world = await startWorld({ limits: { stallMs: 80 } });
+      // Long enough for bytes that do come, on a busy machine.
+      world = await startWorld({ limits: { stallMs: 1_000 } });
       const upload = await makeUpload(world);
       await openUpload(upload);
       const head = (offset: number) =>
@@ -203,9 +204,9 @@ describe("a provider over HTTP", () => {
       await new Promise((resolve) => socket.write(upload.data.subarray(4_000, 8_000), resolve));
       socket.end();
       await once(socket.resume(), "close");
-      // What had reached the process counts, what was still under way does not; either way the upload goes on.
+      // What had reached the process counts, what was still under way does not; either way the upload goes on, once the disk has the first.
       let answer = await put(world, upload.id, 4_000, upload.data.subarray(4_000));
-      for (let tries = 0; answer.status !== 200 && tries < 100; tries += 1) {
+      while (answer.status !== 200) {
         const { details } = answer.body["error"] as { details: { receivedBytes: number } };
         expect(details.receivedBytes).to.be.within(4_000, 8_000);
         answer = await put(world, upload.id, details.receivedBytes, upload.data.subarray(details.receivedBytes));
@@ -334,7 +335,7 @@ describe("a provider over HTTP", () => {
 
     it("refuses giant headers and hangs up on half a request", async () => {
       await world.close();
-      world = await startWorld({ limits: { headersMs: 80, bodyMs: 80 } });
+      world = await startWorld({ limits: { bodyMs: 80 } });
       expect(await rawHttp(world.port, `GET /v1/info HTTP/1.1\r\nx: ${"a".repeat(40_000)}\r\n\r\n`)).to.match(/^HTTP\/1.1 431/);
       expect(
         await rawHttp(world.port, "POST /v1/uploads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"),

@@ -14,8 +14,8 @@ export function ownPorts(worker = Number(process.env["MOCHA_WORKER_ID"] ?? 0)): 
   return { first, last: first + SIZE - 1 };
 }
 
-/** One that is free now. */
-export async function freePort(): Promise<number> {
-  const [port = 0] = await freePorts(1, ownPorts());
-  return port;
+/** One that is free now. @param kept of a process that is down and comes back to it */
+export async function freePort(kept?: number): Promise<number> {
+  const ports = await freePorts(2, ownPorts());
+  return ports.find((port) => port !== kept) ?? 0;
 }

@@ -1,11 +1,16 @@
 /** A verifier that a test plays itself, and the committee's money. */
+import { readFile } from "node:fs/promises";
 import { encodeReport, type ReportEntry, reportCommitment, withGasMargin } from "@ppio/core";
 import { type VerifierCommittee, VerifierCommittee__factory } from "@ppio/core/contracts";
 import { connectContracts } from "@ppio/daemon";
-import { hexlify, MaxUint256, randomBytes, toQuantity, Wallet } from "ethers";
+import { getBytes, hexlify, MaxUint256, randomBytes, toQuantity, Wallet } from "ethers";
+import { planProbes } from "../../../oracle/dist/verifier/schedule.js";
 import type { Devnet } from "./devnet.ts";
 
 const COIN_WEI = 10n ** 20n;
+/** Of a devnet's verifiers: reads of each provider in a term, all before its last part. */
+const PROBES_PER_PROVIDER = 6;
+const MEASURED_PERCENT = 85n;
 
 export function committeeOf(devnet: Devnet): VerifierCommittee {
   return VerifierCommittee__factory.connect(devnet.book.committee, devnet.rpc);
@@ -49,6 +54,37 @@ export class PlayedVerifier {
     if (sealed === undefined) throw new Error(`nothing was committed to for term ${term}`);
     await (await this.#committee.reveal(this.address, term, sealed.salt, sealed.report)).wait();
   }
+}
+
+/** Chain time at which a devnet's verifiers have made all reads of a term. */
+export async function measuredAt(devnet: Devnet, openPeriod: bigint, commitPeriod: bigint): Promise<bigint> {
+  const { proofs } = devnet.contracts;
+  const [from, until] = [(await proofs.periodBounds(openPeriod)).open, (await proofs.periodBounds(commitPeriod)).open];
+  return from + ((until - from) * MEASURED_PERCENT) / 100n;
+}
+
+/**
+ * The provider of which the verifiers, whose plans are drawn by chance, read the least in the first quarter of a term: three of four shall
+ * find it away in most of their reads when it goes away at the term's beginning.
+ */
+export async function leastReadEarly<T extends { readonly providerId: number }>(
+  devnet: Devnet,
+  term: number,
+  providers: readonly T[],
+): Promise<T> {
+  const { verifiers } = await devnet.json();
+  const earlyReads = new Map(providers.map((provider) => [provider, [] as number[]]));
+  for (const { name } of verifiers) {
+    const { seed } = JSON.parse(await readFile(devnet.path("devnet", name, "terms", "verifier.json"), "utf8")) as { seed: string };
+    for (const [{ providerId }, early] of earlyReads) {
+      const plan = { seed: getBytes(seed), term, providerIds: [providerId], probesPerProvider: PROBES_PER_PROVIDER };
+      early.push(planProbes({ ...plan, fromMs: 0, untilMs: 4_000 }).filter(({ at }) => at < 1_000).length);
+    }
+  }
+  const third = (early: readonly number[]): number => [...early].sort((a, b) => a - b)[2] ?? 0;
+  const [least] = [...earlyReads].sort(([, one], [, other]) => third(one) - third(other));
+  if (least === undefined) throw new Error("no providers");
+  return least[0];
 }
 
 /** What the committee holds and owes: V1. */

@@ -19,14 +19,15 @@ export function rootOfData(header: DealHeader, data: Uint8Array): string {
   return hexlify(builder.finish().root);
 }
 
-export function makeSlot(header: DealHeader = HEADER, slotIndex = 1): TestSlot {
-  const data = new Uint8Array(randomBytes(slotBytes(header)));
-  const dealId = hexlify(randomBytes(32));
+/** @param bytes by chance, unless a test draws them from a seed of its own */
+export function makeSlot(header: DealHeader = HEADER, slotIndex = 1, bytes: (length: number) => Uint8Array = randomBytes): TestSlot {
+  const data = new Uint8Array(bytes(slotBytes(header)));
+  const dealId = hexlify(bytes(32));
   const meta: SlotMeta = {
     version: 1,
     uploadId: uploadIdOf(dealId, slotIndex),
     dealId,
-    dealSalt: hexlify(randomBytes(32)),
+    dealSalt: hexlify(bytes(32)),
     slotIndex,
     owner: `0x${"01".repeat(20)}`,
     payer: `0x${"02".repeat(20)}`,

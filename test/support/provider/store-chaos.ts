@@ -54,19 +54,22 @@ export async function storeChaos(seed: number, crashes: number, figures: ChaosFi
   const draw = drawer(seed);
   const faults: Faults = seed % 3 === 0 ? { failOneIn: 0, fullOneIn: 0 } : { failOneIn: 100, fullOneIn: 60 };
   const calm: Faults = { failOneIn: 0, fullOneIn: 0 };
+  // Ids too: in their order slots are scrubbed, and by their place one is chosen to rot.
+  const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => draw(256));
+  const fresh = (index: number): Promised => ({ slot: makeSlot(HEADER, index % 2, bytes), isThere: "no", isSealed: "no" });
   const promises: Promised[] = Array.from({ length: WRITERS * SLOTS_PER_WRITER }, (_, index) => fresh(index));
-  const scrub = scrubber();
+  const chaos: Chaos = { figures, scrub: scrubber(), fresh };
   let disk = new FaultyDisk(draw, faults);
   try {
     for (let crash = 0; crash < crashes; crash += 1) {
       disk.failPowerAfter(draw(CALLS_PER_LIFE_MAX));
-      await live(disk, promises, draw, { figures, scrub });
+      await live(disk, promises, draw, chaos);
       figures.calls += disk.calls;
       figures.crashes += 1;
       figures.acknowledged += promises.filter(({ isSealed }) => isSealed === "yes").length;
       disk = disk.afterPowerCut(calm);
-      await check(disk, promises);
-      await rot(disk, draw, { figures, scrub });
+      await check(disk, promises, fresh);
+      await rot(disk, draw, chaos);
       // What was found counts as durable only once it is flushed; power may fail again at once.
       disk = disk.afterPowerCut(faults);
     }
@@ -75,12 +78,10 @@ export async function storeChaos(seed: number, crashes: number, figures: ChaosFi
   }
 }
 
-function fresh(index: number): Promised {
-  return { slot: makeSlot(HEADER, index % 2), isThere: "no", isSealed: "no" };
-}
-
 interface Chaos {
   readonly figures: ChaosFigures;
+  /** A slot that was never there. */
+  readonly fresh: (index: number) => Promised;
   readonly scrub: (store: SlotStore, signal?: AbortSignal) => Promise<ScrubReport>;
 }
 
@@ -154,7 +155,7 @@ async function rotRecord(
 }
 
 async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: Chaos): Promise<void> {
-  const { figures } = chaos;
+  const { figures, fresh } = chaos;
   let store: SlotStore;
   try {
     store = await SlotStore.open({
@@ -173,7 +174,7 @@ async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: C
     for (let step = 0; step < STEPS_PER_WRITER && !disk.isDown; step += 1) {
       const index = first + draw(SLOTS_PER_WRITER);
       try {
-        await act(store, promises, index, draw);
+        await act(store, promises, index, { draw, fresh });
       } catch (error) {
         if (error instanceof BrokenPromise) throw error;
         figures.failedCalls += 1;
@@ -189,7 +190,12 @@ async function live(disk: FaultyDisk, promises: Promised[], draw: Draw, chaos: C
 class BrokenPromise extends Error {}
 
 /** One step of a slot's life: whatever is next for it, or a read, or its deletion. */
-async function act(store: SlotStore, promises: Promised[], index: number, draw: Draw): Promise<void> {
+async function act(
+  store: SlotStore,
+  promises: Promised[],
+  index: number,
+  { draw, fresh }: { readonly draw: Draw; readonly fresh: Chaos["fresh"] },
+): Promise<void> {
   const promised = promises[index];
   if (promised === undefined) return;
   const { slot } = promised;
@@ -230,7 +236,7 @@ async function act(store: SlotStore, promises: Promised[], index: number, draw: 
 }
 
 /** After power is back: everything acknowledged, nothing else, and the books exact. */
-async function check(disk: FaultyDisk, promises: Promised[]): Promise<void> {
+async function check(disk: FaultyDisk, promises: Promised[], fresh: Chaos["fresh"]): Promise<void> {
   const store = await SlotStore.open({ dir: DIR, capacityBytes: 1 << 20, log, files: disk, flushEveryBytes: 1, now: () => 0 });
   const known = new Map(promises.map((promised) => [promised.slot.meta.uploadId, promised]));
   for (const { slot, isThere, isSealed } of promises) {

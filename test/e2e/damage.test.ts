@@ -11,8 +11,8 @@ import { expect } from "chai";
 import { NonceManager, Wallet } from "ethers";
 import { openClient } from "../../cli/src/client/open-client.ts";
 import { openHome } from "../../cli/src/home.ts";
-import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
 const GWEI = 1_000_000_000n;
 const BPS = 10_000n;
@@ -74,12 +74,6 @@ describe("Challenged and damaged slots on a devnet", function () {
     };
   }
 
-  async function expectSoundBooks(): Promise<void> {
-    const books = await readBooks(devnet);
-    expect(books.marketHolds).to.equal(books.marketOwes);
-    expect(books.registryHolds).to.equal(books.registryOwes);
-  }
-
   it("are answered for in time, and the challenger's bond goes to the provider's owner", async () => {
     const dealId = await put("asked");
     const { registry, market } = devnet.contracts;
@@ -123,7 +117,7 @@ describe("Challenged and damaged slots on a devnet", function () {
     expect(Number(fromPeriod)).to.be.at.least(period);
     await devnet.until(() => proofs.isProven(holder, Number(fromPeriod)));
     expect(await isMissed(holder)).to.equal(false);
-    await expectSoundBooks();
+    await expectBooksToBalance(devnet);
   });
 
   it("are named when they are drawn first, for half, and the period is proven all the same", async () => {
@@ -148,8 +142,7 @@ describe("Challenged and damaged slots on a devnet", function () {
       expect(await isMissed(providerId)).to.equal(false);
       return next;
     });
-    await devnet.ok("get", `ppio://rot/${name}`, devnet.path("out"), "--force");
-    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
-    await expectSoundBooks();
+    await expectReadable(devnet, `ppio://rot/${name}`, bytes);
+    await expectBooksToBalance(devnet);
   });
 });

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { expect } from "chai";
 import { parseEther } from "ethers";
-import { readBooks } from "../support/e2e/books.ts";
 import { Devnet, LAUNCHER } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance } from "../support/e2e/kept.ts";
 import { freePort } from "../support/ports.ts";
 
 const ACTIVE = 1n;
@@ -168,8 +168,6 @@ describe("A provider that comes and leaves", function () {
     expect(left.collateralWei).to.equal(String(COLLATERAL_WEI - lostWei));
     expect((await registry.getProvider(leaver.providerId)).collateralWei).to.equal(0n);
     expect((await token.balanceOf(owner)) - before).to.equal(COLLATERAL_WEI - lostWei + BigInt(left.payWei));
-    const books = await readBooks(devnet);
-    expect(books.marketHolds).to.equal(books.marketOwes);
-    expect(books.registryHolds).to.equal(books.registryOwes);
+    await expectBooksToBalance(devnet);
   });
 });

@@ -1,12 +1,12 @@
 /** Providers that stop, come back, or stay away, on real processes: misses, tiers, eviction, repair. */
 import { randomBytes } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { decodeDealHeader } from "@ppio/core";
 import { isAlive } from "@ppio/daemon";
 import { expect } from "chai";
 import { getBytes } from "ethers";
-import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 import { startLiar } from "../support/e2e/liar.ts";
 
 const PROVIDERS = 6;
@@ -60,10 +60,7 @@ describe("Proofs, misses and repair on a devnet", function () {
   };
   const statusOf = (providerId: number): Promise<StatusJson> => devnet.ok<StatusJson>("provider", "status", String(providerId));
   const holderOf = async (slotIndex: number): Promise<number> => (await slots())[slotIndex]?.provider.providerId ?? 0;
-  const readBack = async (): Promise<void> => {
-    await devnet.ok("get", "ppio://watched/x", devnet.path("out"), "--force");
-    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
-  };
+  const readBack = (): Promise<void> => expectReadable(devnet, "ppio://watched/x", bytes);
 
   it("proves two periods by itself, which the client checks again", async () => {
     const holders = (await slots()).map(({ provider }) => provider.providerId);
@@ -168,10 +165,7 @@ describe("Proofs, misses and repair on a devnet", function () {
     const given = settled.reduce((sum, { args }) => sum + args.paidWei + args.feeWei + args.refundWei, 0n);
     const perPeriod = (opened?.args.escrowWei ?? 0n) / ((opened?.args.end ?? 0n) - (opened?.args.start ?? 0n));
     expect(given).to.equal(perPeriod * (end - (opened?.args.start ?? 0n)));
-    const books = await readBooks(devnet);
-    expect(books.slashedWei).to.be.greaterThan(0n);
-    expect(books.marketHolds).to.equal(books.marketOwes);
-    expect(books.registryHolds).to.equal(books.registryOwes);
+    expect((await expectBooksToBalance(devnet)).slashedWei).to.be.greaterThan(0n);
   });
 
   it("shows anybody how each of them stands", async () => {

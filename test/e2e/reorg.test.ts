@@ -1,9 +1,9 @@
 /** A chain that takes its last ten blocks back, on real processes: what was in them is sent again, and nobody is punished. */
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { expect } from "chai";
-import { readBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
 const REORG_BLOCKS = 10;
 /** Of one second a block: a proof that is taken back can be sent again in time. */
@@ -77,10 +77,7 @@ describe("A reorganisation of ten blocks on a devnet", function () {
     for (const providerId of [1, 2, 3, 4]) {
       expect((await registry.getProvider(providerId)).collateralWei, `provider ${providerId}`).to.equal(1_000n * 10n ** 18n);
     }
-    await devnet.ok("get", "ppio://kept/x", devnet.path("out"));
-    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
-    const books = await readBooks(devnet);
-    expect(books.marketHolds).to.equal(books.marketOwes);
-    expect(books.registryHolds).to.equal(books.registryOwes);
+    await expectReadable(devnet, "ppio://kept/x", bytes);
+    await expectBooksToBalance(devnet);
   });
 });

@@ -13,8 +13,9 @@ import {
 } from "@ppio/core";
 import { expect } from "chai";
 import { getBytes, Wallet, ZeroAddress, ZeroHash } from "ethers";
-import { readBooks, readRepairBooks } from "../support/e2e/books.ts";
+import { readRepairBooks } from "../support/e2e/books.ts";
 import { Devnet } from "../support/e2e/devnet.ts";
+import { expectBooksToBalance, expectReadable } from "../support/e2e/kept.ts";
 
 const PROVIDERS = 7;
 const [K, N] = [2, 4];
@@ -50,10 +51,7 @@ describe("Repair by the network itself", function () {
     if (found === undefined) throw new Error(`no provider ${providerId}`);
     return found;
   };
-  const readBack = async (): Promise<void> => {
-    await devnet.ok("get", "ppio://watched/x", devnet.path("out"), "--force");
-    expect((await readFile(devnet.path("out"))).equals(bytes)).to.equal(true);
-  };
+  const readBack = (): Promise<void> => expectReadable(devnet, "ppio://watched/x", bytes);
   /** A provider's counter; 0 of one that does not answer. */
   const countedAt = async (port: number, metric: string): Promise<number> => {
     const text = await fetch(`http://127.0.0.1:${port}/v1/metrics`).then(
@@ -200,18 +198,14 @@ describe("Repair by the network itself", function () {
     expect((await reservations()).length, "the reservation was gone on with").to.equal(1);
     const size = await slotBytesOf(id);
     expect(await countedAt(repairer.port, "ppio_repair_read_bytes_total"), "after the restart").to.be.lessThan(K * size);
-    await devnet.ok("get", "ppio://watched/big", devnet.path("out"), "--force");
-    expect((await readFile(devnet.path("out"))).equals(await readFile(devnet.path("big")))).to.equal(true);
+    await expectReadable(devnet, "ppio://watched/big", await readFile(devnet.path("big")));
   });
 
   it("keeps books that add up to the wei (M1, R1, N2)", async () => {
     const status = await devnet.ok<{ vacant: unknown[]; repairedSlots: number }>("repair", "status");
     expect(status.vacant).to.deep.equal([]);
     expect(status.repairedSlots).to.be.at.least(3);
-    const books = await readBooks(devnet);
-    expect(books.slashedWei).to.be.greaterThan(0n);
-    expect(books.marketHolds).to.equal(books.marketOwes);
-    expect(books.registryHolds).to.equal(books.registryOwes);
+    expect((await expectBooksToBalance(devnet)).slashedWei).to.be.greaterThan(0n);
     const repairBooks = await readRepairBooks(devnet);
     expect(repairBooks.holds).to.equal(repairBooks.owes);
   });

@@ -1,10 +1,11 @@
 /** The library's door: one object with a method per thing a developer wants to do. Everything it uses is passed in or has a default. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type AddressBook, createFetchTransport, createProviderApi, type Transport } from "@ppio/core";
-import { JsonRpcProvider, type Provider, type Signer } from "ethers";
+import type { Provider, Signer } from "ethers";
 import { parallelism, startWorker } from "#workers";
 import { createChain } from "./chain/chain.ts";
 import { type DealView, loadDeal } from "./chain/deal-view.ts";
+import { createOwnRpc } from "./chain/own-rpc.ts";
 import type { Context } from "./context.ts";
 import { createDealBook } from "./deals/deal-book.ts";
 import { createMemoryDealStore, type DealStore } from "./deals/deal-store.ts";
@@ -111,12 +112,8 @@ export interface Client {
 
 export function createClient(options: ClientOptions): Client {
   const { addressBook, masterSecret, applicationSecret } = options;
-  const ownProvider =
-    options.provider === undefined
-      ? new JsonRpcProvider(addressBook.rpcUrl, addressBook.chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 500 })
-      : undefined;
-  const provider = options.provider ?? ownProvider;
-  if (provider === undefined) throw new RangeError("no chain provider");
+  const { provider, close: closeRpc } =
+    options.provider === undefined ? createOwnRpc(addressBook) : { provider: options.provider, close: () => {} };
   const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLog;
   const transport = options.transport ?? createFetchTransport();
@@ -174,7 +171,7 @@ export function createClient(options: ClientOptions): Client {
       context.workers.close();
       void context.service.flush();
       context.payer?.flush().catch((error) => log.warn("what is owed for reads could not be written", { error: String(error) }));
-      ownProvider?.destroy();
+      closeRpc();
     },
   };
 }

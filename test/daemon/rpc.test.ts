@@ -1,12 +1,12 @@
 /** How daemons ask the chain: the newest block once for all their loops. */
-import { EventEmitter, once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, createServer as createNetServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { createRpc } from "@ppio/daemon";
 import { NewestBlock } from "@ppio/daemon/newest-block";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
+import { SilentNode } from "../support/silent-node.ts";
 
 describe("the newest block", () => {
   interface Node {
@@ -133,37 +133,24 @@ describe("an RPC provider that shares the newest block", () => {
 });
 
 describe("an RPC provider whose node takes connections and never answers", () => {
-  it("keeps none of them after its time, nor when the provider is destroyed", async () => {
-    const open = new Set<Socket>();
-    const changed = new EventEmitter();
-    const server = createNetServer((socket) => {
-      open.add(socket);
-      changed.emit("change");
-      socket.once("close", () => {
-        open.delete(socket);
-        changed.emit("change");
-      });
-      socket.on("error", () => {}).resume();
-    });
-    const until = async (count: number): Promise<void> => {
-      while (open.size !== count) await once(changed, "change");
-    };
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const impatient = createRpc(url, 31_337, { timeoutMs: 50 });
-    const rpc = createRpc(url, 31_337);
-    try {
-      expect(await codeOf(() => impatient.getBlockNumber())).to.include("code=TIMEOUT");
-      await until(0);
-      const asked = rpc.getBlockNumber();
-      asked.catch(() => {});
-      await until(1);
-      rpc.destroy();
-      await until(0);
-    } finally {
-      impatient.destroy();
-      rpc.destroy();
-      server.close();
-    }
+  let node: SilentNode;
+  beforeEach(async () => {
+    node = await SilentNode.start();
+  });
+  afterEach(() => node.stop());
+
+  it("keeps none of them after its time", async () => {
+    const rpc = createRpc(node.url, 31_337, { timeoutMs: 50 });
+    expect(await codeOf(() => rpc.getBlockNumber())).to.include("code=TIMEOUT");
+    await node.untilOpen(0);
+    rpc.destroy();
+  });
+
+  it("keeps none of them when it is destroyed", async () => {
+    const rpc = createRpc(node.url, 31_337);
+    rpc.getBlockNumber().catch(() => {});
+    await node.untilOpen(1);
+    rpc.destroy();
+    await node.untilOpen(0);
   });
 });

@@ -31,7 +31,7 @@ async function plainFirstMs(agent: Agent, port: number, offset: number): Promise
 
 const source = await makeSourceFile(MIB);
 const network = await startNetwork({ providers: CODE.n });
-const [client, server] = await Promise.all([startClient(network.home), Worker.start("support/range-server.ts", [source.path])]);
+const [client, server] = await Promise.all([startClient(network.home, "get"), Worker.start("support/range-server.ts", [source.path])]);
 const agent = new Agent({ keepAlive: true });
 try {
   const { port } = await server.ask<{ port: number }>("port");

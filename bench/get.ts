@@ -36,7 +36,7 @@ async function pair(file: string): Promise<[server: Worker, reader: Worker, stop
 
 async function ours({ path }: SourceFile): Promise<Contestant> {
   const network = await startNetwork({ providers: CODE.n });
-  const client = await startClient(network.home);
+  const client = await startClient(network.home, "get");
   await client.ask("put", { key: "object", file: path, ...CODE });
   network.pause();
   return {

@@ -21,7 +21,7 @@ const CODE = { k: 10, n: 16 };
 async function compare(): Promise<void> {
   const source = await makeSourceFile(MIB);
   const network = await startNetwork({ providers: CODE.n });
-  const [client, helia] = await Promise.all([startClient(network.home), startHelia()]);
+  const [client, helia] = await Promise.all([startClient(network.home, "put"), startHelia()]);
   const puts: number[] = [];
   const phases: Put["reachedMs"][] = [];
   const costs: { readonly client: number; readonly providers: number }[] = [];

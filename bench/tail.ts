@@ -28,7 +28,7 @@ const network = await startNetwork({
     return `http://127.0.0.1:${relayed.port}`;
   },
 });
-const [lucky, unlucky] = await Promise.all([startClient(network.home), startClient(network.home)]);
+const [lucky, unlucky] = await Promise.all([startClient(network.home, "get"), startClient(network.home, "get")]);
 const failures: string[] = [];
 
 /** Milliseconds of a turn's gets; a get that fails is noted. */

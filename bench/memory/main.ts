@@ -32,8 +32,8 @@ function shareOf(pid: number): string {
 
 const network = await startNetwork({ providers: CODE.n, parent: tmpdir() });
 try {
-  for (const order of ["put", "get"]) {
-    const client = await startClient(network.home);
+  for (const order of ["put", "get"] as const) {
+    const client = await startClient(network.home, order);
     const idleMib = peakMib(client.pid);
     const { ms } = await client.ask<{ ms: number }>(order, { key: "object", sizeBytes: MIB * 2 ** 20, isGenerated: true, ...CODE });
     const peak = peakMib(client.pid);

@@ -20,8 +20,8 @@ const providers = join(folder.path, "providers");
 try {
   const network = await startNetwork({ providers: CODE.n, nodeOptions: profiler(providers).join(" ") });
   try {
-    for (const order of ["put", "get"]) {
-      const client = await startClient(network.home, profiler(join(folder.path, order)));
+    for (const order of ["put", "get"] as const) {
+      const client = await startClient(network.home, order, profiler(join(folder.path, order)));
       for (let run = 0; run < RUNS; run += 1) await client.ask(order, { key: `object-${run}`, sizeBytes: MIB * 2 ** 20, ...CODE });
       await client.stop();
     }

@@ -11,9 +11,10 @@ const BUNDLE = fileURLToPath(new URL("../../node_modules/.cache/ppio-bench/clien
 interface MemorySettings {
   readonly ALLOCATOR: Readonly<Record<string, string>>;
   readonly YOUNG_GENERATION: string;
+  readonly OLD_GENERATION: Readonly<Record<"put" | "get", string>>;
 }
 
-export const { ALLOCATOR, YOUNG_GENERATION }: MemorySettings = createRequire(import.meta.url)("../../cli/bin/memory.cjs");
+export const { ALLOCATOR, YOUNG_GENERATION, OLD_GENERATION }: MemorySettings = createRequire(import.meta.url)("../../cli/bin/memory.cjs");
 
 export interface Got {
   readonly ms: number;
@@ -28,8 +29,11 @@ export interface Put {
   readonly reachedMs: Readonly<Record<"first" | "sent" | "stored" | "dealt" | "indexed", number>>;
 }
 
-/** @param home of the user, as `ppio --home` takes it */
-export function startClient(home: string, execArgv: readonly string[] = []): Promise<Worker> {
+/**
+ * @param home of the user, as `ppio --home` takes it
+ * @param command of which it has the memory settings; it takes orders of the other one too
+ */
+export function startClient(home: string, command: "put" | "get", execArgv: readonly string[] = []): Promise<Worker> {
   buildSync({
     entryPoints: [fileURLToPath(new URL("./client.ts", import.meta.url))],
     outfile: BUNDLE,
@@ -39,5 +43,5 @@ export function startClient(home: string, execArgv: readonly string[] = []): Pro
     format: "esm",
     target: "node22",
   });
-  return Worker.start(BUNDLE, [home], [YOUNG_GENERATION, ...execArgv]);
+  return Worker.start(BUNDLE, [home], [YOUNG_GENERATION, OLD_GENERATION[command], ...execArgv]);
 }

@@ -7,8 +7,15 @@ import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 
 const LAUNCHER = fileURLToPath(new URL("../../cli/bin/ppio.cjs", import.meta.url));
-/** Read by every Node that starts: who it is, and what its allocator was told. */
-const WITNESS = `require("node:fs").appendFileSync(process.env.WITNESSED, JSON.stringify({
+/** Read by every Node that starts: who it is, what its allocator was told, and what V8 is told from then on. */
+const WITNESS = `const { appendFileSync } = require("node:fs");
+const v8 = require("node:v8");
+const { setFlagsFromString } = v8;
+v8.setFlagsFromString = (flag) => {
+  appendFileSync(process.env.WITNESSED + ".told", flag + "\\n");
+  setFlagsFromString(flag);
+};
+appendFileSync(process.env.WITNESSED, JSON.stringify({
   pid: process.pid, flags: process.execArgv, args: process.argv.slice(2), arenas: process.env.MALLOC_ARENA_MAX }) + "\\n");`;
 
 interface Start {
@@ -29,11 +36,15 @@ describe("launcher", () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   /** Starts of Node that a command takes. */
-  async function startsOf(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<readonly Start[]> {
+  async function startsOf(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    more: readonly string[] = [],
+  ): Promise<readonly Start[]> {
     const witnessed = join(folder, "starts");
     await rm(witnessed, { force: true });
     const { MALLOC_ARENA_MAX: _arenas, MALLOC_TRIM_THRESHOLD_: _trim, ...clean } = process.env;
-    const flags = ["--stack-size=900", "--require", join(folder, "witness.cjs")];
+    const flags = ["--stack-size=900", "--require", join(folder, "witness.cjs"), ...more];
     await new Promise((resolve) =>
       execFile(process.execPath, [...flags, LAUNCHER, ...args], { env: { ...clean, ...env, WITNESSED: witnessed } }, resolve),
     );
@@ -65,6 +76,20 @@ describe("launcher", () => {
     if (process.platform !== "linux") this.skip();
     const starts = await startsOf(["get", "--help"], { NODE_OPTIONS: "--max-semi-space-size=8" });
     expect(starts.map(({ flags }) => flags.some((flag) => flag.includes("semi-space")))).to.deep.equal([false, false]);
+  });
+
+  it("tells V8 how much the old generation may grow, unless somebody has", async () => {
+    const told = async (args: readonly string[], ...flags: readonly string[]): Promise<readonly string[]> => {
+      const path = join(folder, "starts.told");
+      await rm(path, { force: true });
+      await startsOf(args, {}, flags);
+      const lines = await readFile(path, "utf8").catch(() => "");
+      return lines.split("\n").filter((flag) => flag.includes("heap-growing"));
+    };
+    expect(await told(["put", "--help"])).to.deep.equal(["--heap-growing-percent=30"]);
+    expect(await told(["get", "--help"])).to.deep.equal(["--heap-growing-percent=100"]);
+    expect(await told(["get", "--help"], "--heap-growing-percent=50")).to.deep.equal([]);
+    expect(await told(["deal", "--help"])).to.deep.equal([]);
   });
 
   it("leaves settings alone that are there, and commands that end soon", async () => {

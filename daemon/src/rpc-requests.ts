@@ -7,6 +7,9 @@ import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { gunzipSync } from "node:zlib";
 import { type FetchGetUrlFunc, type GetUrlResponse, makeError } from "ethers";
 
+/** A connection that rests is ended by then, sooner than nodes do it: a question that meets their end is lost. */
+const IDLE_MS = 4_000;
+
 export interface RpcRequests {
   readonly getUrl: FetchGetUrlFunc;
   /** Ends those that are under way, and the kept connections. */
@@ -15,7 +18,8 @@ export interface RpcRequests {
 
 export function createRpcRequests(url: string): RpcRequests {
   const isSecure = url.startsWith("https:");
-  const agent = isSecure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const options = { keepAlive: true, timeout: IDLE_MS } as const;
+  const agent = isSecure ? new HttpsAgent(options) : new HttpAgent(options);
   const request = isSecure ? requestHttps : requestHttp;
   return {
     getUrl: ({ url, method, headers, body, timeout }, signal) =>

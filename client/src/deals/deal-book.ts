@@ -1,6 +1,6 @@
 /**
  * What is known of deals: the chain says it, and it is kept for the time when the chain does not answer, so that what providers hold stays
- * readable then (docs/protocol/storing.md, "While the chain is away"). Nothing depends on what is kept but that: what cannot be kept, or
+ * readable then (docs/protocol/storing.md, "Reading while the chain is away"). Nothing depends on what is kept but that: what cannot be kept, or
  * cannot be read again, is told to the log and lost.
  */
 import type { Chain } from "../chain/chain.ts";

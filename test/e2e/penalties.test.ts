@@ -85,6 +85,7 @@ describe("Proofs, misses and repair on a devnet", function () {
   it("warns a provider that was killed and came back after a missed period, and takes nothing", async () => {
     const providerId = await holderOf(3);
     process.kill(await devnet.pidOf(`provider-${providerId}`), "SIGKILL");
+    await readBack();
     const [miss] = await devnet.until(async () => {
       const misses = await missesOf(providerId);
       return misses.length > 0 && misses;

@@ -56,6 +56,7 @@ describe("A reorganisation of ten blocks on a devnet", function () {
       await devnet.rpc.send("anvil_reorg", [REORG_BLOCKS, []]);
       // As of then: they may have come again by now. When blocks were faster than this test, the proofs stayed as well.
       if (!(await everybodyProved(period, tip - 1))) reorgs += 1;
+      await expectReadable(devnet, "ppio://kept/x", bytes);
       await devnet.until(() => everybodyProved(period));
       last = period;
     }
@@ -65,6 +66,7 @@ describe("A reorganisation of ten blocks on a devnet", function () {
     const { proofs } = devnet.contracts;
     last = await newlyProven();
     await devnet.rpc.send("anvil_reorg", [REORG_BLOCKS, []]);
+    await expectReadable(devnet, "ppio://kept/x", bytes);
     await devnet.until(async () => (await everybodyProved(last)) || (await proofs.isVoid(last)));
   });
 

@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { answerReader, readAll, type TransportResponse } from "@ppio/core";
+import { Connections } from "@ppio/daemon/http-client/connections";
 import { createNodeTransport, type NodeTransport } from "@ppio/daemon/http-client/transport";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
@@ -116,6 +117,21 @@ describe("the HTTP client", () => {
     });
     expect(await text(await get(url))).to.equal("ok");
     expect(await text(await get(url))).to.equal("ok");
+  });
+
+  it("takes none that has ended at this very moment, as one does that nobody used for seconds", async () => {
+    const url = new URL(await http((_, response) => response.end()));
+    const connections = new Connections();
+    for (const end of [true, false, true]) {
+      const first = await connections.take(url);
+      first.give(true);
+      if (end) first.connection.destroy();
+      const next = await connections.take(url);
+      expect(next.wasUsed).to.equal(!end);
+      expect(next.connection.isIdle).to.equal(true);
+      next.give(true);
+    }
+    connections.close();
   });
 
   it("does not send again what may have had an effect", async () => {

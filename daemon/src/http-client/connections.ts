@@ -26,10 +26,16 @@ export class Connections {
   /** Waits while the host has as many as it may. @throws whatever the system says, or the signal's reason */
   async take(url: URL, signal?: AbortSignal): Promise<TakenConnection> {
     const host = this.#host(url.origin);
-    while (host.open >= PER_HOST_MAX && host.resting.length === 0) await this.#turn(host, signal);
-    const rested = host.resting.pop();
-    if (rested !== undefined) {
+    for (;;) {
+      const rested = host.resting.pop();
+      if (rested === undefined) {
+        if (host.open < PER_HOST_MAX) break;
+        await this.#turn(host, signal);
+        continue;
+      }
       clearTimeout(rested.timer);
+      // One that has just ended says so only once everything is done that is due at this moment.
+      if (!rested.connection.isIdle) continue;
       rested.connection.use();
       return this.#taken(url.origin, host, rested.connection, true);
     }

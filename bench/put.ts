@@ -4,6 +4,7 @@
  * waits for a block of a chain that makes one a second; it stands still while Helia runs. Then our puts alone: when they reached what, and
  * what they cost in processor time.
  */
+import { withBallast } from "./support/ballast.ts";
 import { startHelia } from "./support/helia.ts";
 import { median } from "./support/interleave.ts";
 import { interleave, printRatio } from "./support/measure.ts";
@@ -17,6 +18,8 @@ import { makeSourceFile } from "./support/source.ts";
 const MIB = mibFromEnvironment(256);
 const ROUNDS = roundsFromEnvironment(3);
 const CODE = { k: 10, n: 16 };
+/** What a put writes to memory for each byte: slots, and the odd rest. */
+const WRITTEN = (1.1 * CODE.n) / CODE.k;
 
 async function compare(): Promise<void> {
   const source = await makeSourceFile(MIB);
@@ -59,8 +62,8 @@ async function compare(): Promise<void> {
   try {
     const figures = await interleave(
       [
-        { name: "put and get", run: putAndGet },
-        { name: "add and cat", run: addAndCat },
+        { name: "put and get", run: () => withBallast(WRITTEN * source.sizeBytes, putAndGet) },
+        { name: "add and cat", run: () => withBallast(WRITTEN * source.sizeBytes, addAndCat) },
         { name: "put", run: async () => puts.at(-1) ?? Number.NaN },
         { name: "add", run: async () => adds.at(-1) ?? Number.NaN },
       ],

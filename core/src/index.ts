@@ -1,3 +1,4 @@
+export { type DigestSigner, digestSigner, recoverSigner } from "#secp";
 export * from "./chain/address-book.ts";
 export * from "./chain/bucket-messages.ts";
 export * from "./chain/challenge.ts";

@@ -8,7 +8,7 @@ export type { ControlFile } from "./control/control-server.ts";
 export type { Report } from "./control/report.ts";
 export { DamageDesk, type DamageFile, damageFile } from "./damage/damage-desk.ts";
 export { declareDamaged } from "./damage/declare.ts";
-export { digestSigner, recoverSigner, useFastKeccak } from "./fast-crypto.ts";
+export { useFastKeccak } from "./fast-keccak.ts";
 export { dropUnpaid, settleSlots } from "./housekeeping.ts";
 export { checkIdentity } from "./identity.ts";
 export { createProviderMetrics } from "./metrics.ts";

@@ -13,7 +13,7 @@ import type { ProviderContext } from "./context.ts";
 import { startControl } from "./control/control-server.ts";
 import { DamageDesk, damageFile } from "./damage/damage-desk.ts";
 import { ExitDesk } from "./exit/exit-desk.ts";
-import { useFastKeccak } from "./fast-crypto.ts";
+import { useFastKeccak } from "./fast-keccak.ts";
 import { checkIdentity } from "./identity.ts";
 import { startLoops } from "./loops.ts";
 import { createProviderMetrics } from "./metrics.ts";

@@ -1,5 +1,6 @@
 /** One EIP-712 message, whoever checks it: its types, its digest, its signature, its signer. */
-import { concat, keccak256, recoverAddress, type TypedDataDomain, TypedDataEncoder, type TypedDataField } from "ethers";
+import { concat, keccak256, type TypedDataDomain, TypedDataEncoder, type TypedDataField } from "ethers";
+import { recoverSigner } from "#secp";
 
 export type Types = Record<string, TypedDataField[]>;
 
@@ -20,7 +21,7 @@ interface TypedSigner {
 export interface TypedMessage<T extends object, D> {
   digest(domain: D, value: T): string;
   sign(domain: D, value: T, signer: TypedSigner): Promise<string>;
-  /** Recovers the signer's address; the zero-length or malformed signature recovers to nothing. */
+  /** Recovers the signer's address; undefined when signature or value is malformed. */
   recover(domain: D, value: T, signature: string): string | undefined;
 }
 
@@ -47,7 +48,7 @@ export function messageIn<T extends object, D extends object>(domainOf: (domain:
     sign: (domain, value, signer) => signer.signTypedData(domainOf(domain), types, fields(value)),
     recover: (domain, value, signature) => {
       try {
-        return recoverAddress(digest(domain, value), signature);
+        return recoverSigner(digest(domain, value), signature);
       } catch {
         return undefined;
       }

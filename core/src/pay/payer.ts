@@ -5,7 +5,8 @@
  * It learns a provider's terms from its refusal, so that free providers are asked nothing. It pays the provider's owner of the registry and
  * nobody else, below the user's price, within the reserve, and no more than the cost of the reads under way ahead of what came.
  */
-import { SigningKey } from "ethers";
+import { hexlify } from "ethers";
+import { digestSigner } from "#secp";
 import { type EscrowDomain, voucherMessage } from "../chain/voucher-messages.ts";
 import { isPpioError, PpioError } from "../errors.ts";
 import type { AnswerReader } from "../peer/body.ts";
@@ -164,7 +165,7 @@ class VoucherPayer {
   }
 
   #sign({ payer, key }: PayRecord, payee: string, cumulativeWei: bigint): string {
-    return new SigningKey(key.privateKey).sign(voucherMessage.digest(this.#options.domain, { payer, payee, cumulativeWei })).serialized;
+    return hexlify(digestSigner(key.privateKey)(voucherMessage.digest(this.#options.domain, { payer, payee, cumulativeWei })));
   }
 
   /** Takes over what a provider says of its terms and of the stream. @throws PAYMENT_REQUIRED, REFUSED when that is not to be paid */

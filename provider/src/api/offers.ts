@@ -1,6 +1,8 @@
 /** Signing offers: only for slots that are held and verified, at the provider's price, and never for more collateral than is free. */
 import {
+  type DigestSigner,
   dealHeaderHash,
+  digestSigner,
   type FinishUploadBody,
   leafCountOf,
   type Offer,
@@ -13,7 +15,6 @@ import {
 import { hexlify } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
-import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
 import { headerOf, type SlotMeta } from "../store/slot-record.ts";
 
 const GWEI = 1_000_000_000n;

@@ -3,6 +3,8 @@ import type { ServerResponse } from "node:http";
 import {
   answerRootsHash,
   cellRunProofOf,
+  type DigestSigner,
+  digestSigner,
   encodeAnswerHead,
   isPpioError,
   NODE_BYTES,
@@ -13,7 +15,6 @@ import {
   VOUCHER_HEADER,
 } from "@ppio/core";
 import type { ProviderContext } from "../context.ts";
-import { type DigestSigner, digestSigner } from "../fast-crypto.ts";
 import type { PaymentDesk } from "../pay/desk.ts";
 import type { CellReader } from "../store/cell-reader.ts";
 import { uploadIdOf } from "../store/slot-record.ts";

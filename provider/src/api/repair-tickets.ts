@@ -6,7 +6,6 @@
 import { PpioError, repairTicketMessage, slotBytes } from "@ppio/core";
 import { pause } from "@ppio/daemon";
 import type { ProviderContext } from "../context.ts";
-import { recoverSigner } from "../fast-crypto.ts";
 import type { Charge } from "../pay/desk.ts";
 import { Pace } from "../repair/pace.ts";
 import { ReservationBook } from "../repair/reservation-book.ts";
@@ -78,7 +77,7 @@ export class RepairTicketDesk {
 
   #recover(authorization: string): Recovered {
     const { ticket, signature } = parseRepairTicket(authorization);
-    return { ...ticket, signer: recoverSigner(repairTicketMessage.digest(this.#context.domain, ticket), signature) };
+    return { ...ticket, signer: repairTicketMessage.recover(this.#context.domain, ticket, signature) };
   }
 }
 

@@ -2,10 +2,9 @@
  * Who may read (docs/protocol/http.md, "Read authority"): who shows the owner's ticket, and who repairs. To recover a signer takes as long
  * as to read a MiB, and a reader shows the same ticket with every request: whose signatures were right is remembered.
  */
-import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, type TicketEnvelope } from "@ppio/core";
+import { type DealHeader, PpioError, REPAIR_SCHEME, readTicketMessage, recoverSigner, type TicketEnvelope } from "@ppio/core";
 import { getBytes, hashMessage, ZeroAddress } from "ethers";
 import type { ProviderContext } from "../context.ts";
-import { recoverSigner } from "../fast-crypto.ts";
 import type { Charge } from "../pay/desk.ts";
 import { KnownTickets } from "./known-tickets.ts";
 import { parseTicket } from "./parse.ts";

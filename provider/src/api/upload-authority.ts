@@ -6,7 +6,6 @@ import { dealHeaderHash, dealIdOf, decodeDealHeader, type OpenUploadBody, PpioEr
 import { getBytes } from "ethers";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
-import { recoverSigner } from "../fast-crypto.ts";
 import type { OpenReservation, ReservationBook } from "../repair/reservation-book.ts";
 
 /** @returns the reservation whose holder asks; undefined for the owner @throws UNAUTHORIZED, CHAIN_UNREACHABLE */
@@ -17,7 +16,7 @@ export async function checkUploadRequest(
 ): Promise<OpenReservation | undefined> {
   const { request, signature } = body;
   const { domain, providerId, now, chain } = context;
-  const signer = recoverSigner(uploadRequestMessage.digest(domain, request), signature);
+  const signer = uploadRequestMessage.recover(domain, request, signature);
   if (request.providerId !== providerId) {
     throw new PpioError("UNAUTHORIZED", `The upload request is for provider ${request.providerId}, this is ${providerId}.`);
   }

@@ -21,7 +21,6 @@ import {
   type VoucherEnvelope,
   voucherMessage,
 } from "@ppio/core";
-import { recoverSigner } from "../fast-crypto.ts";
 import type { ProviderMetrics } from "../metrics.ts";
 import { type HeldVoucher, STREAMS_MAX, type StreamId, streamKey, type VoucherLedger } from "./ledger.ts";
 import type { Promises } from "./promises.ts";
@@ -108,7 +107,7 @@ export class PaymentDesk {
     const envelope = this.#decode(shown, shown.voucher);
     const { payer, payee, cumulativeWei, signature } = envelope;
     if (isFree || payee !== terms.payee || envelope.pricePerGibWei !== terms.pricePerGibWei) throw refused("terms", {}, payer);
-    const key = recoverSigner(voucherMessage.digest(this.#options.domain, { payer, payee, cumulativeWei }), signature);
+    const key = voucherMessage.recover(this.#options.domain, { payer, payee, cumulativeWei }, signature);
     const stream =
       key === undefined ? undefined : (this.#streams.get(streamKey({ payer, key, payee })) ?? this.#newStream({ payer, key, payee }));
     const fault = stream === undefined ? "unknown-key" : await this.#check(stream, envelope, costWei);

@@ -8,7 +8,6 @@ import { request as httpRequest, type IncomingMessage, type RequestOptions } fro
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { type DialbackEcho, type DialOutcome, dialbackAnswerMessage, type SigningDomain } from "@ppio/core";
-import { recoverSigner } from "../fast-crypto.ts";
 import { addressKind, hostOf, plainAddress } from "./addresses.ts";
 
 const DIAL_MS = 5_000;
@@ -103,7 +102,7 @@ async function readEcho(response: IncomingMessage, options: DialOptions): Promis
   const { domain, providerId, nonce, operator } = options;
   try {
     const { signature } = JSON.parse(Buffer.concat(pieces).toString("utf8")) as DialbackEcho;
-    const signer = recoverSigner(dialbackAnswerMessage.digest(domain, { providerId, nonce }), signature);
+    const signer = dialbackAnswerMessage.recover(domain, { providerId, nonce }, signature);
     return signer === operator ? { outcome: "reached", echo: signature } : { outcome: "stranger" };
   } catch {
     return { outcome: "stranger" };

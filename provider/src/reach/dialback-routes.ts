@@ -1,11 +1,10 @@
 /** Connecting back for other providers, and showing who one is to those that do (docs/protocol/http.md, "Dial back"). */
-import { type DialbackEcho, type DialbackReport, dialbackAnswerMessage, dialbackRequestMessage, PpioError } from "@ppio/core";
+import { type DialbackEcho, type DialbackReport, dialbackAnswerMessage, dialbackRequestMessage, digestSigner, PpioError } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Express } from "express";
 import { parseDialback, parseHash } from "../api/parse.ts";
 import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
-import { digestSigner, recoverSigner } from "../fast-crypto.ts";
 import { addressKind, isLocalChain, plainAddress } from "./addresses.ts";
 import { dial } from "./dial.ts";
 import { DialbackLimits } from "./dialback-limits.ts";
@@ -44,7 +43,7 @@ async function dialBack(
   if (expiry * 1000 < now()) throw refuse("has expired");
   if (expiry * 1000 > now() + VALID_SECONDS_MAX * 1000) throw refuse(`holds for more than ${VALID_SECONDS_MAX} seconds`);
   const asking = await askChain(() => chain.registry.getProvider(providerId));
-  const signer = recoverSigner(dialbackRequestMessage.digest(domain, request), signature);
+  const signer = dialbackRequestMessage.recover(domain, request, signature);
   if (signer !== asking.operator || asking.evictedAtPeriod !== 0n) throw refuse("is not signed by an active provider's operator");
   const allowsPrivate = isLocalChain(domain);
   const { endpoint, operator } = asking;

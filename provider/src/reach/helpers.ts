@@ -5,7 +5,6 @@ import { createNodeTransport } from "@ppio/daemon/http-client/transport";
 import type { Signer } from "ethers";
 import { hexlify } from "ethers";
 import type { ProviderContext } from "../context.ts";
-import { recoverSigner } from "../fast-crypto.ts";
 import { hostOf, isLocalChain } from "./addresses.ts";
 
 const REPORTS_WANTED = 3;
@@ -80,7 +79,7 @@ async function askOne(helperId: number, endpoint: string, options: AskOptions): 
   const { outcome, address, reason, echo, time } = report;
   if (outcome === undefined || !OUTCOMES.has(outcome)) throw new Error("the helper's report cannot be read");
   if (outcome === "reached") {
-    const signer = recoverSigner(dialbackAnswerMessage.digest(domain, { providerId, nonce }), String(echo));
+    const signer = dialbackAnswerMessage.recover(domain, { providerId, nonce }, String(echo));
     // It says so and cannot show it.
     if (signer !== operator.address) throw new Error("the helper's report is made up");
   }

@@ -16,6 +16,7 @@ import { type Conviction, convictLiar } from "./fraud/convict.ts";
 import { createMemoryLieStore, type Lie, type LieStore } from "./fraud/lie-store.ts";
 import type { ByteRange } from "./get/read-object.ts";
 import { listBucketNames } from "./index/bucket-names.ts";
+import { createBucketTurns } from "./index/bucket-turns.ts";
 import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
 import { type ClientLimits, LIMITS_DEFAULT } from "./limits.ts";
 import type { ObjectInfo } from "./objects/object-info.ts";
@@ -138,6 +139,7 @@ export function createClient(options: ClientOptions): Client {
     api: (endpoint) => createProviderApi(endpoint, transport),
     payer: createClientPayer(chain, clock, options.pay),
     headStore: options.headStore ?? createMemoryHeadStore(),
+    bucketTurns: createBucketTurns(),
     journal: options.journal ?? createMemoryJournal(),
     attempts: options.attempts,
     lies: options.lies ?? createMemoryLieStore(),

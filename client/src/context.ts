@@ -6,6 +6,7 @@ import type { DealBook } from "./deals/deal-book.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { LieStore } from "./fraud/lie-store.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
+import type { BucketTurns } from "./index/bucket-turns.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { ServiceLog } from "./providers/service-log.ts";
@@ -25,6 +26,7 @@ export interface Context {
   /** Pays for reads; without one, providers that want money are left out. */
   readonly payer: Payer | undefined;
   readonly headStore: HeadStore;
+  readonly bucketTurns: BucketTurns;
   readonly journal: PutJournal;
   /** Without one, a put that was cut begins anew. */
   readonly attempts: AttemptStore | undefined;

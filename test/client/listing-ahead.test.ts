@@ -39,7 +39,7 @@ describe("a listing that is stored ahead", () => {
   it("is over when its put is: what was begun is undone before the put fails", async () => {
     let undone = false;
     const put = new AbortController();
-    for (const end of ["drop", "abort"]) {
+    for (const end of ["close", "abort"]) {
       undone = false;
       const ahead = createListingAhead((_entry, _promised, signal) => {
         return standStill(signal).finally(() => {
@@ -47,7 +47,7 @@ describe("a listing that is stored ahead", () => {
         });
       }, put.signal);
       ahead.begin(entryOf("a"), PROMISED);
-      if (end === "drop") await ahead.drop();
+      if (end === "close") await ahead.close();
       else {
         put.abort(new PpioError("CANCELLED", "enough"));
         expect(await ahead.take()).to.equal(undefined);

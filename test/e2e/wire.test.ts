@@ -77,6 +77,12 @@ describe("The client library on a hostile wire", function () {
     for await (const piece of (await client.get(name)).bytes) pieces.push(piece);
     return Buffer.concat(pieces);
   };
+  /** Deals of this wallet, ever. */
+  const opened = async (): Promise<number> => {
+    const { market } = devnet.contracts;
+    const { address } = await devnet.ok<{ address: string }>("wallet");
+    return (await market.queryFilter(market.filters.DealOpened(undefined, address), devnet.book.fromBlock)).length;
+  };
   /** Meddles with slot reads of the providers that hold the first `count` slots of the object's deal. */
   const meddleWith = async (count: number, change: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>): Promise<void> => {
     const { parts } = await client.stat(name);
@@ -134,20 +140,23 @@ describe("The client library on a hostile wire", function () {
     expect(Buffer.concat(out).equals(bytes.subarray(131_050, 131_150))).to.equal(true);
   });
 
-  it("keeps what two writers of a bucket store at once", async () => {
-    const both = ["one", "two"].map((key) =>
-      client.put({ bucket: "shared", key, source: bytesSource(randomBytes(100)), k: 2, n: 4, periods: 60 }),
-    );
-    await Promise.all(both);
-    expect((await client.list("shared")).map(({ key }) => key)).to.deep.equal(["one", "two"]);
+  it("keeps what many writers of a bucket change at once, and stores a listing for each of them, not one more", async () => {
+    const put = (key: string, text = key) =>
+      client.put({ bucket: "shared", key, source: bytesSource(Buffer.from(text)), k: 2, n: 4, periods: 60 });
+    await Promise.all(["gone", "same"].map((key) => put(key)));
+    const before = await opened();
+    const keys = ["a", "b", "c", "d", "e", "f"];
+    const changes = [...keys.map((key) => put(key)), client.delete({ bucket: "shared", key: "gone" }), put("same", "another")];
+    await Promise.all(changes);
+    expect((await client.list("shared")).map(({ key }) => key)).to.deep.equal([...keys, "same"]);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of (await client.get({ bucket: "shared", key: "same" })).bytes) pieces.push(piece);
+    expect(Buffer.concat(pieces).toString()).to.equal("another");
+    expect((await opened()) - before).to.equal(changes.length);
   });
 
   it("finishes a put that was killed after its deal had opened, and pays nothing twice", async () => {
-    const { market } = devnet.contracts;
     await writeFile(devnet.path("in"), bytes);
-    const { address } = await devnet.ok<{ address: string }>("wallet");
-    const opened = async (): Promise<number> =>
-      (await market.queryFilter(market.filters.DealOpened(undefined, address), devnet.book.fromBlock)).length;
     const before = await opened();
     const args = [LAUNCHER, "--home", devnet.home, "put", devnet.path("in"), "ppio://killed/x", "--code", "2/4", "--periods", "60"];
     const child: ChildProcess = spawn(process.execPath, args, { stdio: "ignore" });

@@ -11,6 +11,7 @@ import {
   encodeHead,
   encodeIndex,
   equalBytes,
+  type IndexEntry,
   isPpioError,
   PpioError,
 } from "@ppio/core";
@@ -31,6 +32,11 @@ export interface LoadedBucket {
   readonly raw: Uint8Array | undefined;
   /** Deal of the listing. */
   readonly dealId: string | undefined;
+}
+
+/** What has this name now. */
+export function entryOf({ index }: LoadedBucket, key: string): IndexEntry | undefined {
+  return index.entries.find((entry) => entry.key === key);
 }
 
 /** @throws USAGE */

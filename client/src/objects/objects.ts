@@ -3,7 +3,7 @@ import { type IndexEntry, type Manifest, PpioError, withEntry } from "@ppio/core
 import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
 import { type ByteRange, readObject } from "../get/read-object.ts";
-import { type LoadedBucket, requireBucket, storeIndex } from "../index/bucket.ts";
+import { entryOf, type LoadedBucket, requireBucket, storeIndex } from "../index/bucket.ts";
 import { keyContext, unwrapKey, wrappingKey } from "../keys/index.ts";
 import { poolProvidersSoon } from "../providers/list.ts";
 import { commit } from "../put/commit.ts";
@@ -25,7 +25,7 @@ export interface ObjectReader {
 /** @throws NOT_FOUND for an unknown bucket or key */
 async function findEntry(context: Context, name: ObjectName, signal?: AbortSignal): Promise<{ entry: IndexEntry; loaded: LoadedBucket }> {
   const loaded = await requireBucket(context, name.bucket, signal);
-  const entry = loaded.index.entries.find((candidate) => candidate.key === name.key);
+  const entry = entryOf(loaded, name.key);
   if (entry !== undefined) return { entry, loaded };
   throw new PpioError("NOT_FOUND", `There is no object "${name.key}" in bucket "${name.bucket}"; list the bucket to see what there is.`, {
     details: { ...name },
@@ -84,6 +84,13 @@ export interface DeletedObject extends ObjectName {
 
 /** Takes an object out of its bucket's listing, then ends its deal. */
 export async function deleteObject(context: Context, name: ObjectName, signal?: AbortSignal): Promise<DeletedObject> {
+  const dealId = await context.bucketTurns.take(name.bucket, () => unlistObject(context, name, signal), signal);
+  if (dealId !== undefined) await terminateDeals(context, [dealId], { signal });
+  return { bucket: name.bucket, key: name.key, dealId };
+}
+
+/** @returns the object's deal, which nothing needs any more */
+async function unlistObject(context: Context, name: ObjectName, signal: AbortSignal | undefined): Promise<string | undefined> {
   const { bucket, key } = name;
   const { entry, loaded } = await findEntry(context, name, signal);
   const code = await codeOfListing(context, loaded, signal);
@@ -91,11 +98,9 @@ export async function deleteObject(context: Context, name: ObjectName, signal?: 
   const extras = signal === undefined ? {} : { signal };
   const index = withEntry(loaded.index, key, undefined);
   const { stored, head } = await storeIndex(context, { ...code, index, loaded, providers, ...extras });
-  const dealId = dealIdOfEntry(entry);
   const superseded = loaded.dealId === undefined ? [] : [loaded.dealId];
   await commit(context, { bucket, key, entry: undefined, code, deals: [stored.deal], raw: loaded.raw, head, superseded }, { signal });
-  if (dealId !== undefined) await terminateDeals(context, [dealId], { signal });
-  return { bucket, key, dealId };
+  return dealIdOfEntry(entry);
 }
 
 /** A listing without an entry is stored as the one with it was. */

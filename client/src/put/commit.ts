@@ -5,7 +5,7 @@
 import { isPpioError, PpioError, withEntry } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { terminateDeals } from "../deals/terminate.ts";
-import { type LoadedBucket, loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
+import { entryOf, type LoadedBucket, loadBucket, moveHead, storeIndex } from "../index/bucket.ts";
 import { addBucketName } from "../index/bucket-names.ts";
 import { poolProvidersSoon } from "../providers/list.ts";
 import { openDeals } from "./open-deals.ts";
@@ -68,8 +68,8 @@ export async function indexPending(context: Context, pending: PendingPut, signal
   await terminateDeals(context, superseded, { isLetGo: pending.entry !== undefined, signal });
 }
 
-function isListedIn({ index }: LoadedBucket, { key, entry }: PendingPut): boolean {
-  return index.entries.find((candidate) => candidate.key === key)?.modifiedAt === entry?.modifiedAt;
+function isListedIn(bucket: LoadedBucket, { key, entry }: PendingPut): boolean {
+  return entryOf(bucket, key)?.modifiedAt === entry?.modifiedAt;
 }
 
 /** A listing on top of the newest one, in a deal of its own. */

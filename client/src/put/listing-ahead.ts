@@ -12,7 +12,9 @@ export interface ListingAhead {
   /** The listing with an object's entry; nothing when none was begun, or it came to nothing. */
   take(): Promise<StoredIndex | undefined>;
   /** Stops what nobody has taken; its providers are told to forget it. */
-  drop(): Promise<void>;
+  stop(): Promise<void>;
+  /** Stops, for good. */
+  close(): Promise<void>;
 }
 
 type Store = (entry: IndexEntry, promisedWei: ReadonlyMap<number, bigint>, signal: AbortSignal) => Promise<StoredIndex>;
@@ -23,7 +25,7 @@ export function createListingAhead(store: Store, signal: AbortSignal | undefined
   const onAbort = (): void => stopped.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort);
 
-  const drop = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     const dropped = listing;
     listing = undefined;
     stopped.abort(cancelled());
@@ -32,7 +34,7 @@ export function createListingAhead(store: Store, signal: AbortSignal | undefined
 
   return {
     begin(entry, promisedWei) {
-      void drop();
+      void stop();
       stopped = new AbortController();
       if (signal?.aborted) return;
       listing = store(entry, promisedWei, stopped.signal).catch(() => undefined);
@@ -42,9 +44,10 @@ export function createListingAhead(store: Store, signal: AbortSignal | undefined
       listing = undefined;
       return taken;
     },
-    async drop() {
+    stop,
+    async close() {
       signal?.removeEventListener("abort", onAbort);
-      await drop();
+      await stop();
     },
   };
 }

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { INLINE_BYTES_MAX, type IndexEntry, PpioError, payForSlot, planObject, slotBytes, withEntry } from "@ppio/core";
 import { hexlify } from "ethers";
 import type { Context } from "../context.ts";
-import { loadBucket, storeIndex } from "../index/bucket.ts";
+import { entryOf, type LoadedBucket, loadBucket, storeIndex } from "../index/bucket.ts";
 import { promisesOf } from "../providers/fit.ts";
 import { type ProviderPool, poolProvidersSoon } from "../providers/list.ts";
 import { selectCandidates } from "../providers/select.ts";
@@ -62,6 +62,7 @@ const SPARES_DEFAULT = 8;
 
 export async function putObject(context: Context, options: PutOptions): Promise<PutResult> {
   const { bucket, key, source, signal } = options;
+  const { bucketTurns } = context;
   checkKey(key);
   if (!Number.isSafeInteger(options.periods) || options.periods < 1) throw new PpioError("USAGE", "A deal pays for at least one period.");
   const code: CodeOptions = {
@@ -74,37 +75,44 @@ export async function putObject(context: Context, options: PutOptions): Promise<
   const [loaded, providers] = await Promise.all([loadBucket(context, bucket, signal), poolProvidersSoon(context, options.n, signal)]);
   await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
 
-  const before = loaded.index.entries.find((entry) => entry.key === key);
   const progress = progressOf(options, code);
   const store = (
+    on: LoadedBucket,
     entry: IndexEntry,
     promisedWei: ReadonlyMap<number, bigint>,
     extras: { avoid?: ReadonlySet<number>; signal?: AbortSignal },
-  ) => storeIndex(context, { ...code, index: withEntry(loaded.index, key, entry), loaded, providers, promisedWei, ...extras });
-  const ahead = createListingAhead((entry, promisedWei, inner) => store(entry, promisedWei, { signal: inner }), signal);
+  ) => storeIndex(context, { ...code, index: withEntry(on.index, key, entry), loaded: on, providers, promisedWei, ...extras });
+  const ahead = createListingAhead((entry, promisedWei, inner) => store(loaded, entry, promisedWei, { signal: inner }), signal);
   const { entry, stored: data } = await storeData(context, {
     ...code,
     bucket,
     key,
     source,
     contentType: options.contentType ?? "application/octet-stream",
-    before,
+    before: entryOf(loaded, key),
     providers,
     onSent: progress.sent,
-    onEntry: (described, candidates) => ahead.begin(described, promisesOf(candidates)),
+    // Whoever changes the bucket now would overtake it.
+    onEntry: (described, candidates) => bucketTurns.isFree(bucket) && ahead.begin(described, promisesOf(candidates)),
     ...(signal === undefined ? {} : { signal }),
   }).catch(async (error: unknown) => {
-    await ahead.drop();
+    await ahead.close();
     throw error;
   });
-  try {
+  const list = async () => {
+    const newest = await loadBucket(context, bucket, signal);
+    if (newest.seq !== loaded.seq) await ahead.stop();
     const extras = { ...(data === undefined ? {} : { avoid: data.failed }), ...(signal === undefined ? {} : { signal }) };
-    const listing = (await ahead.take()) ?? (await store(entry, promises(data?.deal), extras));
+    const listing = (await ahead.take()) ?? (await store(newest, entry, promises(data?.deal), extras));
     progress.stage("stored");
     const deals = [...(data === undefined ? [] : [data.deal]), listing.stored.deal];
-    const superseded = [loaded.dealId, dealIdOfEntry(before)].filter((dealId) => dealId !== undefined);
-    const pending = { bucket, key, entry, code, deals, raw: loaded.raw, head: listing.head, superseded };
+    const superseded = [newest.dealId, dealIdOfEntry(entryOf(newest, key))].filter((dealId) => dealId !== undefined);
+    const pending = { bucket, key, entry, code, deals, raw: newest.raw, head: listing.head, superseded };
     await commit(context, pending, { onDealt: data?.attempt.done, onStage: progress.stage, signal });
+    return { listing, deals };
+  };
+  try {
+    const { listing, deals } = await bucketTurns.take(bucket, list, signal);
     return {
       bucket,
       key,
@@ -120,7 +128,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
       passes: data?.passes ?? listing.stored.passes,
     };
   } finally {
-    await ahead.drop();
+    await ahead.close();
     await data?.attempt.close();
   }
 }

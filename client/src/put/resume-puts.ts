@@ -54,6 +54,6 @@ async function resume(context: Context, pending: PendingPut, signal: AbortSignal
     if (!usable) return "expired";
     await openDeals(context, pending.deals, signal);
   }
-  await indexPending(context, pending, signal);
+  await context.bucketTurns.take(pending.bucket, () => indexPending(context, pending, signal), signal);
   return "indexed";
 }

@@ -4,6 +4,7 @@ import { createServer as createHttpServer, type RequestListener } from "node:htt
 import { createServer as createHttpsServer } from "node:https";
 import { createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { queryObjects } from "node:v8";
 import { answerReader, readAll, type TransportResponse } from "@ppio/core";
 import { Connections } from "@ppio/daemon/http-client/connections";
 import { createNodeTransport, type NodeTransport } from "@ppio/daemon/http-client/transport";
@@ -260,6 +261,21 @@ describe("the HTTP client", () => {
       const more = [new Uint8Array(BODY.length - 1), new Uint8Array(5)];
       expect(await codeOf(() => again.readInto(more)), framing).to.equal("TRUNCATED");
     }
+  });
+
+  it("keeps nothing of a request that is over, however long its connection lives", async () => {
+    const ports = new Set<number | undefined>();
+    const url = await http((request, response) => {
+      ports.add(request.socket.remotePort);
+      request.resume().on("end", () => response.end("x"));
+    });
+    const ask = async (): Promise<string> => text(await transport.request({ method: "PUT", url, body: BODY }));
+    const promises = (): number => queryObjects(Promise, { format: "count" });
+    await ask();
+    const before = promises();
+    for (let asked = 0; asked < 100; asked += 1) await ask();
+    expect(ports.size).to.equal(1);
+    expect(promises() - before).to.be.below(50);
   });
 
   it("keeps eight connections to a host at most, and lets the others wait", async () => {

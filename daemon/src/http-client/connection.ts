@@ -25,9 +25,10 @@ export class Connection {
   #wanted: { readonly into: Scatter; left: number } | undefined;
   /** Whoever waits for more. */
   #wake: (() => void) | undefined;
-  /** Resolves when it is closed, by whoever. */
-  readonly gone: Promise<void>;
-  #onGone: (() => void) | undefined;
+  /** It rests: nothing may come. */
+  #isResting = false;
+  /** Told when it is closed, by whoever. A promise for all would keep what every request waits for. */
+  readonly #onGone = new Set<() => void>();
 
   private constructor(open: (onread: OnReadOpts) => Socket) {
     this.#received = new Uint8Array(RECEIVED_BYTES);
@@ -40,13 +41,11 @@ export class Connection {
     this.#socket.on("error", (error) => {
       this.#failure ??= error;
     });
-    this.gone = new Promise((resolve) => {
-      this.#socket.on("close", () => {
-        this.#failure ??= new Error("the connection broke off");
-        this.#changed();
-        this.#onGone?.();
-        resolve();
-      });
+    this.#socket.on("close", () => {
+      this.#failure ??= new Error("the connection broke off");
+      this.#changed();
+      for (const told of this.#onGone) told();
+      this.#onGone.clear();
     });
   }
 
@@ -131,16 +130,23 @@ export class Connection {
     wanted.left -= count;
   }
 
-  /** Waits for nothing more, without keeping the process alive, until it is used again or `onGone` is called. */
-  rest(onGone: () => void): void {
-    this.#onGone = onGone;
+  /** @param told when it is closed, by whoever; at once when it has been @returns takes that back */
+  onGone(told: () => void): () => void {
+    if (this.#socket.closed) told();
+    else this.#onGone.add(told);
+    return () => void this.#onGone.delete(told);
+  }
+
+  /** Waits for nothing more, without keeping the process alive, until it is used again or closed. */
+  rest(): void {
+    this.#isResting = true;
     this.#socket.unref();
     this.#socket.resume();
   }
 
   /** The end of a rest. */
   use(): void {
-    this.#onGone = undefined;
+    this.#isResting = false;
     this.#socket.ref();
   }
 
@@ -166,7 +172,7 @@ export class Connection {
   /** @returns false to be sent nothing more for now */
   #onBytes(count: number): boolean {
     // Bytes that nobody has asked for: whatever comes next on this connection cannot be trusted.
-    if (this.#onGone !== undefined) this.destroy();
+    if (this.#isResting) this.destroy();
     this.#start = 0;
     this.#end = count;
     const wanted = this.#wanted;

@@ -13,8 +13,14 @@ export interface TakenConnection {
   give(isReusable: boolean): void;
 }
 
+interface Resting {
+  readonly connection: Connection;
+  /** Ends its rest. */
+  readonly wake: () => void;
+}
+
 interface Host {
-  readonly resting: { readonly connection: Connection; readonly timer: NodeJS.Timeout }[];
+  readonly resting: Resting[];
   readonly waiting: (() => void)[];
   open: number;
 }
@@ -33,10 +39,9 @@ export class Connections {
         await this.#turn(host, signal);
         continue;
       }
-      clearTimeout(rested.timer);
       // One that has just ended says so only once everything is done that is due at this moment.
       if (!rested.connection.isIdle) continue;
-      rested.connection.use();
+      rested.wake();
       return this.#taken(url.origin, host, rested.connection, true);
     }
     host.open += 1;
@@ -88,17 +93,28 @@ export class Connections {
           this.#gone(origin, host);
           return;
         }
-        const entry = { connection, timer: setTimeout(() => connection.destroy(), IDLE_MS).unref() };
-        host.resting.push(entry);
-        connection.rest(() => {
-          clearTimeout(entry.timer);
-          const at = host.resting.indexOf(entry);
-          if (at >= 0) host.resting.splice(at, 1);
-          this.#gone(origin, host);
-        });
+        this.#rest(origin, host, connection);
         host.waiting.shift()?.();
       },
     };
+  }
+
+  #rest(origin: string, host: Host, connection: Connection): void {
+    const timer = setTimeout(() => connection.destroy(), IDLE_MS).unref();
+    const wake = (): void => {
+      clearTimeout(timer);
+      forget();
+      connection.use();
+    };
+    const entry = { connection, wake };
+    host.resting.push(entry);
+    const forget = connection.onGone(() => {
+      clearTimeout(timer);
+      const at = host.resting.indexOf(entry);
+      if (at >= 0) host.resting.splice(at, 1);
+      this.#gone(origin, host);
+    });
+    connection.rest();
   }
 
   #gone(origin: string, host: Host): void {

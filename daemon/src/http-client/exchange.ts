@@ -66,11 +66,15 @@ export function beginExchange({ connection, give }: TakenConnection, signal: Abo
     },
     async end(left) {
       isEnded = true;
-      const sent = left.then(() => {
-        isSent = true;
-        whole();
+      await new Promise<void>((resolve) => {
+        const forget = connection.onGone(resolve);
+        void left.then(() => {
+          forget();
+          isSent = true;
+          whole();
+          resolve();
+        });
       });
-      await Promise.race([sent, connection.gone]);
     },
   };
 }

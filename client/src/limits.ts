@@ -38,7 +38,8 @@ export interface ClientLimits {
 }
 
 export const LIMITS_DEFAULT: ClientLimits = {
-  putBufferBytes: 24 << 20,
+  // Three batches of seven rows at 10/16, of three at 20/40, with cells of 64 KiB.
+  putBufferBytes: 45 << 19,
   getBufferBytes: 16 << 20,
   readBytesMax: 16 << 20,
   requestBytesMax: 1 << 20,

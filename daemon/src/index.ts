@@ -1,4 +1,5 @@
 export * from "./address-book-file.ts";
+export * from "./byte-source.ts";
 export * from "./chain.ts";
 export * from "./config.ts";
 export * from "./event-follower.ts";
@@ -14,6 +15,7 @@ export * from "./pay-account.ts";
 export * from "./pay-budget.ts";
 export * from "./pay-store-file.ts";
 export * from "./processes.ts";
+export * from "./request-body.ts";
 export * from "./rpc.ts";
 export * from "./stop-signals.ts";
 export * from "./turn-share.ts";

@@ -53,7 +53,7 @@ export async function listen(app: RequestListener, options: ListenOptions): Prom
 }
 
 function createListener(app: RequestListener, tls: ListenOptions["tls"], limits: HttpLimits) {
-  // Uploads take as long as they take; `streamBody` watches that they move.
+  // Uploads take as long as they take; `RequestBody` watches that they move.
   const timeouts = {
     headersTimeout: limits.headersMs,
     requestTimeout: 0,

@@ -1,8 +1,11 @@
+import { createHash, randomBytes } from "node:crypto";
 import { EventEmitter, once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
+import { json as jsonOf } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PpioError } from "@ppio/core";
-import { createHttpApp, createLogger, type Listener, listen, streamBody } from "@ppio/daemon";
+import { createHttpApp, createLogger, type Listener, listen, RequestBody } from "@ppio/daemon";
 import { expect } from "chai";
 import { codeOf } from "../support/code-of.ts";
 import { rawHttp } from "../support/raw-http.ts";
@@ -27,27 +30,49 @@ describe("daemons over HTTP", () => {
       (routes) => {
         routes.post("/echo", (request, response) => void response.json(request.body));
         routes.put("/stream", async (request, response) => {
+          const body = new RequestBody(request, limits.stallMs);
+          const buffer = new Uint8Array(64);
           let bytes = 0;
-          for await (const piece of streamBody(request, limits.stallMs)) bytes += piece.length;
+          for (let filled = 1; filled > 0; bytes += filled) filled = await body.fill(buffer);
           response.json({ bytes });
         });
         routes.put("/slow", async (request, response) => {
           seen = { bytes: 0, readFromSocket: 0, code: "" };
+          const body = new RequestBody(request, SLOW_STALL_MS);
+          const buffer = new Uint8Array(1 << 20);
           const take = async (): Promise<void> => {
-            for await (const piece of streamBody(request, SLOW_STALL_MS)) {
-              if (seen.bytes === 0) slow.emit("begun");
-              // Longer than a sender may stall: the time that a consumer takes is not the sender's.
-              if (seen.bytes === 0) await sleep(2 * SLOW_STALL_MS);
-              if (seen.bytes === 0) seen.readFromSocket = request.socket.bytesRead;
-              seen.bytes += piece.length;
-            }
+            await body.more();
+            slow.emit("begun");
+            // Longer than a sender may stall: the time that a consumer takes is not the sender's.
+            await sleep(2 * SLOW_STALL_MS);
+            seen.readFromSocket = request.socket.bytesRead;
+            for (let filled = 1; filled > 0; seen.bytes += filled) filled = await body.fill(buffer);
           };
           seen.code = await codeOf(take());
           slow.emit("ended");
           response.json(seen);
         });
+        routes.put("/late", async (request, response) => {
+          // What comes meanwhile is node:http's to keep.
+          await sleep(Number(request.query["ms"]));
+          const body = new RequestBody(request, limits.stallMs);
+          const hash = createHash("sha256");
+          const told: number[] = [];
+          for (let size = 1, filled = 1; filled > 0; size = (size * 7 + 3) % 100_003) {
+            const target = new Uint8Array(size);
+            filled = await body.fill(target, (bytes) => void told.push(bytes));
+            if (filled > 0) expect(told.at(-1)).to.equal(filled);
+            hash.update(target.subarray(0, filled));
+          }
+          expect(await body.more()).to.equal(false);
+          body.release();
+          response.json(hash.digest("hex"));
+        });
         routes.put("/refuse", async (request) => {
-          for await (const piece of streamBody(request, limits.stallMs)) throw new PpioError("TOO_LARGE", `${piece.length} is too much.`);
+          const body = new RequestBody(request, limits.stallMs);
+          await body.more();
+          body.release();
+          throw new PpioError("TOO_LARGE", "A byte is too much.");
         });
         routes.get("/defect", () => {
           throw new TypeError("secret of /var/lib");
@@ -129,6 +154,32 @@ describe("daemons over HTTP", () => {
     const put = await fetch(`${listener.url}/slow`, { method: "PUT", body });
     expect(await put.json()).to.deep.include({ bytes: body.length, code: "accepted" });
     expect(seen.readFromSocket).to.be.lessThan(1 << 20);
+  });
+
+  it("brings a body's bytes where they are wanted, whatever sizes come and are asked for, one body after the other", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      for (const [ms, lengths] of [
+        [0, [1, 70_000, 3, 64, 5_000]],
+        [20, [300_000, 1]],
+        [0, []],
+        [20, [10]],
+        [0, [1 << 20, 17, 1 << 19]],
+      ] as const) {
+        for (const isChunked of [true, false]) {
+          const pieces = lengths.map((length) => randomBytes(length));
+          const all = Buffer.concat(pieces);
+          const headers = isChunked ? {} : { "content-length": all.length };
+          const sent = httpRequest(`${listener.url}/late?ms=${ms}`, { method: "PUT", agent, headers });
+          for (const piece of pieces) await new Promise((resolve) => sent.write(piece, resolve));
+          sent.end();
+          const [response] = (await once(sent, "response")) as [IncomingMessage];
+          expect(await jsonOf(response)).to.equal(createHash("sha256").update(all).digest("hex"));
+        }
+      }
+    } finally {
+      agent.destroy();
+    }
   });
 
   it("gives out what came before a sender broke off", async () => {

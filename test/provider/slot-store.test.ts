@@ -6,7 +6,7 @@ import { SlotStore } from "@ppio/provider";
 import { expect } from "chai";
 import fc from "fast-check";
 import { codeOf } from "../support/code-of.ts";
-import { HEADER, makeSlot, pieces, type TestSlot } from "../support/provider/slot.ts";
+import { HEADER, makeSlot, pieces, sourceOf, type TestSlot } from "../support/provider/slot.ts";
 import { removeTemporaryFolders, temporaryFolder } from "../support/temporary.ts";
 
 const TOTAL = slotBytes(HEADER);
@@ -111,7 +111,7 @@ describe("slot store", () => {
       yield slot.data.subarray(0, 700);
       throw new Error("connection reset");
     };
-    expect(await codeOf(store.append(slot.meta.uploadId, 0, broken()))).to.equal("IO");
+    expect(await codeOf(store.append(slot.meta.uploadId, 0, sourceOf(broken())))).to.equal("IO");
     expect(store.find(slot.meta.uploadId)?.receivedBytes).to.equal(700);
     await store.append(slot.meta.uploadId, 700, pieces(slot.data.subarray(700)));
     await store.seal(slot.meta.uploadId, slot.root);
@@ -367,7 +367,7 @@ describe("slot store", () => {
       yield slot.data.subarray(0, 100);
       await gate;
     };
-    const writing = store.append(slot.meta.uploadId, 0, slow());
+    const writing = store.append(slot.meta.uploadId, 0, sourceOf(slow()));
     expect(await codeOf(store.drop(slot.meta.uploadId))).to.equal("CONFLICT");
     go();
     await writing;

@@ -120,12 +120,20 @@ describe("an upload that is told of in steps", () => {
   it("lets others in between two steps when there is room for one only", async () => {
     await start({ limits: { uploadBufferBytes: 1 } });
     const [one, other] = [await open(`0x${"31".repeat(32)}`), await open(`0x${"32".repeat(32)}`)];
-    const [first, second] = [stream(one.id), stream(other.id)];
-    const [statesOfFirst, statesOfSecond] = [first.states[Symbol.asyncIterator](), second.states[Symbol.asyncIterator]()];
-    // Neither body ends, and either one would keep the only place.
-    await Promise.all([first.write(one.data.subarray(0, 3 * STEP)), second.write(other.data.subarray(0, 3 * STEP))]);
-    for (let told = STEP; told <= 3 * STEP; told += STEP) {
-      expect([await next(statesOfFirst), await next(statesOfSecond)]).to.deep.equal([told, told]);
+    const first = stream(one.id);
+    const statesOfFirst = first.states[Symbol.asyncIterator]();
+    await first.write(one.data.subarray(0, STEP));
+    expect(await next(statesOfFirst)).to.equal(STEP);
+    // Neither body ends, and either one would keep the only place while nothing comes of it.
+    const second = stream(other.id);
+    const statesOfSecond = second.states[Symbol.asyncIterator]();
+    await second.write(other.data.subarray(0, STEP));
+    expect(await next(statesOfSecond)).to.equal(STEP);
+    for (let told = 2 * STEP; told <= 3 * STEP; told += STEP) {
+      await first.write(one.data.subarray(told - STEP, told));
+      expect(await next(statesOfFirst)).to.equal(told);
+      await second.write(other.data.subarray(told - STEP, told));
+      expect(await next(statesOfSecond)).to.equal(told);
     }
     await Promise.all([first.write(one.data.subarray(3 * STEP)), second.write(other.data.subarray(3 * STEP))]);
     second.end();

@@ -10,6 +10,7 @@ export class Gate {
   readonly #budget: number;
   readonly #waitingMax: number;
   readonly #line: Waiting[] = [];
+  readonly #told = new Set<() => void>();
   #free: number;
 
   constructor(budget: number, waitingMax: number) {
@@ -28,6 +29,12 @@ export class Gate {
     return this.#line.length > 0;
   }
 
+  /** Tells when somebody begins to wait. @returns takes that back */
+  onWaitedFor(tell: () => void): () => void {
+    this.#told.add(tell);
+    return () => void this.#told.delete(tell);
+  }
+
   /** Runs `work` once its cost fits; one above the whole budget runs alone. @throws REFUSED when too many wait already */
   async run<T>(cost: number, work: () => Promise<T>): Promise<T> {
     const share = Math.min(cost, this.#budget);
@@ -43,7 +50,10 @@ export class Gate {
 
   #wait(cost: number): Promise<void> {
     if (this.#line.length >= this.#waitingMax) throw new PpioError("REFUSED", "This provider is busy; use another one or try later.");
-    return new Promise((enter) => this.#line.push({ cost, enter }));
+    return new Promise((enter) => {
+      this.#line.push({ cost, enter });
+      for (const tell of this.#told) tell();
+    });
   }
 
   #admit(): void {

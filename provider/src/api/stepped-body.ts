@@ -2,60 +2,84 @@
  * A body that comes in steps of a slot. Between two steps it can be left and taken up again, so that who sends for long shares the
  * provider's memory and line with others as if every step were a request.
  */
+import type { ByteSource } from "@ppio/daemon";
+import type { Gate } from "./gate.ts";
+
 export interface SteppedBodyOptions {
   /** Where in the slot it begins. */
   readonly offset: number;
   readonly stepBytes: number;
   /** Awaited before a step's first byte is given out. */
   readonly beforeStep: (bytes: number) => Promise<void>;
-  /** Asked between steps: whether others wait. */
-  readonly isEnough: () => boolean;
+  /** Where its rounds have their place, and others wait for one. */
+  readonly gate: Pick<Gate, "isWaitedFor" | "onWaitedFor">;
 }
 
 export class SteppedBody {
-  readonly #body: AsyncIterator<Uint8Array>;
+  readonly #body: ByteSource;
   readonly #options: SteppedBodyOptions;
   #at: number;
-  #rest: Uint8Array = new Uint8Array();
-  #isOver = false;
   /** Its first byte may be given out. */
   #isStepBegun = false;
+  /** Whether there is more, as long as that is not known. */
+  #coming: Promise<boolean> | undefined;
 
-  /** @param body is not ended by this */
-  constructor(body: AsyncIterator<Uint8Array>, options: SteppedBodyOptions) {
+  constructor(body: ByteSource, options: SteppedBodyOptions) {
     this.#body = body;
     this.#options = options;
     this.#at = options.offset;
   }
 
-  /** Everything was given out. */
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Whether there is another byte; waits for it. @throws what the body throws */
+  async more(): Promise<boolean> {
+    const isThere = await this.#comes();
+    this.#coming = undefined;
+    return isThere;
   }
 
-  /** One step at least, then until others wait or it is over. @throws what the body throws */
-  async *steps(): AsyncGenerator<Uint8Array> {
-    const { stepBytes, beforeStep, isEnough } = this.#options;
+  /** A round: one step at least, then until it is over or others wait for a place. */
+  steps(): ByteSource {
     const from = this.#at;
-    for (;;) {
-      if (!this.#isStepBegun && this.#at > from && isEnough()) return;
-      if (this.#rest.length === 0 && !(await this.#more())) return;
-      if (!this.#isStepBegun) {
-        await beforeStep(stepBytes - (this.#at % stepBytes));
-        this.#isStepBegun = true;
-      }
-      const piece = this.#rest.subarray(0, stepBytes - (this.#at % stepBytes));
-      yield piece;
-      this.#rest = this.#rest.subarray(piece.length);
-      this.#at += piece.length;
-      this.#isStepBegun = this.#at % stepBytes !== 0;
-    }
+    return {
+      more: () => this.#begin(from),
+      fill: async (target, onBytes) => ((await this.#begin(from)) ? this.#fill(target, onBytes) : 0),
+    };
   }
 
-  async #more(): Promise<boolean> {
-    const { done, value } = await this.#body.next();
-    if (done === true) this.#isOver = true;
-    else this.#rest = value;
-    return !this.#isOver;
+  async #begin(from: number): Promise<boolean> {
+    const { stepBytes, beforeStep } = this.#options;
+    if (!this.#isStepBegun && this.#at > from && (await this.#isTurnOfOthers())) return false;
+    if (!(await this.more())) return false;
+    if (!this.#isStepBegun) await beforeStep(stepBytes - (this.#at % stepBytes));
+    this.#isStepBegun = true;
+    return true;
+  }
+
+  async #fill(target: Uint8Array, onBytes?: (filled: number) => void): Promise<number> {
+    const { stepBytes } = this.#options;
+    const count = await this.#body.fill(target.subarray(0, stepBytes - (this.#at % stepBytes)), onBytes);
+    this.#at += count;
+    this.#isStepBegun = this.#at % stepBytes !== 0;
+    return count;
+  }
+
+  #comes(): Promise<boolean> {
+    this.#coming ??= this.#body.more();
+    return this.#coming;
+  }
+
+  /** Others wait, or begin to before this body goes on. */
+  #isTurnOfOthers(): Promise<boolean> {
+    const { gate } = this.#options;
+    if (gate.isWaitedFor) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const forget = gate.onWaitedFor(() => resolve(true));
+      const goOn = (): void => {
+        forget();
+        resolve(false);
+      };
+      // A failure is told by `more`.
+      this.#comes().then(goOn, goOn);
+    });
   }
 }

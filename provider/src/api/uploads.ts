@@ -1,5 +1,6 @@
 /** Taking slots in: who may upload, how far an upload is, and the offer at the end (docs/protocol/http.md). */
 
+import type { IncomingMessage } from "node:http";
 import {
   dealHeaderHash,
   dealIdOf,
@@ -12,7 +13,7 @@ import {
   UPLOAD_STEP_BYTES_MIN,
   type UploadState,
 } from "@ppio/core";
-import { endWithFailure, STREAM_WAITING_BYTES_MAX, streamBody } from "@ppio/daemon";
+import { BODY_WAITING_BYTES_MAX, endWithFailure, RequestBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
@@ -70,10 +71,10 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     if (query("step") !== undefined) return appendInSteps(context, limits, uploads, bulk, id, offset);
     const told = request.headers["content-length"];
     const announced = Number(told ?? 0);
-    const heldBytes = Math.min(Number(told ?? BODY_BYTES_MAX), BODY_BYTES_MAX) + STREAM_WAITING_BYTES_MAX;
+    const heldBytes = Math.min(Number(told ?? BODY_BYTES_MAX), BODY_BYTES_MAX) + BODY_WAITING_BYTES_MAX;
     await context.bandwidth.download.take(announced);
     try {
-      await uploads.run(heldBytes, () => context.store.append(id, offset, streamBody(request, limits.stallMs)));
+      await uploads.run(heldBytes, () => appendAll(context, limits, request, id, offset));
     } finally {
       const taken = Math.max(0, (context.store.find(id)?.receivedBytes ?? 0) - before);
       context.metrics.add("ppio_uploaded_bytes_total", taken);
@@ -83,6 +84,15 @@ export function appendRoute(context: ProviderContext, limits: ProviderLimits): B
     answerJson(response, stateOf(context, id));
   };
   return { method: "PUT", path: /^\/v1\/uploads\/([^/]+)$/, handle };
+}
+
+async function appendAll(context: ProviderContext, limits: ProviderLimits, request: IncomingMessage, id: string, offset: number) {
+  const body = new RequestBody(request, limits.stallMs);
+  try {
+    await context.store.append(id, offset, body);
+  } finally {
+    body.release();
+  }
 }
 
 /** A body of any length, told of while it comes; a line for every step. */
@@ -109,25 +119,27 @@ async function appendInSteps(
     taken = receivedBytes - offset;
     tell();
   };
-  const heldBytes = BATCHES_HELD * stepBytes + STREAM_WAITING_BYTES_MAX;
-  const incoming = streamBody(request, limits.stallMs);
+  const heldBytes = BATCHES_HELD * stepBytes + BODY_WAITING_BYTES_MAX;
+  const incoming = new RequestBody(request, limits.stallMs);
   const body = new SteppedBody(incoming, {
     offset,
     stepBytes,
     beforeStep: (bytes) => bandwidth.download.take(bytes),
-    isEnough: () => gate.isWaitedFor,
+    gate,
   });
   try {
+    // Who has nothing to send holds no place.
+    await body.more();
     let at = offset;
     do at = await gate.run(heldBytes, () => store.append(id, at, body.steps(), { stepBytes, onWritten }));
-    while (!body.isOver);
+    while (await body.more());
     if (taken === 0) tell();
     response.end();
   } catch (error) {
     if (!response.headersSent) throw error;
     endWithFailure(context.log, request, response, error);
   } finally {
-    await incoming.return(undefined);
+    incoming.release();
   }
 }
 

@@ -1,5 +1,6 @@
 /** A rebuilt slot in this provider's own store. */
 import { buildLeafProof, encodeDealHeader, LEAF_BYTES, leafCountOf, type OfferBody, PpioError, type SlotOffer } from "@ppio/core";
+import { bytesAtHand } from "@ppio/daemon";
 import { hexlify, Signature } from "ethers";
 import { uploadIdOf } from "../store/slot-record.ts";
 import type { RepairContext } from "./context.ts";
@@ -42,7 +43,7 @@ export function ownTarget(
       const received = store.find(uploadId)?.receivedBytes ?? 0;
       if (received >= offset + bytes.length) return;
       if (received < offset) throw new PpioError("IO", "This provider's store lost bytes of a slot that is being rebuilt.");
-      await store.append(uploadId, received, only(bytes.subarray(received - offset)));
+      await store.append(uploadId, received, bytesAtHand(bytes.subarray(received - offset)));
     },
     async finish({ startBy, periods }) {
       const meta = await store.check(uploadId, root);
@@ -70,8 +71,4 @@ export function ownTarget(
     const amounts = { payPerPeriodWei: BigInt(body.payPerPeriodWei), collateralWei: BigInt(body.collateralWei) };
     return { providerId, operatorEpoch, root, leafCount: leafCountOf(header), ...amounts, expiry, r, vs };
   }
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }

@@ -3,6 +3,7 @@
  * durable. Whoever calls sees to it that nothing else is done with the slot meanwhile.
  */
 import { PpioError, slotBytes } from "@ppio/core";
+import type { ByteSource } from "@ppio/daemon";
 import { BufferPool } from "./buffer-pool.ts";
 import { BytesCache } from "./bytes-cache.ts";
 import { EarlyFlush } from "./early-flush.ts";
@@ -53,7 +54,7 @@ export class SlotIntake {
   }
 
   /** Appends a body. @throws TOO_LARGE, NO_SPACE, IO, and what the body throws */
-  write(entry: Entry, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<void> {
+  write(entry: Entry, body: ByteSource, steps?: WriteSteps): Promise<void> {
     return this.#files.useData(entry.meta.uploadId, "r+", (file) => this.#writeFlushing(entry, file, body, steps));
   }
 
@@ -72,7 +73,7 @@ export class SlotIntake {
     this.#hashed.delete(uploadId);
   }
 
-  async #writeFlushing(entry: Entry, file: StoreFile, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<void> {
+  async #writeFlushing(entry: Entry, file: StoreFile, body: ByteSource, steps?: WriteSteps): Promise<void> {
     const { uploadId } = entry.meta;
     const flush = this.#flushOf(entry);
     const hashed = this.#hashed.get(uploadId) ?? new HashedCells(entry.header);

@@ -5,7 +5,7 @@
  * is seen not to match is declared damaged.
  */
 import { cellLength, isPpioError, PpioError, slotBytes } from "@ppio/core";
-import { diskError, type Logger } from "@ppio/daemon";
+import { type ByteSource, diskError, type Logger } from "@ppio/daemon";
 import type { CellReader } from "./cell-reader.ts";
 import { type FileLayer, nodeFileLayer } from "./file-layer.ts";
 import { SlotEntries } from "./slot-entries.ts";
@@ -258,7 +258,7 @@ export class SlotStore {
   }
 
   /** Appends a body at `offset`; what arrived before a cut stays. @throws CONFLICT, TOO_LARGE, NO_SPACE, IO, and what the body throws */
-  async append(uploadId: string, offset: number, body: AsyncIterable<Uint8Array>, steps?: WriteSteps): Promise<number> {
+  async append(uploadId: string, offset: number, body: ByteSource, steps?: WriteSteps): Promise<number> {
     const entry = this.#entry(uploadId);
     return this.#exclusively(entry, async () => {
       if (entry.meta.state !== "receiving" || offset !== entry.receivedBytes) {

@@ -3,6 +3,7 @@
  * while the system takes the batch before.
  */
 import { PpioError, slotBytes } from "@ppio/core";
+import type { ByteSource } from "@ppio/daemon";
 import type { StoreFile } from "./file-layer.ts";
 import { type CellRun, type HashedCells, hashWholeCells } from "./hashed-cells.ts";
 import type { Entry } from "./slot-entry.ts";
@@ -33,19 +34,12 @@ export interface WriteSteps {
 }
 
 /** What arrived before a cut is kept, so that a resume starts there. @throws TOO_LARGE, NO_SPACE, and what disk and body throw */
-export async function writeBody(body: AsyncIterable<Uint8Array>, options: WriteOptions): Promise<void> {
+export async function writeBody(body: ByteSource, options: WriteOptions): Promise<void> {
   const total = slotBytes(options.entry.header);
   const writer = new BatchWriter(options);
   try {
-    for await (const piece of body) {
-      if (writer.end + piece.length > total) {
-        throw new PpioError("TOO_LARGE", `The slot has ${total} bytes by its header; more were sent.`);
-      }
-      for (let at = 0; at < piece.length; ) {
-        at += writer.take(piece.subarray(at));
-        if (writer.isFull) await writer.flush();
-      }
-    }
+    while (writer.end < total) if (!(await writer.take(body))) return;
+    if (await body.more()) throw new PpioError("TOO_LARGE", `The slot has ${total} bytes by its header; more were sent.`);
   } finally {
     await writer.finish();
   }
@@ -75,24 +69,23 @@ class BatchWriter {
     return this.#start + this.#filled;
   }
 
-  get isFull(): boolean {
-    return this.#filled === this.#room;
-  }
-
   /** A batch ends where a step or a cell ends, so that only the cell in which a body begins or breaks off has to be read back. */
   get #room(): number {
     const { entry, steps } = this.#options;
-    const room = this.#batchBytes - (this.#start % entry.header.cellBytes);
+    const { header } = entry;
+    const room = Math.min(this.#batchBytes - (this.#start % header.cellBytes), slotBytes(header) - this.#start);
     return steps === undefined ? room : Math.min(room, steps.stepBytes - (this.#start % steps.stepBytes));
   }
 
-  /** Bytes taken of `piece`: as many as the batch has room for. */
-  take(piece: Uint8Array): number {
-    const part = piece.subarray(0, this.#room - this.#filled);
-    this.#batch.set(part, this.#filled);
-    this.#filled += part.length;
-    if (this.#filled - this.#hashedTo >= HASH_RUN_BYTES) this.#hash();
-    return part.length;
+  /** Fills the batch, and writes it when it is full. @returns false when the body is over */
+  async take(body: ByteSource): Promise<boolean> {
+    const from = this.#filled;
+    const count = await body.fill(this.#batch.subarray(from, this.#room), (bytes) => {
+      this.#filled = from + bytes;
+      if (this.#filled - this.#hashedTo >= HASH_RUN_BYTES) this.#hash();
+    });
+    if (this.#filled === this.#room) await this.flush();
+    return count > 0;
   }
 
   /** Writes the batch once the one before is written. @throws what that one threw */

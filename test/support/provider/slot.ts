@@ -1,6 +1,7 @@
 /** A slot as a client makes it: random cells, their tree, and the record that a provider keeps. */
 import { randomBytes } from "node:crypto";
 import { type DealHeader, encodeDealHeader, SlotTreeBuilder, slotBytes } from "@ppio/core";
+import type { ByteSource } from "@ppio/daemon";
 import { type SlotMeta, uploadIdOf } from "@ppio/provider";
 import { hexlify } from "ethers";
 
@@ -41,6 +42,41 @@ export function makeSlot(header: DealHeader = HEADER, slotIndex = 1, bytes: (len
 }
 
 /** Bytes as a body that arrives in pieces. */
-export async function* pieces(bytes: Uint8Array, pieceBytes = 1_000): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+export function pieces(bytes: Uint8Array, pieceBytes = 1_000): ByteSource {
+  return sourceOf(
+    (async function* () {
+      for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+    })(),
+  );
+}
+
+/** What comes piece by piece, as a body; what it throws comes after what it gave. */
+export function sourceOf(coming: AsyncIterator<Uint8Array>): ByteSource {
+  let rest: Uint8Array = new Uint8Array();
+  let failed: Promise<never> | undefined;
+  const more = async (): Promise<boolean> => {
+    await failed;
+    if (rest.length === 0) rest = ((await coming.next()).value as Uint8Array | undefined) ?? rest;
+    return rest.length > 0;
+  };
+  return {
+    more,
+    async fill(target, onBytes) {
+      let filled = 0;
+      try {
+        while (filled < target.length && (await more())) {
+          const part = rest.subarray(0, target.length - filled);
+          target.set(part, filled);
+          filled += part.length;
+          rest = rest.subarray(part.length);
+          onBytes?.(filled);
+        }
+      } catch (error) {
+        if (filled === 0) throw error;
+        failed = Promise.reject(error);
+        failed.catch(() => undefined);
+      }
+      return filled;
+    },
+  };
 }

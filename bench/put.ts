@@ -1,8 +1,9 @@
 /**
  * How long until an object is stored, dealt and listed, and back again? Put then get of BENCH_MIB (256) at 10/16, sixteen provider
  * processes, against Helia's add and a cat by another process over Bitswap (>= 3). All over loopback, all bytes in memory. Ours
- * waits for a block of a chain that makes one a second; it stands still while Helia runs. Then our puts alone: when they reached what, and
- * what they cost in processor time.
+ * waits for a block of a chain that makes one a second; it stands still while Helia runs. Then what both would reach on these processors if
+ * a put cost no more than its bare parts and the get what it does; our puts alone: when they reached what, and what they cost in
+ * processor time.
  */
 import { withBallast } from "./support/ballast.ts";
 import { startHelia } from "./support/helia.ts";
@@ -13,6 +14,7 @@ import { mibFromEnvironment, roundsFromEnvironment } from "./support/numbers.ts"
 import { type Got, type Put, startClient } from "./support/our-client.ts";
 import { hasPeers } from "./support/peers.ts";
 import { processorMs } from "./support/processor-time.ts";
+import { openPutBound } from "./support/put-bound.ts";
 import { makeSourceFile } from "./support/source.ts";
 
 const MIB = mibFromEnvironment(256);
@@ -24,8 +26,9 @@ const WRITTEN = (1.1 * CODE.n) / CODE.k;
 async function compare(): Promise<void> {
   const source = await makeSourceFile(MIB);
   const network = await startNetwork({ providers: CODE.n });
-  const [client, helia] = await Promise.all([startClient(network.home, "put"), startHelia()]);
+  const [client, helia, bound] = await Promise.all([startClient(network.home, "put"), startHelia(), openPutBound()]);
   const puts: number[] = [];
+  const gets: number[] = [];
   const phases: Put["reachedMs"][] = [];
   const costs: { readonly client: number; readonly providers: number }[] = [];
   const adds: number[] = [];
@@ -49,6 +52,7 @@ async function compare(): Promise<void> {
     network.pause();
     check(got.length);
     puts.push(mibPerSecond(put.ms));
+    gets.push(mibPerSecond(got.ms));
     return mibPerSecond(put.ms + got.ms);
   };
   const addAndCat = async (): Promise<number> => {
@@ -66,18 +70,20 @@ async function compare(): Promise<void> {
         { name: "add and cat", run: () => withBallast(WRITTEN * source.sizeBytes, addAndCat) },
         { name: "put", run: async () => puts.at(-1) ?? Number.NaN },
         { name: "add", run: async () => adds.at(-1) ?? Number.NaN },
+        { name: "bound", run: async () => 1 / (1 / (await bound.measure()) + 1 / (gets.at(-1) ?? Number.NaN)) },
       ],
       ROUNDS,
     );
-    const [both = Number.NaN, theirBoth = Number.NaN, put = Number.NaN, add = Number.NaN] = figures;
+    const [both = Number.NaN, theirBoth = Number.NaN, put = Number.NaN, add = Number.NaN, most = Number.NaN] = figures;
     printRatio(`put then get of ${MIB} MiB / Helia add then cat`, both, theirBoth, "MiB/s");
+    printRatio("the same, a put costing its bare parts alone", most, theirBoth, "MiB/s");
     printRatio(`put of ${MIB} MiB alone / Helia add, which stays local`, put, add, "MiB/s");
     const seconds = (name: keyof Put["reachedMs"]): string => `${name} ${(median(phases.map((one) => one[name])) / 1000).toFixed(2)} s`;
     console.log(`a put reached  ${(["first", "sent", "stored", "dealt", "indexed"] as const).map(seconds).join("  ")}`);
     const cost = (name: "client" | "providers"): string => `${name} ${median(costs.map((one) => one[name])).toFixed(1)} ns/B`;
     console.log(`and cost  ${cost("client")}  ${cost("providers")}`);
   } finally {
-    await Promise.all([client.stop(), helia.stop()]);
+    await Promise.all([client.stop(), helia.stop(), bound.close()]);
     await network.stop();
     await source.remove();
   }

@@ -61,8 +61,9 @@ export interface ChainOptions {
 
 const SUBMITS_MAX = 12;
 const RECEIPT_MS = 120_000;
-/** Receipts are asked for after this long, then a half longer each time: chains make blocks every few hundred milliseconds or every 12 s. */
-const RECEIPT_PAUSE_MS = 100;
+/** A receipt is asked for again after so much of the time that it has taken: chains make blocks every few hundred milliseconds or every 12 s. */
+const RECEIPT_PAUSE_SHARE = 0.1;
+const RECEIPT_PAUSE_MIN_MS = 100;
 const RECEIPT_PAUSE_MAX_MS = 1_000;
 const OVERTAKEN_PAUSE_MS = 1_000;
 
@@ -82,12 +83,13 @@ export function createChain(options: ChainOptions): Chain {
   const read: Chain["read"] = (what, call, signal) => retry.run(what, call, signal).catch((error) => Promise.reject(explain(error)));
 
   const receiptOf = async (what: string, hash: string, signal: AbortSignal | undefined): Promise<TransactionReceipt> => {
-    const untilMs = clock.nowMs() + RECEIPT_MS;
-    for (let pauseMs = RECEIPT_PAUSE_MS; ; pauseMs = Math.min(1.5 * pauseMs, RECEIPT_PAUSE_MAX_MS)) {
+    const sinceMs = clock.nowMs();
+    for (;;) {
       const receipt = await read(`receipt of ${what}`, () => provider.getTransactionReceipt(hash), signal);
       if (receipt !== null) return receipt;
-      if (clock.nowMs() >= untilMs) throw new PpioError("TIMEOUT", `The transaction ${hash} (${what}) was not mined in time.`);
-      await clock.sleep(pauseMs, signal);
+      const tookMs = clock.nowMs() - sinceMs;
+      if (tookMs >= RECEIPT_MS) throw new PpioError("TIMEOUT", `The transaction ${hash} (${what}) was not mined in time.`);
+      await clock.sleep(Math.min(Math.max(RECEIPT_PAUSE_SHARE * tookMs, RECEIPT_PAUSE_MIN_MS), RECEIPT_PAUSE_MAX_MS), signal);
     }
   };
 

@@ -43,20 +43,23 @@ export class OfferDesk {
    */
   async make(meta: SlotMeta, body: FinishUploadBody): Promise<OfferBody> {
     const context = this.#context;
-    const { config } = context;
+    const { config, providerId } = context;
+    const { registry, token } = context.chain;
     const header = headerOf(meta);
     const ownPay = payForSlot(context.pricing.askedWei, slotBytes(header));
     const payPerPeriodWei = body.payPerPeriodWei === undefined ? ownPay : BigInt(body.payPerPeriodWei);
     if (payPerPeriodWei < ownPay)
       throw new PpioError("REFUSED", `This provider asks ${ownPay} wei per period, more than the ${payPerPeriodWei} offered.`);
-    if (body.payPerPeriodWei === undefined) await checkBalance(context, meta.payer, payPerPeriodWei * BigInt(body.periods));
     const collateralWei = this.#collateralFor(payPerPeriodWei, BigInt(body.minCollateralWei ?? 0));
     context.pricing.checkCollateral(collateralWei);
     context.admission.check();
-    await this.#reserve(meta.uploadId, collateralWei);
+    const [freeWei, balanceWei] = await askChain(() => Promise.all([registry.freeCollateral(providerId), token.balanceOf(meta.payer)]));
+    // What a named pay is for is in the deal's escrow already.
+    if (body.payPerPeriodWei === undefined) checkBalance(meta.payer, balanceWei, payPerPeriodWei * BigInt(body.periods));
+    this.#reserve(meta.uploadId, collateralWei, freeWei);
 
     const offer: Offer = {
-      providerId: context.providerId,
+      providerId,
       operatorEpoch: context.operatorEpoch,
       owner: meta.owner,
       payer: meta.payer,
@@ -107,22 +110,20 @@ export class OfferDesk {
   }
 
   /** Two offers must not count on the same collateral: a deal that finds it gone would fail for all its providers. */
-  async #reserve(uploadId: string, collateralWei: bigint): Promise<void> {
-    const { chain, config, store, now, providerId } = this.#context;
-    const free = await askChain(() => chain.registry.freeCollateral(providerId));
+  #reserve(uploadId: string, collateralWei: bigint, freeWei: bigint): void {
+    const { config, store, now } = this.#context;
     let reserved = collateralWei;
     for (const [id, { collateralWei: wei, untilMs }] of this.#reserved) {
       if (untilMs < now() || store.isDealt(id)) this.#reserved.delete(id);
       else if (id !== uploadId) reserved += wei;
     }
-    if (free < reserved) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
+    if (freeWei < reserved) throw new PpioError("REFUSED", "This provider has no free collateral for another slot; use another one.");
     this.#reserved.set(uploadId, { collateralWei, untilMs: now() + config.offerSeconds * 1000 });
   }
 }
 
-/** @throws NO_FUNDS, CHAIN_UNREACHABLE */
-export async function checkBalance(context: ProviderContext, payer: string, neededWei: bigint): Promise<void> {
-  const balanceWei = await askChain(() => context.chain.token.balanceOf(payer));
+/** @throws NO_FUNDS */
+export function checkBalance(payer: string, balanceWei: bigint, neededWei: bigint): void {
   if (balanceWei < neededWei) {
     throw new PpioError("NO_FUNDS", `The payer ${payer} holds ${balanceWei} wei and the slot costs ${neededWei}; add tokens first.`);
   }

@@ -170,9 +170,10 @@ async function openUpload(context: ProviderContext, reservations: ReservationBoo
   context.admission.check();
   context.pricing.checkPayer(request.payer);
   if (reservation === undefined) checkQuota(context, request.payer, slotBytes(header));
+  const { market, token } = context.chain;
+  const [{ status }, balanceWei] = await askChain(() => Promise.all([market.deal(dealId), token.balanceOf(request.payer)]));
   // A slot of an open deal is paid out of its escrow already: a repair needs no balance.
-  const { status } = await askChain(() => context.chain.market.deal(dealId));
-  if (status !== DEAL_ACTIVE) await checkBalance(context, request.payer, payForSlot(context.pricing.askedWei, slotBytes(header)));
+  if (status !== DEAL_ACTIVE) checkBalance(request.payer, balanceWei, payForSlot(context.pricing.askedWei, slotBytes(header)));
   const meta: SlotMeta = {
     version: 1,
     uploadId,

@@ -4,10 +4,9 @@ export interface ByteSource {
   more(): Promise<boolean>;
   /**
    * Fills `target` as bytes come; less of it at the end, or before a failure, which the next call throws.
-   * @param onBytes told how much of it is filled whenever something came
    * @returns how much is filled; 0 when there is nothing more
    */
-  fill(target: Uint8Array, onBytes?: (filled: number) => void): Promise<number>;
+  fill(target: Uint8Array): Promise<number>;
 }
 
 /** Bytes that are here already. */
@@ -15,11 +14,10 @@ export function bytesAtHand(bytes: Uint8Array): ByteSource {
   let at = 0;
   return {
     more: async () => at < bytes.length,
-    async fill(target, onBytes) {
+    async fill(target) {
       const part = bytes.subarray(at, at + target.length);
       target.set(part);
       at += part.length;
-      if (part.length > 0) onBytes?.(part.length);
       return part.length;
     },
   };

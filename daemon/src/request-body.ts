@@ -21,14 +21,12 @@ interface Waiting {
 /** What the consumer waits for. */
 interface Order {
   readonly target: Uint8Array;
-  readonly onBytes: (filled: number) => void;
   filled: number;
   readonly resolve: (filled: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
 const NOTHING = new Uint8Array(0);
-const ignore = (): void => undefined;
 
 export class RequestBody implements ByteSource {
   readonly #request: IncomingMessage;
@@ -37,7 +35,7 @@ export class RequestBody implements ByteSource {
   #waitingBytes = 0;
   #isHeldBack = false;
   #isEnded = false;
-  #failure: unknown;
+  #failure: PpioError | undefined;
   #order: Order | undefined;
   /** Time spent waiting for the sender, and what came in it, since BYTES_PER_STALL were there. */
   #waitedMs = 0;
@@ -64,9 +62,9 @@ export class RequestBody implements ByteSource {
   }
 
   /** @throws TIMEOUT when the sender stalls, TRUNCATED when it breaks off */
-  fill(target: Uint8Array, onBytes: (filled: number) => void = ignore): Promise<number> {
+  fill(target: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#order = { target, onBytes, filled: 0, resolve, reject };
+      this.#order = { target, filled: 0, resolve, reject };
       this.#serve();
       if (this.#isHeldBack && this.#waitingBytes < BODY_WAITING_BYTES_MAX) {
         this.#isHeldBack = false;
@@ -121,7 +119,7 @@ export class RequestBody implements ByteSource {
   #serve(): void {
     const order = this.#order;
     if (order === undefined) return;
-    const { target, filled } = order;
+    const { target } = order;
     for (let next = this.#waiting[0]; next !== undefined && order.filled < target.length; next = this.#waiting[0]) {
       const part = next.piece.subarray(next.taken, next.taken + target.length - order.filled);
       target.set(part, order.filled);
@@ -131,13 +129,6 @@ export class RequestBody implements ByteSource {
       if (next.taken < next.piece.length) break;
       this.#waiting.shift();
       free(next.piece);
-    }
-    try {
-      if (order.filled > filled) order.onBytes(order.filled);
-    } catch (error) {
-      this.#failure ??= error;
-      this.#settle(order.reject, error);
-      return;
     }
     const isServed = target.length === 0 ? this.#waitingBytes > 0 : order.filled === target.length;
     const isFailed = this.#failure !== undefined;

@@ -57,11 +57,9 @@ describe("daemons over HTTP", () => {
           await sleep(Number(request.query["ms"]));
           const body = new RequestBody(request, limits.stallMs);
           const hash = createHash("sha256");
-          const told: number[] = [];
           for (let size = 1, filled = 1; filled > 0; size = (size * 7 + 3) % 100_003) {
             const target = new Uint8Array(size);
-            filled = await body.fill(target, (bytes) => void told.push(bytes));
-            if (filled > 0) expect(told.at(-1)).to.equal(filled);
+            filled = await body.fill(target);
             hash.update(target.subarray(0, filled));
           }
           expect(await body.more()).to.equal(false);

@@ -42,7 +42,7 @@ export class SteppedBody {
     const from = this.#at;
     return {
       more: () => this.#begin(from),
-      fill: async (target, onBytes) => ((await this.#begin(from)) ? this.#fill(target, onBytes) : 0),
+      fill: async (target) => ((await this.#begin(from)) ? this.#fill(target) : 0),
     };
   }
 
@@ -55,9 +55,9 @@ export class SteppedBody {
     return true;
   }
 
-  async #fill(target: Uint8Array, onBytes?: (filled: number) => void): Promise<number> {
+  async #fill(target: Uint8Array): Promise<number> {
     const { stepBytes } = this.#options;
-    const count = await this.#body.fill(target.subarray(0, stepBytes - (this.#at % stepBytes)), onBytes);
+    const count = await this.#body.fill(target.subarray(0, stepBytes - (this.#at % stepBytes)));
     this.#at += count;
     this.#isStepBegun = this.#at % stepBytes !== 0;
     return count;

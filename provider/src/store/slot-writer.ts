@@ -1,7 +1,4 @@
-/**
- * Appends a body to a slot's data in large writes. Cells are hashed as soon as they are there, while they lie in the processor's cache, and
- * while the system takes the batch before.
- */
+/** Appends a body to a slot's data in large writes, and hashes its cells, a batch at a time. */
 import { PpioError, slotBytes } from "@ppio/core";
 import type { ByteSource } from "@ppio/daemon";
 import type { StoreFile } from "./file-layer.ts";
@@ -12,8 +9,6 @@ import type { Entry } from "./slot-entry.ts";
 export const WRITE_BATCH_BYTES = 1 << 20;
 /** One that is written, and one that fills: what a body holds in memory at most. */
 export const BATCHES_HELD = 2;
-/** Cells are hashed once so much has come, or one cell: the more at once, the faster, as long as it stays in the cache. */
-const HASH_RUN_BYTES = 128 << 10;
 
 export interface WriteOptions {
   readonly entry: Entry;
@@ -45,7 +40,7 @@ export async function writeBody(body: ByteSource, options: WriteOptions): Promis
   }
 }
 
-/** Two batches in turn: one fills and is hashed while the other is written. */
+/** Two batches in turn: one fills and is hashed while the system takes the other. */
 class BatchWriter {
   readonly #options: WriteOptions;
   readonly #batchBytes: number;
@@ -53,9 +48,6 @@ class BatchWriter {
   /** Where the batch that fills stands in the slot. */
   #start: number;
   #filled = 0;
-  /** Cells of it before this are hashed. */
-  #hashedTo = 0;
-  #runs: CellRun[] = [];
   #writing: Promise<void> | undefined;
 
   constructor(options: WriteOptions) {
@@ -79,28 +71,24 @@ class BatchWriter {
 
   /** Fills the batch, and writes it when it is full. @returns false when the body is over */
   async take(body: ByteSource): Promise<boolean> {
-    const from = this.#filled;
-    const count = await body.fill(this.#batch.subarray(from, this.#room), (bytes) => {
-      this.#filled = from + bytes;
-      if (this.#filled - this.#hashedTo >= HASH_RUN_BYTES) this.#hash();
-    });
+    const count = await body.fill(this.#batch.subarray(this.#filled, this.#room));
+    this.#filled += count;
     if (this.#filled === this.#room) await this.flush();
     return count > 0;
   }
 
-  /** Writes the batch once the one before is written. @throws what that one threw */
+  /** Hashes the batch, and writes it once the one before is written. @throws what that one threw */
   async flush(): Promise<void> {
+    const batch = this.#batch.subarray(0, this.#filled);
+    const run = hashWholeCells(this.#options.entry.header, this.#start, batch);
     await this.#settle();
     if (this.#filled === 0) return;
-    this.#hash();
-    this.#writing = this.#write(this.#batch.subarray(0, this.#filled), this.#runs);
+    this.#writing = this.#write(batch, run);
     // Whoever settles is told.
     this.#writing.catch(() => undefined);
     this.#start += this.#filled;
     this.#turn = (this.#turn + 1) % BATCHES_HELD;
     this.#filled = 0;
-    this.#hashedTo = 0;
-    this.#runs = [];
   }
 
   /** Returns once nothing is under way. */
@@ -111,14 +99,6 @@ class BatchWriter {
 
   get #batch(): Uint8Array {
     return this.#options.buffer.subarray(this.#turn * this.#batchBytes, (this.#turn + 1) * this.#batchBytes);
-  }
-
-  #hash(): void {
-    const { header } = this.#options.entry;
-    const run = hashWholeCells(header, this.#start + this.#hashedTo, this.#batch.subarray(this.#hashedTo, this.#filled));
-    if (run === undefined) return;
-    this.#runs.push(run);
-    this.#hashedTo = Math.min(this.#filled, (run.first + run.count) * header.cellBytes - this.#start);
   }
 
   async #settle(): Promise<void> {
@@ -133,13 +113,13 @@ class BatchWriter {
     }
   }
 
-  async #write(batch: Uint8Array, runs: readonly CellRun[]): Promise<void> {
+  async #write(batch: Uint8Array, run: CellRun | undefined): Promise<void> {
     const { entry, file, hashed, wrote, steps } = this.#options;
     const bytesWritten = await file.writev([batch], entry.receivedBytes);
     entry.receivedBytes += bytesWritten;
     wrote(bytesWritten);
     if (bytesWritten !== batch.length) throw new PpioError("NO_SPACE", "The disk took only part of the data; try again later.");
-    for (const run of runs) hashed.set(run);
+    if (run !== undefined) hashed.set(run);
     steps?.onWritten(entry.receivedBytes);
   }
 }

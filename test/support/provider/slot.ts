@@ -61,7 +61,7 @@ export function sourceOf(coming: AsyncIterator<Uint8Array>): ByteSource {
   };
   return {
     more,
-    async fill(target, onBytes) {
+    async fill(target) {
       let filled = 0;
       try {
         while (filled < target.length && (await more())) {
@@ -69,7 +69,6 @@ export function sourceOf(coming: AsyncIterator<Uint8Array>): ByteSource {
           target.set(part, filled);
           filled += part.length;
           rest = rest.subarray(part.length);
-          onBytes?.(filled);
         }
       } catch (error) {
         if (filled === 0) throw error;

@@ -74,15 +74,17 @@ export class RequestBody implements ByteSource {
     });
   }
 
-  /** Takes nothing more; what is waited for is never told. */
+  /** Takes nothing more: the rest is read and dropped, so that the connection's next request is heard. */
   release(): void {
     this.#request.off("error", this.#onBroken).off("close", this.#onBroken);
-    clearTimeout(this.#timer);
-    this.#order = undefined;
     this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    const order = this.#order;
+    if (order !== undefined) this.#settle(order.reject, new PpioError("CANCELLED", "The body is not wanted any more."));
     if (this.#isEnded) return;
     this.#giveBack();
-    this.#request.pause();
+    this.#request.resume();
+    this.#request._read(0);
   }
 
   readonly #push = (piece: Uint8Array<ArrayBuffer> | null): boolean => {

@@ -194,6 +194,24 @@ describe("daemons over HTTP", () => {
     expect(await ask("/refuse", { method: "PUT", body: new Uint8Array(300_000) })).to.include({ status: 413, code: "TOO_LARGE" });
   });
 
+  it("hears the next request on a connection whose body it did not want", async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ports = new Set<number | undefined>();
+    try {
+      for (const bytes of [10, 300_000, 4 << 20]) {
+        const sent = httpRequest(`${listener.url}/refuse`, { method: "PUT", agent, headers: { "content-length": bytes } });
+        sent.end(new Uint8Array(bytes));
+        const [refused] = (await once(sent, "response")) as [IncomingMessage];
+        expect(refused.statusCode).to.equal(413);
+        await jsonOf(refused);
+        ports.add(sent.socket?.localPort);
+      }
+      expect(ports.size, "one connection").to.equal(1);
+    } finally {
+      agent.destroy();
+    }
+  });
+
   it("says in a sentence that an address is taken", async () => {
     const app = createHttpApp(log, () => undefined);
     expect(await codeOf(listen(app, { host: "127.0.0.1", port: listener.port }))).to.equal("CONFIG");

@@ -73,13 +73,16 @@ export class SteppedBody {
     const { gate } = this.#options;
     if (gate.isWaitedFor) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const forget = gate.onWaitedFor(() => resolve(true));
-      const goOn = (): void => {
+      const decide = (isTurn: boolean): void => {
         forget();
-        resolve(false);
+        resolve(isTurn);
       };
+      const forget = gate.onWaitedFor(() => decide(true));
       // A failure is told by `more`.
-      this.#comes().then(goOn, goOn);
+      this.#comes().then(
+        () => decide(false),
+        () => decide(false),
+      );
     });
   }
 }

@@ -13,7 +13,7 @@ import {
   UPLOAD_STEP_BYTES_MIN,
   type UploadState,
 } from "@ppio/core";
-import { BODY_WAITING_BYTES_MAX, endWithFailure, RequestBody } from "@ppio/daemon";
+import { BODY_WAITING_BYTES_MAX, type ByteSource, endWithFailure, RequestBody } from "@ppio/daemon";
 import { getBytes } from "ethers";
 import type { Express, Request } from "express";
 import { askChain } from "../ask-chain.ts";
@@ -120,16 +120,20 @@ async function appendInSteps(
     tell();
   };
   const heldBytes = BATCHES_HELD * stepBytes + BODY_WAITING_BYTES_MAX;
-  const incoming = new RequestBody(request, limits.stallMs);
-  const body = new SteppedBody(incoming, {
+  // Until it has a place, node:http holds the sender back.
+  let incoming: RequestBody | undefined;
+  const opened = (): RequestBody => {
+    incoming ??= new RequestBody(request, limits.stallMs);
+    return incoming;
+  };
+  const source: ByteSource = { more: () => opened().more(), fill: (target) => opened().fill(target) };
+  const body = new SteppedBody(source, {
     offset,
     stepBytes,
     beforeStep: (bytes) => bandwidth.download.take(bytes),
     gate,
   });
   try {
-    // Who has nothing to send holds no place.
-    await body.more();
     let at = offset;
     do at = await gate.run(heldBytes, () => store.append(id, at, body.steps(), { stepBytes, onWritten }));
     while (await body.more());
@@ -139,7 +143,7 @@ async function appendInSteps(
     if (!response.headersSent) throw error;
     endWithFailure(context.log, request, response, error);
   } finally {
-    incoming.release();
+    incoming?.release();
   }
 }
 

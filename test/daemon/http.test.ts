@@ -3,7 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { json as jsonOf } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turnOfEventLoop } from "node:timers/promises";
 import { PpioError } from "@ppio/core";
 import { createHttpApp, createLogger, type Listener, listen, RequestBody } from "@ppio/daemon";
 import { expect } from "chai";
@@ -52,9 +52,9 @@ describe("daemons over HTTP", () => {
           slow.emit("ended");
           response.json(seen);
         });
-        routes.put("/late", async (request, response) => {
-          // What comes meanwhile is node:http's to keep.
-          await sleep(Number(request.query["ms"]));
+        routes.put("/taken", async (request, response) => {
+          // What has come by then is node:http's to keep.
+          while (request.query["from"] === "late" && request.readableLength === 0) await turnOfEventLoop();
           const body = new RequestBody(request, limits.stallMs);
           const hash = createHash("sha256");
           for (let size = 1, filled = 1; filled > 0; size = (size * 7 + 3) % 100_003) {
@@ -157,18 +157,18 @@ describe("daemons over HTTP", () => {
   it("brings a body's bytes where they are wanted, whatever sizes come and are asked for, one body after the other", async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     try {
-      for (const [ms, lengths] of [
-        [0, [1, 70_000, 3, 64, 5_000]],
-        [20, [300_000, 1]],
-        [0, []],
-        [20, [10]],
-        [0, [1 << 20, 17, 1 << 19]],
+      for (const [from, lengths] of [
+        ["start", [1, 70_000, 3, 64, 5_000]],
+        ["late", [300_000, 1]],
+        ["start", []],
+        ["late", [10]],
+        ["start", [1 << 20, 17, 1 << 19]],
       ] as const) {
         for (const isChunked of [true, false]) {
           const pieces = lengths.map((length) => randomBytes(length));
           const all = Buffer.concat(pieces);
           const headers = isChunked ? {} : { "content-length": all.length };
-          const sent = httpRequest(`${listener.url}/late?ms=${ms}`, { method: "PUT", agent, headers });
+          const sent = httpRequest(`${listener.url}/taken?from=${from}`, { method: "PUT", agent, headers });
           for (const piece of pieces) await new Promise((resolve) => sent.write(piece, resolve));
           sent.end();
           const [response] = (await once(sent, "response")) as [IncomingMessage];

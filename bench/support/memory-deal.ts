@@ -17,9 +17,11 @@ import {
 import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock, systemRandom } from "../../client/dist/deps.js";
 import { readObject } from "../../client/dist/get/read-object.js";
+import { createReadPace } from "../../client/dist/get/read-pace.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { createServiceLog } from "../../client/dist/providers/service-log.js";
 import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
+import { createStragglers } from "../../client/dist/providers/stragglers.js";
 import { createSealer } from "../../client/dist/seal/index.js";
 import { createInlinePool } from "../../client/dist/workers/pool.js";
 import { CODE, sealContext } from "./pipeline.ts";
@@ -102,6 +104,8 @@ export async function makeMemoryDeal(sizeBytes: number): Promise<MemoryDeal> {
       limits: LIMITS_DEFAULT,
       workers: createInlinePool(),
       service: { ...service, failed: (providerId: number) => void failed.add(providerId - 1) },
+      stragglers: createStragglers(systemClock),
+      readPace: createReadPace(LIMITS_DEFAULT),
       deals: { get: async () => readable, forget: () => {} },
       api: (endpoint: string) => ({
         readSlot: async ({ slotIndex, offset, length, isCheckedByReader }: ReadRequest) => {

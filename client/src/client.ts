@@ -15,6 +15,7 @@ import { type Clock, type Hasher, type Log, type Random, silentLog, systemClock,
 import { type Conviction, convictLiar } from "./fraud/convict.ts";
 import { createMemoryLieStore, type Lie, type LieStore } from "./fraud/lie-store.ts";
 import type { ByteRange } from "./get/read-object.ts";
+import { createReadPace } from "./get/read-pace.ts";
 import { listBucketNames } from "./index/bucket-names.ts";
 import { createBucketTurns } from "./index/bucket-turns.ts";
 import { createMemoryHeadStore, type HeadStore } from "./index/head-store.ts";
@@ -34,6 +35,7 @@ import { type ProviderStanding, providerStanding } from "./providers/history.ts"
 import { listProviders, type ProviderView } from "./providers/list.ts";
 import { createServiceLog } from "./providers/service-log.ts";
 import { createMemoryServiceStore, type ServiceStore } from "./providers/service-store.ts";
+import { createStragglers } from "./providers/stragglers.ts";
 import type { AttemptStore } from "./put/attempt-store.ts";
 import { createMemoryJournal, type PutJournal } from "./put/journal.ts";
 import { type PutOptions, type PutResult, putObject } from "./put/put-object.ts";
@@ -144,6 +146,8 @@ export function createClient(options: ClientOptions): Client {
     attempts: options.attempts,
     lies: options.lies ?? createMemoryLieStore(),
     service: createServiceLog({ store: options.service ?? createMemoryServiceStore(), clock, log }),
+    stragglers: createStragglers(clock),
+    readPace: createReadPace(limits),
     dealBook,
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),
     listings: createMemory({ clock, entriesMax: limits.listingsKeptMax }),

@@ -6,10 +6,12 @@ import type { DealBook } from "./deals/deal-book.ts";
 import type { Clock, Hasher, Log, Random } from "./deps.ts";
 import type { LieStore } from "./fraud/lie-store.ts";
 import type { ReadableDeal } from "./get/deal-reader.ts";
+import type { ReadPace } from "./get/read-pace.ts";
 import type { BucketTurns } from "./index/bucket-turns.ts";
 import type { HeadStore } from "./index/head-store.ts";
 import type { ClientLimits } from "./limits.ts";
 import type { ServiceLog } from "./providers/service-log.ts";
+import type { Stragglers } from "./providers/stragglers.ts";
 import type { AttemptStore } from "./put/attempt-store.ts";
 import type { PutJournal } from "./put/journal.ts";
 import type { Memory } from "./remember.ts";
@@ -34,6 +36,8 @@ export interface Context {
   readonly workers: WorkerPool;
   /** How providers have served this client. */
   readonly service: ServiceLog;
+  readonly stragglers: Stragglers;
+  readonly readPace: ReadPace;
   readonly dealBook: DealBook;
   /** Deals as they were read last, by id. */
   readonly deals: Memory<ReadableDeal>;

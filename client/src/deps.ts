@@ -61,13 +61,16 @@ export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {} 
 /** Stops a timer that nobody waits for any more. One for all: to make an error takes longer than to start a timer. */
 export const NOT_NEEDED = new PpioError("CANCELLED", "Nobody waits for this any more.");
 
+/** How often a deadline that may come nearer is looked at. */
+const DEADLINE_LOOK_MS = 25;
+
 /**
  * Runs `work` with a signal that is aborted by `signal` or after `ms`; a run that is too long fails with `TIMEOUT` even when
- * `work` ignores its signal.
+ * `work` ignores its signal. Milliseconds that are a function's may become fewer while it runs.
  */
 export async function withDeadline<T>(
   clock: Clock,
-  ms: number,
+  ms: number | (() => number),
   signal: AbortSignal | undefined,
   what: string,
   work: (signal: AbortSignal) => Promise<T>,
@@ -77,9 +80,9 @@ export async function withDeadline<T>(
   const timer = new AbortController();
   const onAbort = (): void => inner.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  const late = clock.sleep(ms, timer.signal).then(
-    () => {
-      const error = new PpioError("TIMEOUT", `${what} took longer than ${ms} ms.`);
+  const late = sleepUntilDue(clock, ms, timer.signal).then(
+    (msMax) => {
+      const error = new PpioError("TIMEOUT", `${what} took longer than ${msMax} ms.`);
       inner.abort(error);
       throw error;
     },
@@ -95,6 +98,20 @@ export async function withDeadline<T>(
   } finally {
     timer.abort(NOT_NEEDED);
     signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Resolves with the milliseconds that were waited for. */
+async function sleepUntilDue(clock: Clock, ms: number | (() => number), signal: AbortSignal): Promise<number> {
+  if (typeof ms === "number") {
+    await clock.sleep(ms, signal);
+    return ms;
+  }
+  for (const startedMs = clock.nowMs(); ; ) {
+    const msMax = Math.round(ms());
+    const leftMs = startedMs + msMax - clock.nowMs();
+    if (leftMs <= 0) return msMax;
+    await clock.sleep(Math.min(leftMs, DEADLINE_LOOK_MS), signal);
   }
 }
 

@@ -15,9 +15,11 @@ import { expect } from "chai";
 import { getBytes, Wallet } from "ethers";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { openReader } from "../../client/dist/get/deal-reader.js";
+import { createReadPace } from "../../client/dist/get/read-pace.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { createServiceLog } from "../../client/dist/providers/service-log.js";
 import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
+import { createStragglers } from "../../client/dist/providers/stragglers.js";
 import { createMemory } from "../../client/dist/remember.js";
 import { codeOf } from "../support/code-of.ts";
 
@@ -61,6 +63,8 @@ function contextWith(signerOf: (answer: number) => typeof operator, deals: Conte
     clock: systemClock,
     log: silentLog,
     service: createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog }),
+    readPace: createReadPace(LIMITS_DEFAULT),
+    stragglers: createStragglers(systemClock),
     random: (length: number) => new Uint8Array(length).fill(255),
     limits: { ...LIMITS_DEFAULT, pauseMs: 1 },
     deals,

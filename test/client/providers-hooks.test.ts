@@ -1,18 +1,23 @@
 /** Where operations note how providers served, and go by it: puts, reads, listings. */
-import { PpioError, planRecord, slotBytes } from "@ppio/core";
+import { PpioError, type ProviderInfo, planRecord, slotBytes } from "@ppio/core";
 import { expect } from "chai";
+import fc from "fast-check";
 import type { Context } from "../../client/dist/context.js";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
 import { likingOf } from "../../client/dist/get/liking.js";
 import { measured } from "../../client/dist/get/measured.js";
+import { createReadPace } from "../../client/dist/get/read-pace.js";
 import { createRoom } from "../../client/dist/get/room.js";
 import { createRowReader, type RowReaderOptions } from "../../client/dist/get/row-reader.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
-import { listProviders, poolProvidersSoon } from "../../client/dist/providers/list.js";
+import { judge } from "../../client/dist/providers/fit.js";
+import { listProviders, type ProviderView, poolProvidersSoon } from "../../client/dist/providers/list.js";
 import { createServiceLog } from "../../client/dist/providers/service-log.js";
 import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
+import { createStragglers } from "../../client/dist/providers/stragglers.js";
 import { hashedFill } from "../../client/dist/put/batch.js";
 import { storeSlots } from "../../client/dist/put/store-slots.js";
+import { HandClock } from "../support/client/hand-clock.ts";
 import { heldFor, NOW_MS } from "../support/client/provider-views.ts";
 import { candidatesOf, contextOf, type Illness, SimulatedProvider, standStill, termsOf } from "../support/client/simulated-provider.ts";
 
@@ -97,6 +102,7 @@ describe("a read", () => {
   const cells = (rows: number): Uint8Array => new Uint8Array(rows * 4096).fill(9);
 
   function readerWith(more: Partial<RowReaderOptions>) {
+    const limits = { ...LIMITS_DEFAULT, pauseMs: 1, hedgeMs: 20 };
     const asked: number[] = [];
     const reader = createRowReader({
       dealId: "0x",
@@ -104,7 +110,9 @@ describe("a read", () => {
       slots: [0, 1],
       providerOf: (slotIndex) => slotIndex,
       room: createRoom(),
-      limits: { ...LIMITS_DEFAULT, pauseMs: 1, hedgeMs: 20 },
+      limits,
+      pace: createReadPace(limits),
+      stragglers: createStragglers(systemClock),
       clock: systemClock,
       log: silentLog,
       ...more,
@@ -129,11 +137,11 @@ describe("a read", () => {
     expect(failing.asked).to.deep.equal([1, 0]);
   });
 
-  it("tells of slots that fail, and of those that let others overtake them twice", async () => {
+  it("tells of slots that fail, and of those that let others overtake them", async () => {
     const told: string[] = [];
     const hooks = {
       onFailed: (slotIndex: number, error: unknown) => void told.push(`${slotIndex} failed: ${(error as Error).message}`),
-      onLate: (slotIndex: number) => void told.push(`${slotIndex} late`),
+      onOvertaken: (slotIndex: number) => void told.push(`${slotIndex} late`),
     };
     const failing = readerWith({
       ...hooks,
@@ -148,7 +156,7 @@ describe("a read", () => {
     });
     for (const row of [0, 1, 0]) await late.reader.readRows(row, 1, [0]);
     expect(told).to.deep.equal(["0 late"]);
-    expect(late.asked).to.deep.equal([0, 1, 0, 1, 1]);
+    expect(late.asked).to.deep.equal([0, 1, 1, 1]);
   });
 
   it("measures an answer from the question to its last byte", async () => {
@@ -187,6 +195,7 @@ describe("a listing", () => {
     });
     const service = createServiceLog({ store: createMemoryServiceStore(), clock: systemClock, log: silentLog });
     return {
+      stragglers: createStragglers(systemClock),
       chain: {
         book: { chainId: 1, market: MARKET },
         read: (_what: string, call: () => Promise<unknown>) => call(),
@@ -215,6 +224,16 @@ describe("a listing", () => {
       api: (endpoint: string) => ({ info: async () => infoOf(Number(endpoint)) }),
     } as unknown as Context;
   }
+
+  const POLICY = {
+    periodsMin: 1,
+    periodsMax: 1_000,
+    minCollateralWei: "0",
+    maxCollateralWei: "0",
+    priceRisePercent: 0,
+    isOpenToAll: true,
+    hindrances: [],
+  };
 
   const info = (providerId: number) => ({
     version: 1,
@@ -245,12 +264,30 @@ describe("a listing", () => {
       { pricePerGibPeriodWei: "-5" },
       { pricePerGibPeriodWei: "cheap" },
       { collateralPeriods: 1.5 },
-      { policy: { hindrances: "none" } },
+      { policy: { ...POLICY, hindrances: "none" } },
+      { policy: { ...POLICY, hindrances: undefined } },
+      { policy: { ...POLICY, maxCollateralWei: null } },
+      { policy: null },
+      { policy: 3 },
     ];
     const views = await listProviders(contextOver(odd.length + 2, (id) => ({ ...info(id), ...odd[id - 2] })));
     expect(views.slice(1, -1).map(({ problem }) => problem)).to.deep.equal(odd.map(() => "it describes itself in another format"));
     expect(views.slice(1, -1).every((view) => view.info === undefined)).to.equal(true);
     expect(views.at(-1)).to.not.have.property("problem");
+  });
+
+  it("survives whatever a provider says of itself", async () => {
+    const described = JSON.stringify({ ...info(2), policy: POLICY, reads: { pricePerGibWei: "7" } });
+    await fc.assert(
+      fc.asyncProperty(fc.nat(described.length - 1), fc.nat(6), async (at, bit) => {
+        const flipped = String.fromCharCode(described.charCodeAt(at) ^ (1 << bit));
+        const said = JSON.parse.bind(JSON, described.slice(0, at) + flipped + described.slice(at + 1));
+        const [, view, honest] = await listProviders(contextOver(3, (id) => (id === 2 ? said() : info(id))));
+        for (const one of [view, honest]) judge(one as ProviderView, { slotBytes: 1, periods: 9 });
+        expect(honest).to.not.have.property("problem");
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("shows what this client has seen, and looks longer when too few that did not fail have answered", async () => {
@@ -271,5 +308,39 @@ describe("a listing", () => {
     expect(pool.views[1]?.served?.failure?.kind).to.equal("lied");
     await poolProvidersSoon(counted, 3);
     expect(looks).to.equal(9);
+  });
+
+  it("waits for no provider that stands still once most have answered, and for less the next time", async () => {
+    const clock = new HandClock();
+    /** Provider 1 is evicted and not asked; 2 stands still, and 3 when it is told to. */
+    const ill = new Set([2]);
+    const made = contextOver(8, info);
+    const context: Context = {
+      ...made,
+      clock,
+      stragglers: createStragglers(clock),
+      api: (endpoint) => ({
+        ...made.api(endpoint),
+        info: async (signal) => {
+          await (ill.has(Number(endpoint)) ? standStill(signal) : clock.sleep(20, signal));
+          return info(Number(endpoint)) as unknown as ProviderInfo;
+        },
+      }),
+    };
+    const look = async (needed: number) => {
+      const { result, ms } = await clock.timed(poolProvidersSoon(context, needed));
+      return { answered: result.views.flatMap(({ info: said, providerId }) => (said === undefined ? [] : [providerId])), ms };
+    };
+    const well = [3, 4, 5, 6, 7, 8];
+    expect(await look(4)).to.deep.equal({ answered: well, ms: 150 });
+    const second = await look(4);
+    expect(second.answered).to.deep.equal(well);
+    expect(second.ms).to.equal(50);
+    ill.add(3);
+    expect(await look(4), "one that was not late before").to.deep.equal({ answered: well.slice(1), ms: 150 });
+    const all = await look(6);
+    expect(all.ms, "too few without them").to.be.above(5_000);
+    ill.clear();
+    expect((await look(7)).answered, "it answers again").to.deep.equal([2, ...well]);
   });
 });

@@ -2,10 +2,12 @@
 import { isPpioError, PpioError, planRecord } from "@ppio/core";
 import { expect } from "chai";
 import { silentLog, systemClock } from "../../client/dist/deps.js";
+import { createReadPace } from "../../client/dist/get/read-pace.js";
 import { createRoom } from "../../client/dist/get/room.js";
 import { createRowReader } from "../../client/dist/get/row-reader.js";
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { failureKindOf } from "../../client/dist/providers/service-record.js";
+import { createStragglers } from "../../client/dist/providers/stragglers.js";
 
 const { header } = planRecord({ sizeBytes: 9_000, k: 2, n: 4, cellBytes: 4096 });
 const unpaid = new PpioError("PAYMENT_REQUIRED", "Provider 9 wants to be paid for reads: there is no reserve.", {
@@ -18,6 +20,8 @@ describe("a read of providers that want to be paid", () => {
     const reader = createRowReader({
       ...{ dealId: "0x", header, slots: [0, 1, 2, 3], providerOf: (slotIndex: number) => slotIndex + 1 },
       ...{ room: createRoom(), limits: LIMITS_DEFAULT, clock: systemClock, log: silentLog },
+      pace: createReadPace(LIMITS_DEFAULT),
+      stragglers: createStragglers(systemClock),
       readCells: (slotIndex) => {
         asked.push(slotIndex);
         return readCells(slotIndex);

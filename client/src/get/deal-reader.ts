@@ -26,6 +26,9 @@ export interface ReadableDeal {
 /** Until an answer of a slot was signed as it must be, all signatures are checked; then one in so many. */
 const ANSWERS_PER_CHECK = 16;
 
+/** Who has kept others waiting for so long is noted as stalled, for the next processes too. */
+const STALLED_MS = 1_000;
+
 /** What is hashed at once on the thread that received it. */
 const CHECKED_BYTES = 128 << 10;
 
@@ -109,7 +112,7 @@ function ticketFor({ chain, clock, random, limits }: Context, { dealId, header }
 }
 
 function readerOf(context: Context, { deal, authorization, signed }: ReadableDeal, options: ReadingOptions): DealReader {
-  const { chain, clock, limits, log, service } = context;
+  const { chain, clock, limits, log, readPace, service, stragglers } = context;
   const { dealId, header } = deal;
   const { workers = createInlinePool(), room = createRoom(), endRowOf = () => header.rows } = options;
   const { without = new Set(), isChecked = () => true } = options;
@@ -153,7 +156,11 @@ function readerOf(context: Context, { deal, authorization, signed }: ReadableDea
     header,
     ...likingOf(usable, service.recordOf, clock.nowMs()),
     onFailed: (slotIndex, error) => service.failed(providerOf(slotIndex), error),
-    onLate: (slotIndex) => service.late(providerOf(slotIndex)),
+    onOvertaken: (slotIndex, waitedMs) => {
+      if (waitedMs >= STALLED_MS) service.late(providerOf(slotIndex));
+    },
+    pace: readPace,
+    stragglers,
     providerOf,
     readCells: async (slotIndex, ...rows) => streamOf(slotIndex).read(...rows),
     room,

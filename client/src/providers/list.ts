@@ -1,5 +1,5 @@
 /** Providers as the registry and they themselves describe them. */
-import type { ProviderInfo } from "@ppio/core";
+import { isPpioError, type ProviderInfo } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { mapConcurrent, withDeadline } from "../deps.ts";
 import { isHeld, type ServiceRecord } from "./service-record.ts";
@@ -9,6 +9,12 @@ import { readStanding, type Standing } from "./standing.ts";
 export const PROVIDERS_MAX = 500;
 const ASKED_AT_ONCE = 16;
 const INFO_MS = 5_000;
+/** So many times as long as the longest of the answers so far is late, if there are enough of them. */
+const LATE_FACTOR = 4;
+const ANSWERS_MIN = 4;
+/** Nobody is late before, and who was a moment ago not before so long. */
+const PATIENCE_MIN_MS = 150;
+const PATIENCE_BEHIND_MS = 50;
 const SEED_BYTES = 32;
 /** Reasons of a provider that takes nothing. */
 const HINDRANCES_MAX = 16;
@@ -48,7 +54,7 @@ export interface ProviderPool {
 
 /** All providers of the registry, evicted and unreachable ones included. */
 export function listProviders(context: Context, signal?: AbortSignal): Promise<ProviderView[]> {
-  return look(context, INFO_MS, signal);
+  return look(context, () => INFO_MS, signal);
 }
 
 /** The same for slots that are to be stored. */
@@ -56,9 +62,15 @@ export async function poolProviders(context: Context, signal?: AbortSignal): Pro
   return poolOf(context, await listProviders(context, signal));
 }
 
-/** Who does not answer soon is not waited for, unless too few do. */
+/** Who lets the others wait is not waited for, unless too few answer. */
 export async function poolProvidersSoon(context: Context, needed: number, signal?: AbortSignal): Promise<ProviderPool> {
-  const pool = poolOf(context, await look(context, context.limits.lateMs, signal));
+  const { limits, stragglers } = context;
+  const waitMs: WaitMs = (providerId, tookMs) => {
+    if (tookMs.length < ANSWERS_MIN) return limits.lateMs;
+    if (stragglers.isBehind(providerId)) return PATIENCE_BEHIND_MS;
+    return Math.min(limits.lateMs, Math.max(PATIENCE_MIN_MS, LATE_FACTOR * Math.max(...tookMs)));
+  };
+  const pool = poolOf(context, await look(context, waitMs, signal));
   const usable = pool.views.filter(({ problem, served }) => problem === undefined && !isHeld(served, pool.nowMs)).length;
   return usable < needed ? poolProviders(context, signal) : pool;
 }
@@ -67,7 +79,10 @@ function poolOf({ random, clock }: Context, views: readonly ProviderView[]): Pro
   return { views, seed: random(SEED_BYTES), nowMs: clock.nowMs() };
 }
 
-async function look(context: Context, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView[]> {
+/** How long a provider's answer is waited for, when the answers so far took `tookMs`. */
+type WaitMs = (providerId: number, tookMs: readonly number[]) => number;
+
+async function look(context: Context, waitMs: WaitMs, signal: AbortSignal | undefined): Promise<ProviderView[]> {
   const { chain } = context;
   await context.service.ready();
   const [total, period] = await chain.read(
@@ -78,20 +93,22 @@ async function look(context: Context, infoMs: number, signal: AbortSignal | unde
   const count = Number(total);
   const looked = Math.min(count, PROVIDERS_MAX);
   const ids = Array.from({ length: looked }, (_, at) => count - looked + 1 + at);
-  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, { providerId, period: Number(period), infoMs, signal }));
+  const asking: Asking = { period: Number(period), waitMs, tookMs: [], signal };
+  return mapConcurrent(ids, ASKED_AT_ONCE, (providerId) => viewProvider(context, providerId, asking));
 }
 
-interface Look {
-  readonly providerId: number;
+interface Asking {
   /** The present one. */
   readonly period: number;
-  readonly infoMs: number;
+  readonly waitMs: WaitMs;
+  /** By those who have answered. */
+  readonly tookMs: number[];
   readonly signal: AbortSignal | undefined;
 }
 
-async function viewProvider(context: Context, look: Look): Promise<ProviderView> {
+async function viewProvider(context: Context, providerId: number, asking: Asking): Promise<ProviderView> {
   const { chain, service } = context;
-  const { providerId, period, infoMs, signal } = look;
+  const { period, signal } = asking;
   const [record, freeCollateralWei, standing] = await Promise.all([
     chain.read("provider", () => chain.registry.getProvider(providerId), signal),
     chain.read("free collateral", () => chain.registry.freeCollateral(providerId), signal),
@@ -114,32 +131,41 @@ async function viewProvider(context: Context, look: Look): Promise<ProviderView>
     ...(served === undefined ? {} : { served }),
   };
   if (view.evictedAtPeriod !== 0) return { ...view, problem: `evicted in period ${view.evictedAtPeriod}` };
-  return ask(context, view, infoMs, signal);
+  return ask(context, view, asking);
 }
 
 /** Adds what it says of itself. */
-async function ask(context: Context, view: ProviderView, infoMs: number, signal: AbortSignal | undefined): Promise<ProviderView> {
-  const { clock, service } = context;
+async function ask(context: Context, view: ProviderView, { waitMs, tookMs, signal }: Asking): Promise<ProviderView> {
+  const { clock, service, stragglers } = context;
   const { providerId, endpoint } = view;
   const startedMs = clock.nowMs();
   try {
-    const info = await withDeadline(clock, infoMs, signal, `Provider ${providerId}`, (inner) => context.api(endpoint).info(inner));
+    const info = await withDeadline(
+      clock,
+      () => waitMs(providerId, tookMs),
+      signal,
+      `Provider ${providerId}`,
+      (inner) => context.api(endpoint).info(inner),
+    );
     const latencyMs = clock.nowMs() - startedMs;
+    tookMs.push(latencyMs);
     service.answered(providerId, latencyMs);
     const problem = contradiction(context, view, info);
     return { ...view, ...(isSound(info) ? { info } : {}), latencyMs, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
     if (signal?.aborted) throw error;
+    if (isPpioError(error, "TIMEOUT")) stragglers.late(providerId);
     return { ...view, problem: error instanceof Error ? error.message : String(error) };
   }
 }
 
 /** A provider may answer anything; what is reckoned with must be numbers. */
 function isSound(info: ProviderInfo): boolean {
+  if (!isRecord(info) || (info.policy !== undefined && !isRecord(info.policy))) return false;
   const { freeBytes, collateralPeriods, pricePerGibPeriodWei, policy } = info;
   const figures = [freeBytes, collateralPeriods, ...(policy === undefined ? [] : [policy.periodsMin, policy.periodsMax])];
   const amounts = [pricePerGibPeriodWei, ...(policy === undefined ? [] : [policy.minCollateralWei, policy.maxCollateralWei])];
-  const hindrances: unknown = policy?.hindrances ?? [];
+  const hindrances: unknown = policy === undefined ? [] : policy.hindrances;
   return (
     figures.every((figure) => Number.isSafeInteger(figure) && figure >= 0) &&
     amounts.every((amount) => /^\d{1,40}$/.test(amount)) &&
@@ -147,6 +173,10 @@ function isSound(info: ProviderInfo): boolean {
     hindrances.length <= HINDRANCES_MAX &&
     hindrances.every((hindrance) => HINDRANCE.test(hindrance))
   );
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 /** What a provider says of itself must be what the chain says of it. */

@@ -12,6 +12,7 @@ import { createRowReader, type RowReaderOptions } from "../../client/dist/get/ro
 import { LIMITS_DEFAULT } from "../../client/dist/limits.js";
 import { judge } from "../../client/dist/providers/fit.js";
 import { listProviders, type ProviderView, poolProvidersSoon } from "../../client/dist/providers/list.js";
+import { selectPatiently } from "../../client/dist/providers/select.js";
 import { createServiceLog } from "../../client/dist/providers/service-log.js";
 import { createMemoryServiceStore } from "../../client/dist/providers/service-store.js";
 import { createStragglers } from "../../client/dist/providers/stragglers.js";
@@ -20,6 +21,7 @@ import { storeSlots } from "../../client/dist/put/store-slots.js";
 import { HandClock } from "../support/client/hand-clock.ts";
 import { heldFor, NOW_MS } from "../support/client/provider-views.ts";
 import { candidatesOf, contextOf, type Illness, SimulatedProvider, standStill, termsOf } from "../support/client/simulated-provider.ts";
+import { codeOf } from "../support/code-of.ts";
 
 const K = 2;
 const N = 4;
@@ -202,7 +204,7 @@ describe("a listing", () => {
         registry: {
           providerCount: async () => BigInt(count),
           getProvider: async (id: number) => record(id),
-          freeCollateral: async () => 1n,
+          freeCollateral: async () => 10n ** 18n,
         },
         proofs: {
           currentPeriod: async () => 1_000n,
@@ -340,6 +342,15 @@ describe("a listing", () => {
     expect(await look(4), "one that was not late before").to.deep.equal({ answered: well.slice(1), ms: 150 });
     const all = await look(6);
     expect(all.ms, "too few without them").to.be.above(5_000);
+
+    // Enough for the object, too few for its bucket's listing: everybody is waited for once.
+    const { result: pool } = await clock.timed(poolProvidersSoon(context, 4));
+    ill.delete(3);
+    const deal = (needed: number) => selectPatiently({ pool, code: { k: 2, n: needed }, slotBytes: 1, needed, spares: 0, periods: 1 });
+    expect((await clock.timed(deal(4))).ms).to.be.at.most(1);
+    expect((await clock.timed(deal(6))).ms).to.be.above(4_900);
+    expect((await clock.timed(deal(6))).ms).to.be.at.most(1);
+    expect(await codeOf(deal(7))).to.equal("NOT_ENOUGH_PROVIDERS");
     ill.clear();
     expect((await look(7)).answered, "it answers again").to.deep.equal([2, ...well]);
   });

@@ -50,6 +50,8 @@ export interface ProviderPool {
   readonly views: readonly ProviderView[];
   readonly seed: Uint8Array;
   readonly nowMs: number;
+  /** The same, with everybody waited for, looked at once; missing when they were. */
+  readonly all?: () => Promise<ProviderPool>;
 }
 
 /** All providers of the registry, evicted and unreachable ones included. */
@@ -72,7 +74,12 @@ export async function poolProvidersSoon(context: Context, needed: number, signal
   };
   const pool = poolOf(context, await look(context, waitMs, signal));
   const usable = pool.views.filter(({ problem, served }) => problem === undefined && !isHeld(served, pool.nowMs)).length;
-  return usable < needed ? poolProviders(context, signal) : pool;
+  let looked: Promise<ProviderPool> | undefined;
+  const all = (): Promise<ProviderPool> => {
+    looked ??= poolProviders(context, signal);
+    return looked;
+  };
+  return usable < needed ? all() : { ...pool, all };
 }
 
 function poolOf({ random, clock }: Context, views: readonly ProviderView[]): ProviderPool {

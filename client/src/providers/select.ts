@@ -3,7 +3,7 @@
  * networks first, then cheap for what they are worth. Pure: the same pool gives the same choice. The order is that in which they are used:
  * vetted ones, then newcomers' share, then spares, and last those that failed this client lately.
  */
-import { PpioError } from "@ppio/core";
+import { isPpioError, PpioError } from "@ppio/core";
 import { type Candidate, type Fit, type FitOptions, judge } from "./fit.ts";
 import type { ProviderPool } from "./list.ts";
 import { bandOf, costPerPeriod, drawOf, factorOf, medianOf, mediansOf } from "./rank.ts";
@@ -52,6 +52,17 @@ export function selectCandidates(options: SelectOptions): Candidate[] {
   }
   if (fit.length < needed) throw notEnough(needed, fit, rejected);
   return order(fit, options).slice(0, needed + spares);
+}
+
+/** The same; when too few of those who answered soon can be taken, everybody is waited for. */
+export async function selectPatiently(options: SelectOptions): Promise<Candidate[]> {
+  const { all } = options.pool;
+  try {
+    return selectCandidates(options);
+  } catch (error) {
+    if (all === undefined || !isPpioError(error, "NOT_ENOUGH_PROVIDERS")) throw error;
+    return selectCandidates({ ...options, pool: await all() });
+  }
 }
 
 /** Slots of a deal that may go to newcomers: a share, one at least, and never so many that the deal hangs on them. */

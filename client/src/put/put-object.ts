@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { entryOf, type LoadedBucket, loadBucket, storeIndex } from "../index/bucket.ts";
 import { promisesOf } from "../providers/fit.ts";
 import { type ProviderPool, poolProvidersSoon } from "../providers/list.ts";
-import { selectCandidates } from "../providers/select.ts";
+import { selectPatiently } from "../providers/select.ts";
 import { commit, type PutStage } from "./commit.ts";
 import { createListingAhead } from "./listing-ahead.ts";
 import { requireFunds } from "./open-deals.ts";
@@ -73,7 +73,7 @@ export async function putObject(context: Context, options: PutOptions): Promise<
     ...(options.cellBytes === undefined ? {} : { cellBytes: options.cellBytes }),
   };
   const [loaded, providers] = await Promise.all([loadBucket(context, bucket, signal), poolProvidersSoon(context, options.n, signal)]);
-  await requireFunds(context, estimateEscrowWei(providers, code, source), signal);
+  await requireFunds(context, await estimateEscrowWei(providers, code, source), signal);
 
   const progress = progressOf(options, code);
   const store = (
@@ -150,10 +150,10 @@ function promises(deal: PreparedDeal | undefined): ReadonlyMap<number, bigint> {
 }
 
 /** What the data deal will take, from the providers' prices; the listing's deal comes on top and is small. */
-function estimateEscrowWei(pool: ProviderPool, code: CodeOptions, source: ObjectSource): bigint {
+async function estimateEscrowWei(pool: ProviderPool, code: CodeOptions, source: ObjectSource): Promise<bigint> {
   if (source.sizeBytes <= INLINE_BYTES_MAX) return 1n;
   const bytes = slotBytes(planObject(shapeOf({ ...code, source })).header);
-  const chosen = selectCandidates({ pool, code, slotBytes: bytes, needed: code.n, periods: code.periods, spares: 0 });
+  const chosen = await selectPatiently({ pool, code, slotBytes: bytes, needed: code.n, periods: code.periods, spares: 0 });
   const perPeriodWei = chosen.reduce((sum, { info }) => sum + payForSlot(BigInt(info.pricePerGibPeriodWei), bytes), 0n);
   return perPeriodWei * BigInt(code.periods);
 }

@@ -5,7 +5,7 @@ import { type DealSource, NOBODY, type SlotProvider } from "../chain/deal-view.t
 import type { Context } from "../context.ts";
 import type { Candidate } from "../providers/fit.ts";
 import type { ProviderPool } from "../providers/list.ts";
-import { selectCandidates } from "../providers/select.ts";
+import { selectPatiently } from "../providers/select.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Fill } from "./batch.ts";
 import { storeSlots } from "./store-slots.ts";
@@ -65,7 +65,7 @@ export interface StoredDeal {
 export async function storeDeal(context: Context, options: StoreDealOptions): Promise<StoredDeal> {
   const { chain, random, limits } = context;
   const { header, n, attempt, signal } = options;
-  const candidates = selectCandidates({
+  const candidates = await selectPatiently({
     pool: options.providers,
     code: { k: header.k, n },
     slotBytes: slotBytes(header),

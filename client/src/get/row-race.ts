@@ -42,7 +42,7 @@ interface Progress {
   endedCount: number;
   /** The longest that one of those that ended took. */
   longestMs: number;
-  /** When the last one ended, or was late. */
+  /** When the last one began, ended, or was late. */
   lastMs: number;
 }
 
@@ -67,6 +67,7 @@ export async function raceRows(
   const isBehind = ({ slotIndex }: SlotState): boolean => lastResort?.has(slotIndex) === true || stragglers.isBehind(providerOf(slotIndex));
   const start = (state: SlotState): void => {
     const startedMs = clock.nowMs();
+    progress.lastMs = startedMs;
     running.set(state.slotIndex, { startedMs, isLastChoice: isBehind(state), late: false });
     void readOne(context, state, request, length, stop.signal).then((bytes) => {
       running.delete(state.slotIndex);

@@ -94,7 +94,8 @@ export async function raceRows(
       if (state !== undefined && usable(state) && !isBehind(state)) start(state);
     }
     if (wanted.every((slot) => running.get(slot)?.late === false)) return;
-    const spares = states.filter(usable).sort((a, b) => Number(isBehind(a)) - Number(isBehind(b)));
+    const rank = (state: SlotState): number => (isBehind(state) ? 2 : 0) + (want.includes(state.slotIndex) ? 0 : 1);
+    const spares = states.filter(usable).sort((a, b) => rank(a) - rank(b));
     const coming = [...running.values()].filter((entry) => !entry.late).length;
     const missing = header.k - have.size - coming;
     if (missing <= 0) return;

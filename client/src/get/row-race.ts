@@ -42,7 +42,7 @@ interface Progress {
   endedCount: number;
   /** The longest that one of those that ended took. */
   longestMs: number;
-  /** When the last one ended, or was late. */
+  /** When the last one began, ended, or was late. */
   lastMs: number;
 }
 
@@ -67,6 +67,7 @@ export async function raceRows(
   const isBehind = ({ slotIndex }: SlotState): boolean => lastResort?.has(slotIndex) === true || stragglers.isBehind(providerOf(slotIndex));
   const start = (state: SlotState): void => {
     const startedMs = clock.nowMs();
+    progress.lastMs = startedMs;
     running.set(state.slotIndex, { startedMs, isLastChoice: isBehind(state), late: false });
     void readOne(context, state, request, length, stop.signal).then((bytes) => {
       running.delete(state.slotIndex);
@@ -93,7 +94,8 @@ export async function raceRows(
       if (state !== undefined && usable(state) && !isBehind(state)) start(state);
     }
     if (wanted.every((slot) => running.get(slot)?.late === false)) return;
-    const spares = states.filter(usable).sort((a, b) => Number(isBehind(a)) - Number(isBehind(b)));
+    const rank = (state: SlotState): number => (isBehind(state) ? 2 : 0) + (want.includes(state.slotIndex) ? 0 : 1);
+    const spares = states.filter(usable).sort((a, b) => rank(a) - rank(b));
     const coming = [...running.values()].filter((entry) => !entry.late).length;
     const missing = header.k - have.size - coming;
     if (missing <= 0) return;

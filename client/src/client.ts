@@ -147,6 +147,7 @@ export function createClient(options: ClientOptions): Client {
     lies: options.lies ?? createMemoryLieStore(),
     service: createServiceLog({ store: options.service ?? createMemoryServiceStore(), clock, log }),
     stragglers: createStragglers(clock),
+    silent: createStragglers(clock),
     readPace: createReadPace(limits),
     dealBook,
     deals: createMemory({ clock, entriesMax: limits.dealsKeptMax, seconds: limits.dealKeptSeconds }),

@@ -36,7 +36,9 @@ export interface Context {
   readonly workers: WorkerPool;
   /** How providers have served this client. */
   readonly service: ServiceLog;
+  /** Who was late with a read, and who did not say what it is. */
   readonly stragglers: Stragglers;
+  readonly silent: Stragglers;
   readonly readPace: ReadPace;
   readonly dealBook: DealBook;
   /** Deals as they were read last, by id. */

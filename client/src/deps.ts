@@ -110,8 +110,10 @@ async function sleepUntilDue(clock: Clock, ms: number | (() => number), signal: 
   for (const startedMs = clock.nowMs(); ; ) {
     const msMax = Math.round(ms());
     const leftMs = startedMs + msMax - clock.nowMs();
-    if (leftMs <= 0) return msMax;
-    await clock.sleep(Math.min(leftMs, DEADLINE_LOOK_MS), signal);
+    // What arrived while this process was held up comes first.
+    if (leftMs <= 0) await clock.sleep(1, signal);
+    if (startedMs + ms() <= clock.nowMs()) return msMax;
+    await clock.sleep(Math.max(1, Math.min(leftMs, DEADLINE_LOOK_MS)), signal);
   }
 }
 

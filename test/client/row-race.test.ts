@@ -58,6 +58,24 @@ describe("a batch of rows", () => {
     expect(overtaken).to.deep.equal([[2, ms]]);
   });
 
+  it("judges a spare from when it was asked, whatever its batch has waited for before", async () => {
+    const { clock, newReader, asked, stragglers } = network((slotIndex) => (slotIndex === 2 ? undefined : CELL_MS));
+    const reader = newReader();
+    const batches = [0, 1].map((row) => reader.readRows(row, 1, WANT));
+    await clock.timed(Promise.all(batches));
+    expect(asked.length, "four each, and two spares").to.equal(12);
+    expect([1, 2, 3, 4, 5, 6].filter((providerId) => stragglers.isBehind(providerId))).to.deep.equal([3]);
+  });
+
+  it("waits for who is far away as long as it always takes, and asks no spare for it", async () => {
+    const { newReader, read, asked } = network((slotIndex) => (slotIndex < 2 ? 15 : 180));
+    const reader = newReader();
+    await read(reader);
+    asked.length = 0;
+    for (const row of [1, 2, 3]) await read(reader, row);
+    expect(asked.length).to.equal(3 * K);
+  });
+
   it("is as patient as the others were slow", async () => {
     const { read } = network((slotIndex) => [800, 900, 1_700, 1_000, 50][slotIndex] ?? 50);
     expect(await read()).to.deep.equal({ slots: WANT, ms: 1_700 });
@@ -119,6 +137,31 @@ describe("a provider that was overtaken", () => {
     expect(await asksIt(), "counted anew").to.equal(true);
   });
 
+  it("is given the time to connect anew when it is asked again", async () => {
+    let isIll = false;
+    let isCold = false;
+    const { clock, read, stragglers } = network((slotIndex) => {
+      if (slotIndex !== 2) return 20;
+      return isIll ? undefined : isCold ? 80 : 20;
+    });
+    await read();
+    isIll = true;
+    await read();
+    expect(stragglers.isBehind(3)).to.equal(true);
+    [isIll, isCold] = [false, true];
+    await clock.pass(BEHIND_MS);
+    expect(stragglers.isReturning(3)).to.equal(true);
+    expect((await read()).slots).to.deep.equal(WANT);
+    expect([stragglers.isBehind(3), stragglers.isReturning(3)]).to.deep.equal([false, false]);
+  });
+
+  it("is asked first when all are behind and its slot is the wanted one", async () => {
+    const { clock, newReader, stragglers, asked } = network(() => CELL_MS);
+    for (let providerId = 1; providerId <= 8; providerId += 1) stragglers.late(providerId);
+    const { result } = await clock.timed(newReader().readRows(0, 1, [3]));
+    expect([asked.includes(3), result.has(3)]).to.deep.equal([true, true]);
+  });
+
   it("is asked when too few others are left", async () => {
     const { stragglers, read } = network((slotIndex) => (slotIndex < K ? CELL_MS : undefined));
     for (const providerId of [1, 2]) stragglers.late(providerId);
@@ -131,19 +174,19 @@ describe("the pace of reads", () => {
     const pace = createReadPace({ hedgeMs: 1_234 });
     for (let at = 0; at < 4; at += 1) {
       expect(pace.lateAfterMs(1_000)).to.equal(1_234);
-      pace.took(1_000, 40);
+      pace.took(at, 1_000, 40);
     }
     expect([1, 1_000, 3_000].map((bytes) => pace.lateAfterMs(bytes))).to.deep.equal([80, 80, 240]);
-    for (let at = 0; at < 64; at += 1) pace.took(1_000, 1);
+    for (let at = 0; at < 64; at += 1) pace.took(at, 1_000, 1);
     expect(pace.lateAfterMs(1_000)).to.equal(PATIENCE_MIN_MS);
     // One in 64 is no measure.
-    pace.took(1_000, 9_000);
+    pace.took(1, 1_000, 9_000);
     expect(pace.lateAfterMs(1_000)).to.equal(PATIENCE_MIN_MS);
   });
 
   it("judges a read that nothing else runs beside", async () => {
     const { clock, pace, newReader, asked } = network((slotIndex) => (slotIndex === 0 ? undefined : CELL_MS));
-    for (let at = 0; at < 8; at += 1) pace.took(header.cellBytes, 45);
+    for (let at = 0; at < 8; at += 1) pace.took(7, header.cellBytes, 45);
     const { result, ms } = await clock.timed(newReader().readRows(0, 1, [0]));
     expect([result.has(0), asked]).to.deep.equal([false, [0, 1, 2, 3, 4, 5]]);
     expect(ms).to.be.within(90 + CELL_MS, 90 + CELL_MS + 2);

@@ -31,6 +31,8 @@ interface RunningRead {
   readonly startedMs: number;
   /** Of a slot that was behind when it was asked, because others are missing. */
   readonly isLastChoice: boolean;
+  /** It is not late before. */
+  readonly ownMs: number;
   late: boolean;
 }
 
@@ -68,16 +70,18 @@ export async function raceRows(
   const start = (state: SlotState): void => {
     const startedMs = clock.nowMs();
     progress.lastMs = startedMs;
-    running.set(state.slotIndex, { startedMs, isLastChoice: isBehind(state), late: false });
+    const isLastChoice = isBehind(state);
+    running.set(state.slotIndex, { startedMs, isLastChoice, ownMs: ownMsOf(context, length, state.slotIndex, isLastChoice), late: false });
     void readOne(context, state, request, length, stop.signal).then((bytes) => {
       running.delete(state.slotIndex);
       progress.lastMs = clock.nowMs();
-      if (bytes !== undefined) {
+      if (bytes !== undefined && stop.signal.aborted) context.room.give(bytes);
+      else if (bytes !== undefined) {
         const ms = progress.lastMs - startedMs;
         have.set(state.slotIndex, bytes);
         progress.endedCount += 1;
         progress.longestMs = Math.max(progress.longestMs, ms);
-        pace.took(length, ms);
+        pace.took(providerOf(state.slotIndex), length, ms);
         stragglers.served(providerOf(state.slotIndex));
       }
       wake();
@@ -124,29 +128,46 @@ export async function raceRows(
 }
 
 /**
- * When what is still running is late, if nothing ends until then. Reads of a batch are alike, so once most have ended, who takes twice as
- * long as any of them is late; until then it is the reads before that tell.
+ * When a read is late, if nothing ends until then. Reads of a batch are alike, so once most have ended, who takes twice as long as any of
+ * them is late; until then it is the reads before that tell.
  */
-function lateAtMs({ pace }: RaceContext, { length, running, endedCount, longestMs, lastMs }: Progress): number {
+function lateAtMs({ pace }: RaceContext, progress: Progress, { startedMs, ownMs }: RunningRead): number {
+  const { length, running, endedCount, longestMs, lastMs } = progress;
   const onTimeCount = [...running.values()].filter(({ late }) => !late).length;
   const isMostIn = endedCount > 0 && endedCount >= onTimeCount;
-  return lastMs + (isMostIn ? Math.max(PATIENCE_MIN_MS, longestMs) : pace.lateAfterMs(length));
+  const usualMs = isMostIn ? Math.max(PATIENCE_MIN_MS, longestMs) : pace.lateAfterMs(length);
+  return Math.max(lastMs + usualMs, startedMs + ownMs);
 }
 
-/** Resolves with `woken`, or before when all that is running is late, which is noted. */
+/**
+ * In its own usual time nobody is late. Who was asked for want of others is given the time of all, and who comes back the time to connect
+ * anew: four round trips instead of one.
+ */
+function ownMsOf({ pace, stragglers, providerOf }: RaceContext, length: number, slotIndex: number, isLastChoice: boolean): number {
+  if (isLastChoice) return pace.lateAfterMs(length);
+  const providerId = providerOf(slotIndex);
+  const ownMs = pace.ownLateAfterMs(providerId, length);
+  return stragglers.isReturning(providerId) ? 2 * ownMs + PATIENCE_MIN_MS : ownMs;
+}
+
+/** Resolves with `woken`, or before when a read that is running is late, which is noted. */
 async function unlessLate(context: RaceContext, progress: Progress, woken: Promise<void>): Promise<void> {
   const { clock, stragglers, providerOf } = context;
+  const onTime = [...progress.running].filter(([, { late }]) => !late);
+  if (onTime.length === 0) return woken;
+  const dues = onTime.map(([slotIndex, read]) => ({ slotIndex, read, atMs: lateAtMs(context, progress, read) }));
   const over = new AbortController();
   void woken.then(() => over.abort(NOT_NEEDED));
   try {
-    await clock.sleep(Math.max(1, lateAtMs(context, progress) - clock.nowMs()), over.signal);
+    await clock.sleep(Math.max(1, Math.min(...dues.map(({ atMs }) => atMs)) - clock.nowMs()), over.signal);
     // What arrived while this process was held up comes first.
     await clock.sleep(1, over.signal);
   } catch {
     return;
   }
-  for (const [slotIndex, entry] of progress.running) {
-    entry.late = true;
+  for (const { slotIndex, read, atMs } of dues) {
+    if (atMs > clock.nowMs()) continue;
+    read.late = true;
     stragglers.late(providerOf(slotIndex));
   }
   progress.lastMs = clock.nowMs();

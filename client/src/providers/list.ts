@@ -12,9 +12,9 @@ const INFO_MS = 5_000;
 /** So many times as long as the longest of the answers so far is late, if there are enough of them. */
 const LATE_FACTOR = 4;
 const ANSWERS_MIN = 4;
-/** Nobody is late before, and who was a moment ago not before so long. */
-const PATIENCE_MIN_MS = 150;
-const PATIENCE_BEHIND_MS = 50;
+/** Nobody is late before, however near the others are: deals are spread over the world. Who was silent when it was asked last not before so long. */
+const PATIENCE_MIN_MS = 500;
+const PATIENCE_SILENT_MS = 150;
 const SEED_BYTES = 32;
 /** Reasons of a provider that takes nothing. */
 const HINDRANCES_MAX = 16;
@@ -66,11 +66,11 @@ export async function poolProviders(context: Context, signal?: AbortSignal): Pro
 
 /** Who lets the others wait is not waited for, unless too few answer. */
 export async function poolProvidersSoon(context: Context, needed: number, signal?: AbortSignal): Promise<ProviderPool> {
-  const { limits, stragglers } = context;
+  const { limits, silent } = context;
   const waitMs: WaitMs = (providerId, tookMs) => {
     if (tookMs.length < ANSWERS_MIN) return limits.lateMs;
-    if (stragglers.isBehind(providerId)) return PATIENCE_BEHIND_MS;
-    return Math.min(limits.lateMs, Math.max(PATIENCE_MIN_MS, LATE_FACTOR * Math.max(...tookMs)));
+    const patienceMs = silent.isBehind(providerId) ? PATIENCE_SILENT_MS : PATIENCE_MIN_MS;
+    return Math.min(limits.lateMs, Math.max(patienceMs, LATE_FACTOR * Math.max(...tookMs)));
   };
   const pool = poolOf(context, await look(context, waitMs, signal));
   const usable = pool.views.filter(({ problem, served }) => problem === undefined && !isHeld(served, pool.nowMs)).length;
@@ -143,7 +143,7 @@ async function viewProvider(context: Context, providerId: number, asking: Asking
 
 /** Adds what it says of itself. */
 async function ask(context: Context, view: ProviderView, { waitMs, tookMs, signal }: Asking): Promise<ProviderView> {
-  const { clock, service, stragglers } = context;
+  const { clock, service, silent } = context;
   const { providerId, endpoint } = view;
   const startedMs = clock.nowMs();
   try {
@@ -157,11 +157,12 @@ async function ask(context: Context, view: ProviderView, { waitMs, tookMs, signa
     const latencyMs = clock.nowMs() - startedMs;
     tookMs.push(latencyMs);
     service.answered(providerId, latencyMs);
+    silent.served(providerId);
     const problem = contradiction(context, view, info);
     return { ...view, ...(isSound(info) ? { info } : {}), latencyMs, ...(problem === undefined ? {} : { problem }) };
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (isPpioError(error, "TIMEOUT")) stragglers.late(providerId);
+    if (isPpioError(error, "TIMEOUT")) silent.late(providerId);
     return { ...view, problem: error instanceof Error ? error.message : String(error) };
   }
 }

@@ -10,6 +10,8 @@ export interface Stragglers {
   /** It has served in time. */
   served(providerId: number): void;
   isBehind(providerId: number): boolean;
+  /** It was behind, and has not served since. */
+  isReturning(providerId: number): boolean;
 }
 
 /** So long it is behind; doubles each time, as long as it serves nothing in between. */
@@ -33,5 +35,6 @@ export function createStragglers(clock: Pick<Clock, "nowMs">): Stragglers {
     },
     served: (providerId) => void behind.delete(providerId),
     isBehind,
+    isReturning: (providerId) => behind.has(providerId) && !isBehind(providerId),
   };
 }

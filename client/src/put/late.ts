@@ -1,7 +1,7 @@
 /** Finds the providers of a put that hold the others up, and makes room for spares. */
 import type { AwakeClock } from "./awake-clock.ts";
 import type { Crew, Runner } from "./crew.ts";
-import { isBehind, isStuck, type Pace, patienceMs } from "./pace.ts";
+import { isBehind, isStuck, type Pace } from "./pace.ts";
 
 export interface Race {
   readonly crew: Crew;
@@ -9,8 +9,6 @@ export interface Race {
   readonly lateMs: number;
   /** Batches of a slot. */
   readonly stepsTotal: number;
-  /** Of a place. */
-  readonly openingPace: Pace;
   /** Of a batch. */
   readonly pace: Pace;
   /** Of a signature. */
@@ -34,7 +32,7 @@ export function replaceLate(race: Race): void {
 }
 
 /** Whether half of the others are ahead of a provider and do not stand still themselves, and a spare is expected to be faster. */
-function isLate({ crew, clock, lateMs, stepsTotal, openingPace, pace, signingPace }: Race, runner: Runner): boolean {
+function isLate({ crew, clock, lateMs, stepsTotal, pace, signingPace }: Race, runner: Runner): boolean {
   const { slot, state, sinceMs, batchesDone, busyMs } = runner;
   if (sinceMs === undefined || slot.offer !== undefined || slot.isStuck) return false;
   const nowMs = clock.nowMs();
@@ -42,7 +40,7 @@ function isLate({ crew, clock, lateMs, stepsTotal, openingPace, pace, signingPac
   const ahead = crew.slots.filter((other) => other !== slot && (other.offer !== undefined || [...other.runners].some(isWellAhead)));
   if (2 * ahead.length < crew.slots.length) return false;
   const elapsedMs = nowMs - sinceMs;
-  if (state === "opening") return elapsedMs > patienceMs(openingPace.medianMs() ?? lateMs, lateMs);
+  if (state === "opening") return elapsedMs > lateMs;
   const paceMs = pace.medianMs() ?? 0;
   if (state === "sending") return isBehind({ elapsedMs, busyMs, stepsDone: batchesDone, stepsTotal }, paceMs, lateMs);
   return isStuck(elapsedMs, signingPace.medianMs() ?? 0, paceMs * stepsTotal, lateMs);

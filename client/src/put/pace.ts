@@ -7,8 +7,6 @@
 const LATE_FACTOR = 4;
 /** Steps that a slow provider has taken before it is judged by its mean. */
 const STEPS_TO_JUDGE = 4;
-/** Nobody is late before: so long may any process or disk be held up. */
-const PATIENCE_MIN_MS = 300;
 /** The newest times count. */
 const SAMPLES_MAX = 64;
 
@@ -39,25 +37,16 @@ export interface Walker {
   readonly stepsTotal: number;
 }
 
-/** How long a pause may be before it is one: four steps as others take them, within bounds. @param lateMs the upper one */
-export function patienceMs(paceMs: number, lateMs: number): number {
-  return Math.min(lateMs, Math.max(PATIENCE_MIN_MS, LATE_FACTOR * paceMs));
-}
-
-/**
- * Whether a spare that walks at `paceMs` from the start would arrive well before `walker`. The further it has come the longer its pause may
- * be, for what it has taken is lost. @param lateMs the longest pause that is none
- */
+/** Whether a spare that walks at `paceMs` from the start would arrive well before `walker`. @param lateMs shorter pauses are none */
 export function isBehind(walker: Walker, paceMs: number, lateMs: number): boolean {
   const { elapsedMs, busyMs, stepsDone, stepsTotal } = walker;
-  const pauseMs = patienceMs(paceMs * (stepsDone + 1), lateMs);
   const meanMs = stepsDone < STEPS_TO_JUDGE ? 0 : busyMs / stepsDone;
-  const stepMs = elapsedMs > pauseMs ? Math.max(elapsedMs, meanMs) : meanMs;
+  const stepMs = elapsedMs > lateMs ? Math.max(elapsedMs, meanMs) : meanMs;
   const leftMs = stepMs * (stepsTotal - stepsDone);
-  return leftMs > pauseMs && leftMs > LATE_FACTOR * paceMs * stepsTotal;
+  return leftMs > lateMs && leftMs > LATE_FACTOR * paceMs * stepsTotal;
 }
 
 /** Whether a last step of one piece has taken so long that a spare would have walked the whole way meanwhile. */
 export function isStuck(elapsedMs: number, paceMs: number, wayMs: number, lateMs: number): boolean {
-  return elapsedMs > patienceMs(paceMs, lateMs) && elapsedMs > LATE_FACTOR * paceMs && elapsedMs > wayMs;
+  return elapsedMs > lateMs && elapsedMs > LATE_FACTOR * paceMs && elapsedMs > wayMs;
 }

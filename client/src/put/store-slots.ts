@@ -5,7 +5,6 @@
 import { type OfferDates, type OfferTerms, PpioError, type SlotOffer, SlotTreeBuilder, slotBytes, type UploadTerms } from "@ppio/core";
 import type { Context } from "../context.ts";
 import { NOT_NEEDED, throwIfAborted } from "../deps.ts";
-import type { ClientLimits } from "../limits.ts";
 import type { Candidate } from "../providers/fit.ts";
 import { type ArenaPool, type BatchPlan, createArenaPool, planBatches } from "./arena.ts";
 import { type AwakeClock, createAwakeClock } from "./awake-clock.ts";
@@ -67,9 +66,7 @@ interface Run {
   readonly awake: AwakeClock;
   readonly crew: Crew;
   readonly negotiation: Negotiation;
-  /** Of a place at a provider. */
-  readonly openingPace: Pace;
-  /** Of a batch. */
+  /** Of a batch at a provider. */
   readonly pace: Pace;
   readonly plan: BatchPlan;
   /** Batches of a slot. */
@@ -89,8 +86,7 @@ interface Run {
 const OPENED_AT_ONCE = 16;
 /** The one that most slots are in, and one that catches up. */
 const PASSES_AT_ONCE = 2;
-/** How often late providers are looked for; oftener where less is late. */
-const LOOK_MS = 100;
+/** How often late providers are looked for, in the time after which one is late. */
 const LOOKS_PER_LATE = 4;
 
 export async function storeSlots(context: Context, options: StoreSlotsOptions): Promise<StoredSlots> {
@@ -134,7 +130,7 @@ function createRun(context: Context, options: StoreSlotsOptions): Run {
   const plan = planBatches(header, rowBytes, bufferBytes, context.limits.requestBytesMax, workers);
   const bytesPerSlot = Math.min(plan.rowsPerBatch * header.cellBytes, slotBytes(header));
   const shape = { slotCount, bytesPerSlot, isShared: workers > 0 };
-  const awake = createAwakeClock(context.clock, lookMs(context.limits));
+  const awake = createAwakeClock(context.clock, context.limits.lateMs / LOOKS_PER_LATE);
   const crew = createCrew(context, { ...options, awake, stepBytes: plan.rowsPerBatch * header.cellBytes });
   const run: Run = {
     context,
@@ -152,7 +148,6 @@ function createRun(context: Context, options: StoreSlotsOptions): Run {
       onChange: () => run.wake(),
       onFailure: (error) => fail(run, error),
     }),
-    openingPace: createPace(),
     pace: createPace(),
     plan,
     stepsTotal: Math.ceil(header.rows / plan.rowsPerBatch),
@@ -186,14 +181,10 @@ async function step(run: Run): Promise<void> {
   await changed;
 }
 
-function lookMs({ lateMs }: ClientLimits): number {
-  return Math.min(LOOK_MS, lateMs / LOOKS_PER_LATE);
-}
-
 async function lookForLate(run: Run, signal: AbortSignal): Promise<void> {
   const { clock, limits } = run.context;
   while (!signal.aborted) {
-    await clock.sleep(lookMs(limits), signal).catch(() => undefined);
+    await clock.sleep(limits.lateMs / LOOKS_PER_LATE, signal).catch(() => undefined);
     run.awake.tick();
     run.wake();
   }
@@ -212,7 +203,6 @@ function hire(run: Run): void {
       .open()
       .then(
         () => {
-          run.openingPace.note(run.awake.nowMs() - (runner.sinceMs ?? 0));
           runner.state = "open";
           runner.sinceMs = undefined;
           acknowledge(run, runner, runner.upload.receivedBytes, true);

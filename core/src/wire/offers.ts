@@ -46,6 +46,11 @@ export interface SlotOffer {
   readonly vs: string;
 }
 
+const GWEI = 1_000_000_000n;
+const GWEI_MAX = 2n ** 40n - 1n;
+/** An offer that holds for less would expire before a deal with it is mined. */
+const HOLDS_SECONDS_MIN = 30;
+
 /** @throws REFUSED when the provider offers anything but what it was asked for, CORRUPT when it signs for other bytes or is not the one who signs */
 export function checkOffer(options: {
   readonly domain: SigningDomain;
@@ -83,10 +88,19 @@ export function checkOffer(options: {
   if (body.startBy !== offer.startBy || body.periods !== offer.periods || body.renewUntil !== offer.renewUntil)
     throw refuse("other periods");
   if (offer.payPerPeriodWei > candidate.payPerPeriodWei) throw refuse(`it asks for ${offer.payPerPeriodWei} wei per period`);
-  if (offer.expiry <= options.nowSeconds) throw refuse("it has expired already");
+  // What the market refuses would cost the whole deal its transaction.
+  for (const amountWei of [offer.payPerPeriodWei, offer.collateralWei]) {
+    if (!isWholeGwei(amountWei)) throw refuse(`${amountWei} wei is no whole number of gwei from 1 to 2^40 - 1`);
+  }
+  if (offer.expiry < options.nowSeconds + HOLDS_SECONDS_MIN) throw refuse(`it holds for less than ${HOLDS_SECONDS_MIN} s`);
   const signer = offerMessage.recover(options.domain, offer, body.signature);
   if (signer !== candidate.operator) throw refuse("its operator did not sign it", "CORRUPT");
   const { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry } = offer;
   const { r, yParityAndS: vs } = Signature.from(body.signature);
   return { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry, r, vs };
+}
+
+/** As the market takes amounts of a slot. */
+function isWholeGwei(amountWei: bigint): boolean {
+  return amountWei > 0n && amountWei % GWEI === 0n && amountWei / GWEI <= GWEI_MAX;
 }

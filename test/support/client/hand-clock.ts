@@ -1,10 +1,15 @@
 /** A clock that a test moves: whoever sleeps wakes in order, and what follows from it is done before time goes on. */
 import { setImmediate as settled } from "node:timers/promises";
+import { PpioError } from "@ppio/core";
 import type { Clock } from "../../../client/dist/deps.js";
 
 interface Sleeper {
   readonly untilMs: number;
   wake(): void;
+}
+
+function reasonOf({ reason }: AbortSignal): PpioError {
+  return reason instanceof PpioError ? reason : new PpioError("CANCELLED", "as the system's clock");
 }
 
 export class HandClock implements Clock {
@@ -17,12 +22,17 @@ export class HandClock implements Clock {
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(reasonOf(signal));
       const sleeper = { untilMs: this.#nowMs + ms, wake: resolve };
       this.#sleepers.add(sleeper);
       signal?.addEventListener("abort", () => {
-        if (this.#sleepers.delete(sleeper)) reject(signal.reason);
+        if (this.#sleepers.delete(sleeper)) reject(reasonOf(signal));
       });
     });
+  }
+
+  get sleeperCount(): number {
+    return this.#sleepers.size;
   }
 
   async pass(ms: number): Promise<void> {

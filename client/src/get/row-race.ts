@@ -3,7 +3,7 @@
  * cells can be rebuilt, and who comes first is taken.
  */
 import { cellLength, type DealHeader, isTransient, PpioError } from "@ppio/core";
-import { NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
+import { type Clock, NOT_NEEDED, throwIfAborted, withDeadline } from "../deps.ts";
 import { transferMs } from "../limits.ts";
 import { PATIENCE_MIN_MS } from "./read-pace.ts";
 import type { Room } from "./room.ts";
@@ -38,8 +38,8 @@ interface RunningRead {
 
 /** How far a batch has come. */
 interface Progress {
-  /** Bytes of a read. */
-  readonly length: number;
+  /** After so many milliseconds its reads are late by those before. */
+  readonly usualMs: number;
   readonly running: ReadonlyMap<number, RunningRead>;
   endedCount: number;
   /** The longest that one of those that ended took. */
@@ -60,9 +60,14 @@ export async function raceRows(
   const have = new Map<number, Uint8Array>();
   const running = new Map<number, RunningRead>();
   const stop = new AbortController();
-  const progress: Progress = { length, running, endedCount: 0, longestMs: 0, lastMs: clock.nowMs() };
+  const progress: Progress = { usualMs: pace.lateAfterMs(length), running, endedCount: 0, longestMs: 0, lastMs: clock.nowMs() };
   let resolveWoken = (): void => {};
   const wake = (): void => resolveWoken();
+  let isDue = false;
+  const alarm = createAlarm(clock, () => {
+    isDue = true;
+    wake();
+  });
   const onAbort = (): void => stop.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
 
@@ -71,7 +76,12 @@ export async function raceRows(
     const startedMs = clock.nowMs();
     progress.lastMs = startedMs;
     const isLastChoice = isBehind(state);
-    running.set(state.slotIndex, { startedMs, isLastChoice, ownMs: ownMsOf(context, length, state.slotIndex, isLastChoice), late: false });
+    running.set(state.slotIndex, {
+      startedMs,
+      isLastChoice,
+      ownMs: isLastChoice ? progress.usualMs : ownMsOf(context, length, state.slotIndex),
+      late: false,
+    });
     void readOne(context, state, request, length, stop.signal).then((bytes) => {
       running.delete(state.slotIndex);
       progress.lastMs = clock.nowMs();
@@ -115,11 +125,15 @@ export async function raceRows(
       const woken = new Promise<void>((resolve) => {
         resolveWoken = resolve;
       });
+      if (isDue) noteLate(context, progress);
+      isDue = false;
       fillUp();
       if (running.size === 0) return undefined;
-      await unlessLate(context, progress, woken);
+      alarm.set(nextDueMs(progress));
+      await woken;
     }
   } finally {
+    alarm.stop();
     context.wakes.delete(wake);
     signal?.removeEventListener("abort", onAbort);
     for (const [slotIndex, { late, startedMs }] of running) if (late) context.onOvertaken?.(slotIndex, clock.nowMs() - startedMs);
@@ -131,47 +145,69 @@ export async function raceRows(
  * When a read is late, if nothing ends until then. Reads of a batch are alike, so once most have ended, who takes twice as long as any of
  * them is late; until then it is the reads before that tell.
  */
-function lateAtMs({ pace }: RaceContext, progress: Progress, { startedMs, ownMs }: RunningRead): number {
-  const { length, running, endedCount, longestMs, lastMs } = progress;
-  const onTimeCount = [...running.values()].filter(({ late }) => !late).length;
+function lateAtMs({ usualMs, running, endedCount, longestMs, lastMs }: Progress): (read: RunningRead) => number {
+  let onTimeCount = 0;
+  for (const { late } of running.values()) if (!late) onTimeCount += 1;
   const isMostIn = endedCount > 0 && endedCount >= onTimeCount;
-  const usualMs = isMostIn ? Math.max(PATIENCE_MIN_MS, longestMs) : pace.lateAfterMs(length);
-  return Math.max(lastMs + usualMs, startedMs + ownMs);
+  const batchMs = lastMs + (isMostIn ? Math.max(PATIENCE_MIN_MS, longestMs) : usualMs);
+  return ({ startedMs, ownMs }) => Math.max(batchMs, startedMs + ownMs);
 }
 
-/**
- * In its own usual time nobody is late. Who was asked for want of others is given the time of all, and who comes back the time to connect
- * anew: four round trips instead of one.
- */
-function ownMsOf({ pace, stragglers, providerOf }: RaceContext, length: number, slotIndex: number, isLastChoice: boolean): number {
-  if (isLastChoice) return pace.lateAfterMs(length);
+/** When the next read is late; never when all of them are. */
+function nextDueMs(progress: Progress): number {
+  const dueOf = lateAtMs(progress);
+  let nextMs = Number.POSITIVE_INFINITY;
+  for (const read of progress.running.values()) if (!read.late) nextMs = Math.min(nextMs, dueOf(read));
+  return nextMs;
+}
+
+/** Notes the reads that are late now, and tells the other batches. */
+function noteLate({ clock, stragglers, providerOf, wakes }: RaceContext, progress: Progress): void {
+  const nowMs = clock.nowMs();
+  const dueOf = lateAtMs(progress);
+  const late = [...progress.running].filter(([, read]) => !read.late && dueOf(read) <= nowMs);
+  if (late.length === 0) return;
+  for (const [slotIndex, read] of late) {
+    read.late = true;
+    stragglers.late(providerOf(slotIndex));
+  }
+  progress.lastMs = nowMs;
+  for (const wake of wakes) wake();
+}
+
+/** In its own usual time nobody is late, and who comes back is given the time to connect anew: four round trips instead of one. */
+function ownMsOf({ pace, stragglers, providerOf }: RaceContext, length: number, slotIndex: number): number {
   const providerId = providerOf(slotIndex);
   const ownMs = pace.ownLateAfterMs(providerId, length);
   return stragglers.isReturning(providerId) ? 2 * ownMs + PATIENCE_MIN_MS : ownMs;
 }
 
-/** Resolves with `woken`, or before when a read that is running is late, which is noted. */
-async function unlessLate(context: RaceContext, progress: Progress, woken: Promise<void>): Promise<void> {
-  const { clock, stragglers, providerOf } = context;
-  const onTime = [...progress.running].filter(([, { late }]) => !late);
-  if (onTime.length === 0) return woken;
-  const dues = onTime.map(([slotIndex, read]) => ({ slotIndex, read, atMs: lateAtMs(context, progress, read) }));
-  const over = new AbortController();
-  void woken.then(() => over.abort(NOT_NEEDED));
-  try {
-    await clock.sleep(Math.max(1, Math.min(...dues.map(({ atMs }) => atMs)) - clock.nowMs()), over.signal);
-    // What arrived while this process was held up comes first.
-    await clock.sleep(1, over.signal);
-  } catch {
-    return;
-  }
-  for (const { slotIndex, read, atMs } of dues) {
-    if (atMs > clock.nowMs()) continue;
-    read.late = true;
-    stragglers.late(providerOf(slotIndex));
-  }
-  progress.lastMs = clock.nowMs();
-  for (const wake of context.wakes) wake();
+/** Rings at a time; set again and again, it is one timer as long as the time does not come nearer, and may ring too early. */
+function createAlarm(clock: Clock, ring: () => void): { set(atMs: number): void; stop(): void } {
+  let setMs = Number.POSITIVE_INFINITY;
+  let timer: AbortController | undefined;
+  const stop = (): void => timer?.abort(NOT_NEEDED);
+  return {
+    stop,
+    set(atMs) {
+      if (atMs >= setMs) return;
+      stop();
+      timer = new AbortController();
+      const { signal } = timer;
+      setMs = atMs;
+      clock
+        .sleep(Math.max(1, atMs - clock.nowMs()), signal)
+        // What arrived while this process was held up comes first.
+        .then(() => clock.sleep(1, signal))
+        .then(
+          () => {
+            setMs = Number.POSITIVE_INFINITY;
+            ring();
+          },
+          () => undefined,
+        );
+    },
+  };
 }
 
 /** Bytes of one slot; nothing when it failed, which is noted in its state, or when it was no longer needed. */

@@ -1,6 +1,6 @@
 /**
  * What do bad providers cost? Gets of 4 MiB at 10/20 from twenty provider processes behind a relay, and puts of as much at 10/16 among
- * them with six more, while a fifth of them stalls: no operation fails, and p99 is at most 1.5 times that of as many, in turns, with the same
+ * twenty-five, while a fifth of them stalls: no operation fails, and p99 is at most 1.5 times that of as many, in turns, with the same
  * providers when all are well. BENCH_GETS (200) gets while always the same stall and one more flips bits in all it sends; as many while
  * others stall each time, so that nothing can be known of them; and a quarter as many puts of the first kind. A client process for the
  * good times and one for the bad, so that what one learns of providers stays with it.

@@ -1,4 +1,5 @@
 /** The provider's settings: the table behind flags, environment, file and docs. */
+import { OFFER_HOLDS_SECONDS_MIN } from "@ppio/core";
 import { type ConfigOf, defineOptions } from "@ppio/daemon";
 import { REACH_OPTIONS } from "./reach/options.ts";
 
@@ -20,7 +21,7 @@ export const PROVIDER_OPTIONS = defineOptions({
   maxCollateralWei: { type: "wei", help: "most collateral that one slot may lock; 0 for no bound", default: "0" },
   undealtBytesPerPayer: { type: "integer", help: "bytes that one payer may upload before a deal opens", default: "68719476736" },
   undealtSeconds: { type: "integer", help: "how long an upload waits for its deal", default: "3600" },
-  offerSeconds: { type: "integer", help: "how long a signed offer holds", default: "600", min: 1 },
+  offerSeconds: { type: "integer", help: "how long a signed offer holds", default: "600", min: 2 * OFFER_HOLDS_SECONDS_MIN },
   periodsMin: { type: "integer", help: "shortest deal that is accepted, in periods", default: "1", min: 1, max: 0xffffffff },
   periodsMax: { type: "integer", help: "longest deal that is accepted, in periods", default: "1000000", min: 1, max: 0xffffffff },
   slotsMax: { type: "integer", help: "slots held at most", default: "100000", min: 1 },

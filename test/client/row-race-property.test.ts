@@ -16,7 +16,7 @@ const ROWS = 2;
 const HEALTH_MS = [0, 1, 5, 10, 40, 200, 1_500, 5_000];
 const ILLNESSES = ["silent", "deaf", "slow", "gone", "refusing", "lying", "cut", "odd"] as const;
 
-/** One more slot than `k` may be good, or ill in its own way; `order` says which ones. */
+/** Of `k + more` slots `k` are good, by `order`; the others are ill, each time in another way. */
 const scene = fc.record({
   k: fc.constantFrom(1, 2, 4, 10),
   more: fc.constantFrom(0, 1, 2, 6),

@@ -1,5 +1,5 @@
 /** A deal as the chain shows it: header, slots and the providers behind them. Everything a reader verifies against. */
-import { type DealHeader, decodeDealHeader, PpioError } from "@ppio/core";
+import { type DealHeader, decodeDealHeader, GWEI, PpioError } from "@ppio/core";
 import { getBytes } from "ethers";
 import { mapConcurrent } from "../deps.ts";
 import type { Chain } from "./chain.ts";
@@ -9,7 +9,6 @@ export type SlotStatus = "None" | "Filled" | "Vacant" | "Closed" | "Challenged" 
 
 export const DEAL_STATUS: readonly DealStatus[] = ["None", "Active", "Completed", "Terminated", "Failed"];
 export const SLOT_STATUS: readonly SlotStatus[] = ["None", "Filled", "Vacant", "Closed", "Challenged", "Reserved"];
-const GWEI = 1_000_000_000n;
 
 export interface SlotProvider {
   readonly providerId: number;

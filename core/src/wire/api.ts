@@ -148,11 +148,13 @@ export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string; readonly details?: Readonly<Record<string, unknown>> };
 }
 
-/** Pay for a slot: price per GiB and period, by size, rounded up to the gwei that the chain counts in. */
+/** What the chain counts amounts of a slot in, in wei. */
+export const GWEI = 1_000_000_000n;
+
+/** Pay for a slot: price per GiB and period, by size, rounded up to whole gwei. */
 export function payForSlot(pricePerGibPeriodWei: bigint, slotBytes: number): bigint {
-  const gwei = 1_000_000_000n;
   const gib = 1n << 30n;
   const exact = pricePerGibPeriodWei * BigInt(slotBytes);
-  const units = (exact + gib * gwei - 1n) / (gib * gwei);
-  return (units > 0n ? units : 1n) * gwei;
+  const units = (exact + gib * GWEI - 1n) / (gib * GWEI);
+  return (units > 0n ? units : 1n) * GWEI;
 }

@@ -4,7 +4,7 @@ import { type Offer, offerMessage, type SigningDomain } from "../chain/typed-dat
 import { PpioError } from "../errors.ts";
 import { type DealHeader, dealHeaderHash } from "../format/headers.ts";
 import { leafCountOf } from "../tree/slot-tree.ts";
-import type { OfferBody } from "./api.ts";
+import { GWEI, type OfferBody } from "./api.ts";
 
 /** Who is asked for an offer, as the registry and it itself describe it. */
 export interface OfferingProvider {
@@ -46,10 +46,9 @@ export interface SlotOffer {
   readonly vs: string;
 }
 
-const GWEI = 1_000_000_000n;
 const GWEI_MAX = 2n ** 40n - 1n;
 /** An offer that holds for less would expire before a deal with it is mined. */
-const HOLDS_SECONDS_MIN = 30;
+export const OFFER_HOLDS_SECONDS_MIN = 30;
 
 /** @throws REFUSED when the provider offers anything but what it was asked for, CORRUPT when it signs for other bytes or is not the one who signs */
 export function checkOffer(options: {
@@ -92,7 +91,7 @@ export function checkOffer(options: {
   for (const amountWei of [offer.payPerPeriodWei, offer.collateralWei]) {
     if (!isWholeGwei(amountWei)) throw refuse(`${amountWei} wei is no whole number of gwei from 1 to 2^40 - 1`);
   }
-  if (offer.expiry < options.nowSeconds + HOLDS_SECONDS_MIN) throw refuse(`it holds for less than ${HOLDS_SECONDS_MIN} s`);
+  if (offer.expiry < options.nowSeconds + OFFER_HOLDS_SECONDS_MIN) throw refuse(`it holds for less than ${OFFER_HOLDS_SECONDS_MIN} s`);
   const signer = offerMessage.recover(options.domain, offer, body.signature);
   if (signer !== candidate.operator) throw refuse("its operator did not sign it", "CORRUPT");
   const { providerId, operatorEpoch, root, leafCount, payPerPeriodWei, collateralWei, expiry } = offer;

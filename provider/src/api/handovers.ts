@@ -6,6 +6,7 @@ import {
   dealIdOf,
   decodeDealHeader,
   type FinishHandOverBody,
+  GWEI,
   type HandOverBody,
   handOverMessage,
   type OfferBody,
@@ -24,8 +25,6 @@ import type { Gate } from "./gate.ts";
 import type { OfferDesk } from "./offers.ts";
 import { parseFinishHandOver, parseHandOver } from "./parse.ts";
 import { checkQuota, stateOf } from "./uploads.ts";
-
-const GWEI = 1_000_000_000n;
 
 /** A slot as the chain has it. */
 interface GivenSlot {

@@ -4,6 +4,7 @@ import {
   dealHeaderHash,
   digestSigner,
   type FinishUploadBody,
+  GWEI,
   leafCountOf,
   type Offer,
   type OfferBody,
@@ -17,7 +18,6 @@ import { askChain } from "../ask-chain.ts";
 import type { ProviderContext } from "../context.ts";
 import { headerOf, type SlotMeta } from "../store/slot-record.ts";
 
-const GWEI = 1_000_000_000n;
 /** A repaired slot may lock so many times what this provider asks by its own rule. */
 const COLLATERAL_FACTOR_MAX = 4n;
 

@@ -2,7 +2,7 @@
  * Leaving whole: every slot that is held is handed over to another provider, which costs nothing and pays through the running period
  * (`IStorageMarket.handOver`). What nobody takes is kept and proven until its deal ends.
  */
-import { isPpioError, slotBytes } from "@ppio/core";
+import { GWEI, isPpioError, slotBytes } from "@ppio/core";
 import type { ProviderContext } from "../context.ts";
 import type { Interval, Inventory } from "../prover/inventory.ts";
 import { isHeld, SLOT_FILLED } from "../slot-status.ts";
@@ -11,7 +11,6 @@ import type { ExitDesk } from "./exit-desk.ts";
 import { type GivenTerms, SlotGiver } from "./give-slot.ts";
 import { type Taker, Takers } from "./takers.ts";
 
-const GWEI = 1_000_000_000n;
 /** Providers that are tried for a slot in one pass. */
 const TRIES_MAX = 4;
 /** How far ahead an offer may begin: room for a slow transaction. */
